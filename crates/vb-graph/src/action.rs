@@ -1,0 +1,264 @@
+//! Actions: the unit that runs once and is cached, before its inputs have digests.
+//!
+//! Must not be here: labels, recipe positions, host paths of the store. Identity only; where an action came from is
+//! [`Provenance`](crate::Provenance).
+
+use std::collections::BTreeMap;
+
+use crate::{
+    digest::Sha256,
+    graph::Input,
+    package::PackageSpec,
+    resolved::{InputDigest, Part, PartValue, ResolvedAction},
+};
+
+/// A node of the build graph, with inputs that are still other actions.
+///
+/// Two actions are equal when kind and inputs are; the graph holds equal actions once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Action {
+    /// What is to be done.
+    pub kind: Kind,
+    /// What it reads, by name.
+    pub inputs: Vec<Input>,
+}
+
+impl Action {
+    /// Makes the resolved action from the digests of the inputs, in the order of [`Action::inputs`].
+    ///
+    /// # Panics
+    /// When there are not as many digests as inputs.
+    pub fn resolve(&self, digests: &[InputDigest]) -> ResolvedAction {
+        assert_eq!(self.inputs.len(), digests.len(), "one digest for each input");
+        let mut parts = self.kind.parts();
+        parts.extend(self.inputs.iter().zip(digests).map(|(input, digest)| Part {
+            name: format!("input {}", input.name),
+            value: PartValue::Input(digest.clone()),
+        }));
+        ResolvedAction { kind: self.kind.name().to_owned(), version: self.kind.version(), parts }
+    }
+}
+
+/// What an action does. The variants are the table "Actions and keys" of the design.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Brings a file with a declared SHA-256.
+    Fetch(Fetch),
+    /// Reads a source tree into the store.
+    Ingest(Ingest),
+    /// Makes a root file system of distribution packages.
+    Root(Root),
+    /// Builds an sdist to a wheel.
+    Wheel(Wheel),
+    /// Unpacks a wheel to the tree that it installs.
+    Unpack(Unpack),
+    /// Merges unpacked trees to an environment.
+    Environment(Environment),
+    /// Puts application and environment together.
+    Stage(Stage),
+    /// Imports what the application imports, in a root that has only run dependencies.
+    ImportCheck(ImportCheck),
+    /// Writes the package.
+    Package(PackageSpec),
+}
+
+impl Kind {
+    /// Returns the kind's name, as it is encoded and shown.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Fetch(_) => "fetch",
+            Self::Ingest(_) => "ingest",
+            Self::Root(_) => "root",
+            Self::Wheel(_) => "wheel",
+            Self::Unpack(_) => "unpack",
+            Self::Environment(_) => "environment",
+            Self::Stage(_) => "stage",
+            Self::ImportCheck(_) => "import check",
+            Self::Package(_) => "package",
+        }
+    }
+
+    /// Returns the version of what vb does for the kind; a change of that behaviour raises it and so changes every key.
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        match self {
+            Self::Fetch(fetch) => vec![Part::text("sha256", fetch.sha256.to_string())],
+            Self::Ingest(ingest) => ingest.parts(),
+            Self::Root(root) => root.parts(),
+            Self::Wheel(wheel) => wheel.parts(),
+            Self::Unpack(unpack) => unpack.parts(),
+            Self::Environment(environment) => environment.parts(),
+            Self::Stage(stage) => stage.parts(),
+            Self::ImportCheck(check) => check.parts(),
+            Self::Package(spec) => spec.parts(),
+        }
+    }
+}
+
+/// Brings one file into the store; only the SHA-256 is its identity.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Fetch {
+    /// What the bytes must hash to.
+    pub sha256: Sha256,
+    /// The size in bytes that the lock gives, where it gives one.
+    pub size: Option<u64>,
+    /// The file's name.
+    pub file: String,
+    /// Where to look.
+    pub origin: Origin,
+}
+
+/// Where a fetched file is found, without a host.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// In a distribution archive, at a path below its base.
+    Archive {
+        /// The platform whose archives hold it.
+        platform: String,
+        /// The path below the archive's base.
+        path: String,
+    },
+    /// In a Python package index, among the files of a project.
+    Index {
+        /// The normalised project name.
+        project: String,
+    },
+}
+
+/// Reads a source tree into the store. Its result is found again by a stat cache, not by its key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ingest {
+    /// The absolute path of the tree on the host.
+    pub path: String,
+    /// Glob patterns of entries that are left out, in `.gitignore` syntax.
+    pub excludes: Vec<String>,
+}
+
+impl Ingest {
+    fn parts(&self) -> Vec<Part> {
+        vec![Part::text("path", &self.path), Part::list("excludes", &self.excludes)]
+    }
+}
+
+/// Makes a root file system of exactly the packages that are its inputs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Root {
+    /// The dpkg architecture: `amd64`.
+    pub architecture: String,
+    /// Are `/bin`, `/lib` and `/sbin` links into `/usr`?
+    pub has_merged_usr: bool,
+}
+
+impl Root {
+    fn parts(&self) -> Vec<Part> {
+        vec![Part::text("architecture", &self.architecture), Part::text("merged /usr", self.has_merged_usr.to_string())]
+    }
+}
+
+/// Which interpreter an environment is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InterpreterSpec {
+    /// Major and minor version: `3.11`.
+    pub version: String,
+    /// The absolute path of the versioned command in the platform's root: `/usr/bin/python3.11`.
+    pub command: String,
+}
+
+impl InterpreterSpec {
+    fn parts(&self) -> Vec<Part> {
+        vec![Part::text("python", &self.version), Part::text("python command", &self.command)]
+    }
+}
+
+/// Builds an sdist to a wheel, by the build back end that the sdist names (PEP 517).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Wheel {
+    /// The interpreter that the wheel is built for.
+    pub interpreter: InterpreterSpec,
+    /// Environment variables of the build beside the fixed ones: `CFLAGS`, …
+    pub variables: BTreeMap<String, String>,
+}
+
+impl Wheel {
+    fn parts(&self) -> Vec<Part> {
+        let variables: Vec<_> = self.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut parts = self.interpreter.parts();
+        parts.push(Part::list("variables", &variables));
+        parts
+    }
+}
+
+/// Unpacks a wheel to the tree that it installs below one prefix, with its bytecode.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Unpack {
+    /// The environment's path where it will run: `/vrmd/whois`.
+    pub prefix: String,
+    /// The interpreter whose bytecode is made.
+    pub interpreter: InterpreterSpec,
+}
+
+impl Unpack {
+    fn parts(&self) -> Vec<Part> {
+        let mut parts = self.interpreter.parts();
+        parts.push(Part::text("prefix", &self.prefix));
+        parts
+    }
+}
+
+/// Merges unpacked trees and adds what makes them a virtual environment (PEP 405).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Environment {
+    /// The environment's path where it will run.
+    pub prefix: String,
+    /// The interpreter that `bin/python` leads to.
+    pub interpreter: InterpreterSpec,
+    /// Directories that are put on the module path: the application's own.
+    pub module_paths: Vec<String>,
+}
+
+impl Environment {
+    fn parts(&self) -> Vec<Part> {
+        let mut parts = self.interpreter.parts();
+        parts.push(Part::text("prefix", &self.prefix));
+        parts.push(Part::list("module paths", &self.module_paths));
+        parts
+    }
+}
+
+/// Puts application and environment together at their final paths.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Stage {
+    /// The environment's path where it will run: `/vrmd/whois`.
+    pub prefix: String,
+    /// The application's own directory: `/vrmd/whois/whois`.
+    pub application: String,
+    /// The interpreter whose bytecode is made for the application's modules.
+    pub interpreter: InterpreterSpec,
+}
+
+impl Stage {
+    fn parts(&self) -> Vec<Part> {
+        let mut parts = self.interpreter.parts();
+        parts.push(Part::text("prefix", &self.prefix));
+        parts.push(Part::text("application", &self.application));
+        parts
+    }
+}
+
+/// Imports what the application's modules import, in a root that has only the run dependencies.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ImportCheck {
+    /// The environment's path where it will run.
+    pub prefix: String,
+    /// The application's own directory.
+    pub application: String,
+}
+
+impl ImportCheck {
+    fn parts(&self) -> Vec<Part> {
+        vec![Part::text("prefix", &self.prefix), Part::text("application", &self.application)]
+    }
+}

@@ -1,0 +1,27 @@
+//! Everything that is hashed: digests, nodes, actions, package specs and the graph.
+//!
+//! A type lives here if and only if it can change an action digest. The crate is pure: it touches no file
+//! system, clock, environment variable or thread, so that a digest can depend on nothing but its arguments.
+//!
+//! The one-way flow: a [`Graph`] of unresolved [`Action`]s is lowered from recipes and locks; when every input of
+//! an action has a digest, [`Action::resolve`] makes a [`ResolvedAction`], whose canonical encoding is hashed to
+//! the [`ActionDigest`] that names its result in the action cache.
+
+mod action;
+mod digest;
+mod directory;
+mod encode;
+mod graph;
+mod locked;
+mod package;
+mod resolved;
+
+pub use action::{
+    Action, Environment, Fetch, ImportCheck, Ingest, InterpreterSpec, Kind, Origin, Root, Stage, Unpack, Wheel,
+};
+pub use digest::{ActionDigest, BlobDigest, DirectoryDigest, ParseDigestError, Sha256};
+pub use directory::{Directory, EntryConflict, InvalidName, Name, Node};
+pub use graph::{ActionIndex, Graph, Input, Provenance};
+pub use locked::{LockedDistribution, LockedFile, LockedPackage};
+pub use package::{Compression, PackageArchitecture, PackageSpec};
+pub use resolved::{InputDigest, Part, PartValue, ResolvedAction};

@@ -1,0 +1,95 @@
+//! Package specs: what a package is made of beside its tree.
+
+use serde::{Deserialize, Serialize};
+
+use crate::resolved::Part;
+
+/// How the members of a package are compressed, by what the platform's package manager reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// `.xz`, read by every dpkg since 2011.
+    Xz,
+    /// `.gz`, read by everything.
+    Gzip,
+    /// `.zst`, read by dpkg since Debian 12 and Ubuntu 21.10.
+    Zstd,
+}
+
+impl Compression {
+    /// Returns the file name extension of a compressed member.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Xz => "xz",
+            Self::Gzip => "gz",
+            Self::Zstd => "zst",
+        }
+    }
+}
+
+/// The architecture that a package turns out to have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum PackageArchitecture {
+    /// Nothing in it is compiled: `all`.
+    All,
+    /// It holds compiled code for this dpkg architecture.
+    Native(String),
+}
+
+impl PackageArchitecture {
+    /// Returns the value of the `Architecture` field.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::All => "all",
+            Self::Native(name) => name,
+        }
+    }
+}
+
+/// The fields of a package that do not come from its tree (Debian Policy, chapter 5).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PackageSpec {
+    /// `Package`: `vrmd-whois`.
+    pub name: String,
+    /// `Version`, with epoch and revision where it has them.
+    pub version: String,
+    /// The platform's dpkg architecture, used when compiled code is inside.
+    pub native_architecture: String,
+    /// `Maintainer`: `Name <address>`.
+    pub maintainer: String,
+    /// `Section`.
+    pub section: String,
+    /// `Priority`.
+    pub priority: String,
+    /// `Homepage`, where there is one.
+    pub homepage: Option<String>,
+    /// The synopsis, one line.
+    pub summary: String,
+    /// The lines of the extended description; an empty one is a paragraph break.
+    pub description: Vec<String>,
+    /// `Depends`, one relation each.
+    pub depends: Vec<String>,
+    /// How the members are compressed.
+    pub compression: Compression,
+    /// The time of every entry, in seconds since 1970: the commit time of the source.
+    pub epoch: u64,
+}
+
+impl PackageSpec {
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        vec![
+            Part::text("name", &self.name),
+            Part::text("version", &self.version),
+            Part::text("native architecture", &self.native_architecture),
+            Part::text("maintainer", &self.maintainer),
+            Part::text("section", &self.section),
+            Part::text("priority", &self.priority),
+            Part::list("homepage", self.homepage.as_slice()),
+            Part::text("summary", &self.summary),
+            Part::list("description", &self.description),
+            Part::list("depends", &self.depends),
+            Part::text("compression", self.compression.extension()),
+            Part::text("epoch", self.epoch.to_string()),
+        ]
+    }
+}

@@ -1,0 +1,60 @@
+//! Writing a file so that readers see all of it or nothing.
+
+use std::{
+    io::{self, Write},
+    os::{fd::AsFd, unix::fs::PermissionsExt},
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use fs_err as fs;
+use tempfile::NamedTempFile;
+
+use crate::{FIXED_TIME, layout::Store};
+
+impl Store {
+    /// Writes a whole file: temporary file, write, fsync, rename.
+    pub(crate) fn write_atomically(&self, target: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.temporary_file()?;
+        file.write_all(bytes)?;
+        persist_durably(file, target)
+    }
+
+    /// Makes a temporary file on the store's own file system.
+    pub(crate) fn temporary_file(&self) -> io::Result<NamedTempFile> {
+        tempfile::Builder::new().prefix("f-").tempfile_in(self.tmp())
+    }
+
+    /// Puts everything that was written to the store's file system so far on the disk.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        let directory = fs::File::open(self.path())?;
+        rustix::fs::syncfs(directory.file().as_fd()).map_err(Into::into)
+    }
+}
+
+/// Gives a finished temporary file its name, after it is on the disk.
+pub(crate) fn persist_durably(file: NamedTempFile, target: &Path) -> io::Result<()> {
+    file.as_file().sync_all()?;
+    persist(file, target)
+}
+
+/// Gives a finished temporary file its name.
+pub(crate) fn persist(file: NamedTempFile, target: &Path) -> io::Result<()> {
+    make_parent(target)?;
+    file.persist(target).map_err(|error| error.error)?;
+    Ok(())
+}
+
+pub(crate) fn make_parent(target: &Path) -> io::Result<()> {
+    target.parent().map_or(Ok(()), fs::create_dir_all)
+}
+
+/// Gives a file the mode and the fixed modification time that it has in the store.
+pub(crate) fn fix_metadata(file: &std::fs::File, mode: u32) -> io::Result<()> {
+    file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+    file.set_modified(fixed_time())
+}
+
+fn fixed_time() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(FIXED_TIME.unsigned_abs())
+}

@@ -1,0 +1,161 @@
+//! Blobs: file contents by their BLAKE3.
+
+use std::{
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use fs_err as fs;
+use vb_graph::BlobDigest;
+
+use crate::{
+    atomic::{fix_metadata, make_parent, persist, persist_durably},
+    layout::Store,
+};
+
+/// A blob could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// It is not in the store.
+    #[error("the blob {} is not in the store", digest.to_short())]
+    Missing {
+        /// The blob that was asked for.
+        digest: BlobDigest,
+    },
+    /// Its bytes have another digest. It has been removed.
+    #[error("the blob {} was corrupted and has been removed from the store", digest.to_short())]
+    Corrupt {
+        /// The blob that was asked for.
+        digest: BlobDigest,
+    },
+    /// The system refused.
+    #[error("cannot use the blob {}", digest.to_short())]
+    Io {
+        /// The blob that was asked for.
+        digest: BlobDigest,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Store {
+    /// Returns where the blob's bytes are, whether or not they are there.
+    pub fn blob_path(&self, digest: &BlobDigest) -> PathBuf {
+        self.place("blobs", &digest.to_string())
+    }
+
+    /// Is a blob of this digest and size there? Its bytes are not read.
+    pub fn has_blob(&self, digest: &BlobDigest, size: u64) -> bool {
+        fs::symlink_metadata(self.blob_path(digest)).is_ok_and(|metadata| metadata.len() == size)
+    }
+
+    /// Stores bytes that are in memory.
+    ///
+    /// # Errors
+    /// What the system said when the store could not be written.
+    pub fn put_bytes(&self, bytes: &[u8]) -> io::Result<BlobDigest> {
+        let digest = BlobDigest::of(bytes);
+        if !self.has_blob(&digest, bytes.len() as u64) {
+            let mut file = self.temporary_file()?;
+            file.write_all(bytes)?;
+            fix_metadata(file.as_file(), 0o644)?;
+            persist(file, &self.blob_path(&digest))?;
+        }
+        Ok(digest)
+    }
+
+    /// Stores everything that a reader gives, durably, and returns digest and size.
+    ///
+    /// # Errors
+    /// What the reader or the system said; nothing is stored then.
+    pub fn put_reader(&self, reader: &mut dyn Read) -> io::Result<(BlobDigest, u64)> {
+        let mut file = self.temporary_file()?;
+        let mut hasher = blake3::Hasher::new();
+        let mut size = 0;
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let count = reader.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            hasher.update(&buffer[..count]);
+            file.write_all(&buffer[..count])?;
+            size += count as u64;
+        }
+        let digest = BlobDigest::from_bytes(*hasher.finalize().as_bytes());
+        fix_metadata(file.as_file(), 0o644)?;
+        persist_durably(file, &self.blob_path(&digest))?;
+        Ok((digest, size))
+    }
+
+    /// Reads a whole blob and checks its digest.
+    ///
+    /// # Errors
+    /// [`BlobError`]; a blob whose bytes do not match is removed, with the trees that may hold it.
+    pub fn read_blob(&self, digest: &BlobDigest) -> Result<Vec<u8>, BlobError> {
+        let bytes = match fs::read(self.blob_path(digest)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(BlobError::Missing { digest: *digest });
+            }
+            Err(source) => return Err(BlobError::Io { digest: *digest, source }),
+        };
+        if BlobDigest::of(&bytes) == *digest {
+            return Ok(bytes);
+        }
+        self.remove_corrupt(digest).map_err(|source| BlobError::Io { digest: *digest, source })?;
+        Err(BlobError::Corrupt { digest: *digest })
+    }
+
+    /// Makes the bytes of a file in a scratch directory a blob, by link where its mode allows.
+    pub(crate) fn adopt_file(&self, path: &Path, mode: u32) -> io::Result<(BlobDigest, u64)> {
+        let file = fs::File::open(path)?;
+        let size = file.metadata()?.len();
+        let digest = hash_file(path)?;
+        if self.has_blob(&digest, size) {
+            return Ok((digest, size));
+        }
+        let target = self.blob_path(&digest);
+        make_parent(&target)?;
+        if mode == 0o644 {
+            fix_metadata(file.file(), mode)?;
+            let linked = self.tmp().join(format!("l-{digest}-{}", std::process::id()));
+            match fs::hard_link(path, &linked).and_then(|()| fs::rename(&linked, &target)) {
+                Ok(()) => return Ok((digest, size)),
+                // Two threads with one content, or a full link table: the copy below always works.
+                Err(_) => drop(fs::remove_file(&linked)),
+            }
+        }
+        self.copy_to_blob(path, &target)?;
+        Ok((digest, size))
+    }
+
+    fn copy_to_blob(&self, path: &Path, target: &Path) -> io::Result<()> {
+        let mut file = self.temporary_file()?;
+        io::copy(&mut fs::File::open(path)?, file.as_file_mut())?;
+        fix_metadata(file.as_file(), 0o644)?;
+        persist(file, target)
+    }
+
+    /// Removes a blob that failed its digest, its executable twin, and every tree that may share its bytes.
+    pub(crate) fn remove_corrupt(&self, digest: &BlobDigest) -> io::Result<()> {
+        for kind in ["blobs", "executables"] {
+            remove_if_there(&self.place(kind, &digest.to_string()))?;
+        }
+        self.remove_trees_with(digest)
+    }
+}
+
+pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn hash_file(path: &Path) -> io::Result<BlobDigest> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(fs::File::open(path)?)?;
+    Ok(BlobDigest::from_bytes(*hasher.finalize().as_bytes()))
+}
