@@ -1,11 +1,12 @@
 //! Blobs: file contents by their BLAKE3.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use fs_err as fs;
+use tempfile::NamedTempFile;
 use vb_graph::BlobDigest;
 
 use crate::{
@@ -39,6 +40,41 @@ pub enum BlobError {
     },
 }
 
+/// A blob that is being written. It is in the store when it is finished, and gone when it is dropped before.
+#[derive(Debug)]
+pub struct BlobWriter<'a> {
+    store: &'a Store,
+    file: NamedTempFile,
+    hasher: blake3::Hasher,
+    size: u64,
+}
+
+impl BlobWriter<'_> {
+    /// Puts the blob on the disk and into the store; returns digest and size.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn finish(self) -> io::Result<(BlobDigest, u64)> {
+        let digest = BlobDigest::from_bytes(*self.hasher.finalize().as_bytes());
+        fix_metadata(self.file.as_file(), 0o644)?;
+        persist_durably(self.file, &self.store.blob_path(&digest))?;
+        Ok((digest, self.size))
+    }
+}
+
+impl Write for BlobWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        self.size += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 impl Store {
     /// Returns where the blob's bytes are, whether or not they are there.
     pub fn blob_path(&self, digest: &BlobDigest) -> PathBuf {
@@ -65,28 +101,12 @@ impl Store {
         Ok(digest)
     }
 
-    /// Stores everything that a reader gives, durably, and returns digest and size.
+    /// Starts a blob whose bytes come piece by piece.
     ///
     /// # Errors
-    /// What the reader or the system said; nothing is stored then.
-    pub fn put_reader(&self, reader: &mut dyn Read) -> io::Result<(BlobDigest, u64)> {
-        let mut file = self.temporary_file()?;
-        let mut hasher = blake3::Hasher::new();
-        let mut size = 0;
-        let mut buffer = vec![0; 1 << 16];
-        loop {
-            let count = reader.read(&mut buffer)?;
-            if count == 0 {
-                break;
-            }
-            hasher.update(&buffer[..count]);
-            file.write_all(&buffer[..count])?;
-            size += count as u64;
-        }
-        let digest = BlobDigest::from_bytes(*hasher.finalize().as_bytes());
-        fix_metadata(file.as_file(), 0o644)?;
-        persist_durably(file, &self.blob_path(&digest))?;
-        Ok((digest, size))
+    /// What the system said.
+    pub fn blob_writer(&self) -> io::Result<BlobWriter<'_>> {
+        Ok(BlobWriter { store: self, file: self.temporary_file()?, hasher: blake3::Hasher::new(), size: 0 })
     }
 
     /// Reads a whole blob and checks its digest.
@@ -106,6 +126,22 @@ impl Store {
         }
         self.remove_corrupt(digest).map_err(|source| BlobError::Io { digest: *digest, source })?;
         Err(BlobError::Corrupt { digest: *digest })
+    }
+
+    /// Reads a blob and checks its digest, without keeping its bytes.
+    ///
+    /// # Errors
+    /// As [`Store::read_blob`].
+    pub fn check_blob(&self, digest: &BlobDigest) -> Result<(), BlobError> {
+        match hash_file(&self.blob_path(digest)) {
+            Ok(found) if found == *digest => Ok(()),
+            Ok(_) => {
+                self.remove_corrupt(digest).map_err(|source| BlobError::Io { digest: *digest, source })?;
+                Err(BlobError::Corrupt { digest: *digest })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(BlobError::Missing { digest: *digest }),
+            Err(source) => Err(BlobError::Io { digest: *digest, source }),
+        }
     }
 
     /// Makes the bytes of a file in a scratch directory a blob, by link where its mode allows.

@@ -35,9 +35,10 @@ mod process_lock;
 mod result;
 mod scratch;
 mod source;
+mod tree;
 mod verify;
 
-pub use blob::BlobError;
+pub use blob::{BlobError, BlobWriter};
 pub use directory::DirectoryError;
 pub use ingest::IngestError;
 pub use layout::{OpenError, Store};
@@ -46,6 +47,7 @@ pub use process_lock::ActionLock;
 pub use result::{ActionResult, FetchedFile};
 pub use scratch::Scratch;
 pub use source::SourceOptions;
+pub use tree::{MergeError, TreeBuilder, TreePathError};
 pub use verify::VerifyReport;
 
 /// The modification time of every file in the store and in its trees: 1980-01-01, the earliest that a zip file can hold.

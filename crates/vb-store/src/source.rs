@@ -19,11 +19,12 @@ use fs_err as fs;
 use ignore::{WalkBuilder, overrides::OverrideBuilder};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use vb_graph::{BlobDigest, Directory, Node};
+use vb_graph::{BlobDigest, Node};
 
 use crate::{
     ingest::{IngestError, entry_name, utf8},
     layout::Store,
+    tree::TreeBuilder,
 };
 
 /// How old a file must be, in nanoseconds, for its times to say that it has not changed since.
@@ -132,39 +133,12 @@ impl Store {
     }
 
     fn put_tree(&self, entries: Vec<SourceEntry>) -> std::io::Result<Node> {
-        let mut tree = Tree::default();
+        // Directories that hold no file are left out, as git does.
+        let mut tree = TreeBuilder::default();
         for entry in entries {
-            tree.insert(&entry.relative, entry.node);
+            tree.insert(&entry.relative, entry.node).expect("names were checked, and a walk gives each path once");
         }
         tree.put(self)
-    }
-}
-
-/// Directories of a source that hold no file are left out, as git does.
-#[derive(Default)]
-struct Tree {
-    nodes: BTreeMap<String, Node>,
-    children: BTreeMap<String, Tree>,
-}
-
-impl Tree {
-    fn insert(&mut self, path: &str, node: Node) {
-        match path.split_once('/') {
-            Some((first, rest)) => self.children.entry(first.to_owned()).or_default().insert(rest, node),
-            None => drop(self.nodes.insert(path.to_owned(), node)),
-        }
-    }
-
-    fn put(self, store: &Store) -> std::io::Result<Node> {
-        let mut directory = Directory::default();
-        for (name, child) in self.children {
-            let node = child.put(store)?;
-            directory.replace(vb_graph::Name::new(name).expect("checked at ingestion"), node);
-        }
-        for (name, node) in self.nodes {
-            directory.replace(vb_graph::Name::new(name).expect("checked at ingestion"), node);
-        }
-        Ok(Node::directory(store.put_directory(&directory)?))
     }
 }
 

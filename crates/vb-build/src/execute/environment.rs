@@ -1,0 +1,57 @@
+//! Unpacked trees to an environment: a merge of directories, no file is touched.
+
+use vb_graph::{DirectoryDigest, Environment, InputDigest, Node};
+use vb_python::{EnvironmentFile, environment_files};
+use vb_store::{MergeError, TreeBuilder};
+
+use crate::{builder::Builder, error::ExecuteError, inputs::Inputs};
+
+/// How vb itself is called where the environment's own files collide with a distribution's.
+const OWN: &str = "the environment itself";
+
+impl Builder {
+    pub(super) fn environment(&self, environment: &Environment, inputs: &Inputs) -> Result<Node, ExecuteError> {
+        let mut merged = self.own_files(environment)?;
+        let mut trees = vec![(OWN, merged)];
+        for (name, input) in inputs.of_kind("distribution") {
+            let InputDigest::Node(Node::Directory { digest, .. }) = input else {
+                unreachable!("an unpacked wheel is a directory")
+            };
+            merged = self.store.merge(&merged, digest).map_err(|error| match error {
+                MergeError::Conflict { path } => self.conflict(path, &trees, name),
+                MergeError::Directory(error) => ExecuteError::Directory(error),
+                MergeError::Io(error) => ExecuteError::Store(error),
+            })?;
+            trees.push((name, *digest));
+        }
+        Ok(Node::directory(merged))
+    }
+
+    fn own_files(&self, environment: &Environment) -> Result<DirectoryDigest, ExecuteError> {
+        let mut tree = TreeBuilder::default();
+        for (path, file) in environment_files(environment) {
+            let node = match file {
+                EnvironmentFile::File { bytes, mode } => Node::File {
+                    blob: self.store.put_bytes(&bytes).map_err(ExecuteError::Store)?,
+                    size: bytes.len() as u64,
+                    mode,
+                },
+                EnvironmentFile::Symlink(target) => Node::Symlink { target },
+            };
+            tree.insert(&path, node).expect("an environment's own files have clean, distinct paths");
+        }
+        match tree.put(&self.store).map_err(ExecuteError::Store)? {
+            Node::Directory { digest, .. } => Ok(digest),
+            other => unreachable!("a tree is a directory, not {other:?}"),
+        }
+    }
+
+    /// Names the first tree that has the path.
+    fn conflict(&self, path: String, trees: &[(&str, DirectoryDigest)], second: &str) -> ExecuteError {
+        let has = |digest: &DirectoryDigest| {
+            matches!(self.store.find(&Node::directory(*digest), &path), Ok(Some(_)))
+        };
+        let first = trees.iter().find(|(_, digest)| has(digest)).map_or(OWN, |(name, _)| name);
+        ExecuteError::Conflict { first: first.to_owned(), second: second.to_owned(), path }
+    }
+}

@@ -1,0 +1,66 @@
+//! Every import of the application's modules, tried where it will run: with the run dependencies alone.
+
+use fs_err as fs;
+use vb_graph::{Graph, ImportCheck, Kind, Node};
+use vb_python::{ImportCause, ImportFailure, import_check_command, parse_import_report};
+use vb_sandbox::HostPath;
+
+use super::command::{Prepared, host, layered, private, read_write};
+use crate::{builder::Builder, build::static_digest, error::ExecuteError, inputs::Inputs};
+
+impl Builder {
+    pub(super) fn prepare_import_check(&self, check: &ImportCheck, inputs: &Inputs) -> Result<Prepared, ExecuteError> {
+        let scratch = self.scratch()?;
+        let report = scratch.path().join("report");
+        fs::create_dir(&report).map_err(ExecuteError::scratch)?;
+        let staged = self.on_data_pool(|| self.store.materialize(&inputs.directory("stage")))?;
+        let lowers: Vec<HostPath> = vec![host(&staged.join("root")), self.layer(&inputs.directory("root"))?];
+        let python = format!("{}/bin/python", check.prefix);
+        let argv = import_check_command(&python, &check.application, &private("report/report.json"));
+        let spec = layered(lowers, argv, vec![read_write(&report, &private("report"))]);
+        Ok(Prepared { spec, scratch })
+    }
+
+    pub(super) fn finish_import_check(&self, prepared: &Prepared) -> Result<Node, ExecuteError> {
+        let path = prepared.path("report/report.json");
+        let report = fs::read(&path).map_err(ExecuteError::scratch)?;
+        let report = parse_import_report(&report)?;
+        if !report.failures.is_empty() {
+            return Err(ExecuteError::Imports { failures: report.failures, owners: vec![] });
+        }
+        Ok(self.on_data_pool(|| self.store.ingest_output(&prepared.path("report")))?)
+    }
+
+    /// Finds which package of the graph's other roots has each missing library.
+    pub(super) fn library_owners(&self, failures: &[ImportFailure], graph: &Graph) -> Vec<(String, String)> {
+        let missing = |failure: &'_ ImportFailure| match failure.cause() {
+            ImportCause::MissingLibrary(library) => Some(library.to_owned()),
+            _ => None,
+        };
+        let mut libraries: Vec<String> = failures.iter().filter_map(missing).collect();
+        libraries.sort_unstable();
+        libraries.dedup();
+        let roots = self.built_roots(graph);
+        let owner = |library: &str| roots.iter().find_map(|root| vb_platform::find_soname_owner(root, library));
+        libraries
+            .into_iter()
+            .filter_map(|library| Some((library.clone(), owner(&library)?)))
+            .collect()
+    }
+
+    fn built_roots(&self, graph: &Graph) -> Vec<std::path::PathBuf> {
+        let roots = graph.indices().filter(|index| matches!(graph.action(*index).kind, Kind::Root(_)));
+        roots
+            .filter_map(|index| {
+                let action = graph.action(index);
+                let inputs: Option<Vec<_>> =
+                    action.inputs.iter().map(|input| static_digest(graph, input.action)).collect();
+                let node = self.known_output(&action.resolve(&inputs?).digest())?;
+                match node {
+                    Node::Directory { digest, .. } => self.store.materialize(&digest).ok(),
+                    _ => None,
+                }
+            })
+            .collect()
+    }
+}

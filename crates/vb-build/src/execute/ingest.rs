@@ -1,0 +1,23 @@
+//! Reading a source tree: always done, almost free when nothing changed.
+
+use std::path::Path;
+
+use vb_graph::{Ingest, Node};
+use vb_store::SourceOptions;
+
+use crate::{builder::Builder, error::ExecuteError, event::How};
+
+impl Builder {
+    /// Ingests a source tree, and tells whether it is as it was.
+    pub(crate) fn ingest(&self, ingest: &Ingest) -> Result<(Node, How), ExecuteError> {
+        let options = SourceOptions { excludes: ingest.excludes.clone() };
+        let path = Path::new(&ingest.path);
+        let node = self.on_data_pool(|| self.store.ingest_source(path, &options))?;
+        let name = format!("ingest {} {:?}", ingest.path, ingest.excludes);
+        if self.store.recall(&name).as_ref() == Some(&node) {
+            return Ok((node, How::Hit));
+        }
+        self.store.remember(&name, &node).map_err(ExecuteError::Store)?;
+        Ok((node, How::Executed))
+    }
+}

@@ -1,0 +1,98 @@
+//! Executing one action, by kind: prepare what the sandbox shows, run the command, take in what it wrote.
+//!
+//! The preparation of a sandboxed action ends in a [`Prepared`] with a plain [`Spec`](vb_sandbox::Spec): the command
+//! can be run, or a shell in its place.
+
+mod command;
+mod environment;
+mod fetch;
+mod import_check;
+mod ingest;
+mod package;
+mod root;
+mod stage;
+mod unpack;
+mod wheel;
+
+use std::sync::atomic::AtomicBool;
+
+use vb_graph::{ActionDigest, BlobDigest, Graph, Kind, Node};
+
+pub(crate) use self::command::{Prepared, layered, read_only, read_write};
+use crate::{builder::Builder, error::ExecuteError, inputs::Inputs};
+
+/// What an execution gave.
+#[derive(Debug)]
+pub(crate) struct Executed {
+    pub(crate) output: Node,
+    pub(crate) log: Option<BlobDigest>,
+}
+
+impl Executed {
+    fn without_command(output: Node) -> Self {
+        Self { output, log: None }
+    }
+}
+
+impl Builder {
+    /// Returns the output that is recorded under a key, if it is still there.
+    pub(crate) fn known_output(&self, key: &ActionDigest) -> Option<Node> {
+        self.store.action_result(key).map(|result| result.output).filter(|node| self.store.has_node(node))
+    }
+
+    /// Executes an action whose inputs are in the store.
+    pub(crate) fn execute(
+        &self,
+        kind: &Kind,
+        inputs: &Inputs,
+        cancel: &AtomicBool,
+    ) -> Result<Executed, ExecuteError> {
+        match kind {
+            Kind::Environment(environment) => self.environment(environment, inputs).map(Executed::without_command),
+            Kind::Package(spec) => self.package(spec, inputs).map(Executed::without_command),
+            Kind::Fetch(_) | Kind::Ingest(_) => unreachable!("a build fetches and ingests by other ways"),
+            Kind::Root(_) | Kind::Wheel(_) | Kind::Unpack(_) | Kind::Stage(_) | Kind::ImportCheck(_) => {
+                let prepared = self.prepare(kind, inputs)?.expect("the kind has a command");
+                let log = self.run(&prepared, cancel)?;
+                let output = self.finish(kind, inputs, &prepared)?;
+                Ok(Executed { output, log: Some(log) })
+            }
+        }
+    }
+
+    /// Prepares the sandbox of an action, `None` for a kind that runs no command.
+    pub(crate) fn prepare(&self, kind: &Kind, inputs: &Inputs) -> Result<Option<Prepared>, ExecuteError> {
+        match kind {
+            Kind::Root(root) => self.prepare_root(root, inputs).map(Some),
+            Kind::Wheel(wheel) => self.prepare_wheel(wheel, inputs).map(Some),
+            Kind::Unpack(unpack) => self.prepare_unpack(unpack, inputs).map(Some),
+            Kind::Stage(stage) => self.prepare_stage(stage, inputs).map(Some),
+            Kind::ImportCheck(check) => self.prepare_import_check(check, inputs).map(Some),
+            Kind::Fetch(_) | Kind::Ingest(_) | Kind::Environment(_) | Kind::Package(_) => Ok(None),
+        }
+    }
+
+    fn finish(&self, kind: &Kind, inputs: &Inputs, prepared: &Prepared) -> Result<Node, ExecuteError> {
+        match kind {
+            Kind::Root(_) => self.finish_root(prepared),
+            Kind::Wheel(_) => self.finish_wheel(prepared),
+            Kind::Unpack(unpack) => self.finish_unpack(unpack, prepared),
+            Kind::Stage(stage) => self.finish_stage(stage, inputs, prepared),
+            Kind::ImportCheck(_) => self.finish_import_check(prepared),
+            Kind::Fetch(_) | Kind::Ingest(_) | Kind::Environment(_) | Kind::Package(_) => {
+                unreachable!("the kind has no command")
+            }
+        }
+    }
+
+    /// Adds what the rest of the graph knows about a failure: which package has a missing library.
+    pub(crate) fn explain(&self, error: ExecuteError, graph: &Graph) -> ExecuteError {
+        match error {
+            ExecuteError::Imports { failures, .. } => {
+                let owners = self.library_owners(&failures, graph);
+                ExecuteError::Imports { failures, owners }
+            }
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The package, out of a staged tree and the files of its source's `debian/`.
+
+use std::{
+    cell::RefCell,
+    io::{self, Cursor, Read},
+    path::Path,
+};
+
+use fs_err as fs;
+use vb_graph::{BlobDigest, DirectoryDigest, Node, PackageSpec};
+use vb_package::{Content, Entry, FileTree, FlattenError, LeakPattern, MaintainerFiles, write_deb};
+use vb_store::{BlobError, Store};
+
+use crate::{PRIVATE_DIRECTORY, builder::Builder, error::ExecuteError, inputs::Inputs};
+
+/// Returns the name under `/usr/share/doc` of a file of `debian/` that is shown there (Debian Policy, 12.5 and 12.7).
+fn document_name(spec: &PackageSpec, name: &str) -> Option<&'static str> {
+    let is_native = !spec.version.contains('-');
+    match name {
+        "copyright" => Some("copyright"),
+        "changelog" if is_native => Some("changelog.gz"),
+        "changelog" => Some("changelog.Debian.gz"),
+        _ => None,
+    }
+}
+
+/// Returns the paths of a build that must not be in a package.
+pub(super) fn leak_patterns(store: &Store, home: Option<&Path>) -> Vec<LeakPattern> {
+    let pattern = |name, path: &Path| {
+        let mut bytes = path.as_os_str().as_encoded_bytes().to_vec();
+        bytes.push(b'/');
+        LeakPattern { name, bytes }
+    };
+    let mut patterns = vec![
+        pattern("a path of the store", store.path()),
+        pattern("a path of the sandbox's private directory", Path::new(PRIVATE_DIRECTORY)),
+    ];
+    if let Some(home) = home.filter(|home| home.components().count() > 1) {
+        patterns.push(pattern("a path of the user's home directory", home));
+    }
+    patterns
+}
+
+impl Builder {
+    pub(super) fn package(&self, spec: &PackageSpec, inputs: &Inputs) -> Result<Node, ExecuteError> {
+        let stage = Node::directory(inputs.directory("stage"));
+        let scratch = self.scratch()?;
+        let out = scratch.path().join("out");
+        fs::create_dir(&out).map_err(ExecuteError::scratch)?;
+
+        let mut maintainer = MaintainerFiles::default();
+        let mut documents = Vec::new();
+        if let Some(Node::Directory { digest, .. }) = self.store.find(&stage, "debian")? {
+            self.read_debian(spec, &digest, &mut maintainer, &mut documents)?;
+        }
+        let tree = self.tree(&stage, documents)?;
+        let damaged = RefCell::new(None);
+        let open = |digest: &BlobDigest| self.open(digest, &damaged);
+        let written = write_deb(spec, &tree, &maintainer, &open, self.data_threads(), &out);
+        if let Some(error) = damaged.into_inner() {
+            return Err(ExecuteError::Blob(error));
+        }
+        written?;
+        Ok(self.on_data_pool(|| self.store.ingest_output(&out))?)
+    }
+
+    fn tree(&self, stage: &Node, documents: Vec<Entry>) -> Result<FileTree, ExecuteError> {
+        let Some(Node::Directory { digest, .. }) = self.store.find(stage, "root")? else {
+            unreachable!("a stage has a root")
+        };
+        let staged = FileTree::from_directory(digest, |digest| self.store.directory(digest)).map_err(|error| {
+            match error {
+                FlattenError::Load { source, .. } => ExecuteError::Directory(source),
+                FlattenError::Tree(source) => ExecuteError::Tree(source),
+            }
+        })?;
+        let entries = staged.entries().iter().cloned().chain(documents);
+        Ok(FileTree::from_entries(entries)?)
+    }
+
+    fn read_debian(
+        &self,
+        spec: &PackageSpec,
+        debian: &DirectoryDigest,
+        maintainer: &mut MaintainerFiles,
+        documents: &mut Vec<Entry>,
+    ) -> Result<(), ExecuteError> {
+        for (name, node) in self.store.directory(debian)?.entries() {
+            let Node::File { blob, .. } = node else { continue };
+            let content = self.store.read_blob(blob)?;
+            if let Some(shown) = document_name(spec, name.as_str()) {
+                documents.push(self.document(spec, shown, &content)?);
+            } else {
+                maintainer.take_in(name.as_str(), content).map_err(vb_package::WriteDebError::from)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn document(&self, spec: &PackageSpec, name: &str, content: &[u8]) -> Result<Entry, ExecuteError> {
+        let bytes = if name.ends_with(".gz") { vb_package::gzip(content) } else { content.to_vec() };
+        let blob = self.store.put_bytes(&bytes).map_err(ExecuteError::Store)?;
+        Ok(Entry {
+            path: format!("usr/share/doc/{}/{name}", spec.name),
+            mode: 0o644,
+            content: Content::File { blob, size: bytes.len() as u64 },
+        })
+    }
+
+    /// Gives the checked bytes of a blob; a damaged one is remembered, because an I/O error cannot say that it was.
+    fn open(&self, digest: &BlobDigest, damaged: &RefCell<Option<BlobError>>) -> io::Result<Box<dyn Read>> {
+        match self.store.read_blob(digest) {
+            Ok(bytes) => Ok(Box::new(Cursor::new(bytes))),
+            Err(error) => {
+                damaged.borrow_mut().get_or_insert(error);
+                Err(io::ErrorKind::InvalidData.into())
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Application and environment at their final paths, checked for paths of the build.
+//!
+//! The output is a directory with two entries: `root`, the tree as it will be installed, and `debian`, the files that
+//! the application's source has for its package.
+
+use std::path::Path;
+
+use vb_graph::{Directory, DirectoryDigest, Name, Node, Stage};
+use vb_package::{LeakPattern, LeakScanner};
+use vb_python::bytecode_command;
+use vb_store::{Store, export_copy};
+
+use super::{
+    command::{Prepared, layered, read_write},
+    package::leak_patterns,
+};
+use crate::{builder::Builder, error::ExecuteError, inputs::Inputs};
+
+/// Directories of a source that say how it is packaged and are no part of the application.
+const PACKAGING: [&str; 2] = ["debian", "rpm"];
+
+impl Builder {
+    pub(super) fn prepare_stage(&self, stage: &Stage, inputs: &Inputs) -> Result<Prepared, ExecuteError> {
+        let scratch = self.scratch()?;
+        let application = scratch.path().join("application");
+        let source = self.application_of(inputs)?;
+        self.on_data_pool(|| export_copy(&self.store, &source, &application))?;
+        let argv = bytecode_command(&stage.interpreter.command, std::slice::from_ref(&stage.application));
+        let binds = vec![read_write(&application, &stage.application)];
+        let spec = layered(vec![self.layer(&inputs.directory("root"))?], argv, binds);
+        Ok(Prepared { spec, scratch })
+    }
+
+    /// Returns the source without what says how it is packaged.
+    fn application_of(&self, inputs: &Inputs) -> Result<DirectoryDigest, ExecuteError> {
+        let source = self.store.directory(&inputs.directory("source"))?;
+        let mut application = Directory::default();
+        for (name, node) in source.entries().filter(|(name, _)| !PACKAGING.contains(&name.as_str())) {
+            application.replace(name.clone(), node.clone());
+        }
+        self.store.put_directory(&application).map_err(ExecuteError::Store)
+    }
+
+    pub(super) fn finish_stage(
+        &self,
+        stage: &Stage,
+        inputs: &Inputs,
+        prepared: &Prepared,
+    ) -> Result<Node, ExecuteError> {
+        let application = self.on_data_pool(|| self.store.ingest_output(&prepared.path("application")))?;
+        let patterns = leak_patterns(&self.store, self.home.as_deref());
+        self.check_for_leaks(&application, &stage.application, &patterns)?;
+
+        let mut top = self.store.directory(&inputs.directory("environment"))?;
+        let name = Path::new(&stage.application).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let taken = |_| ExecuteError::ApplicationTaken { path: stage.application.clone() };
+        let name = Name::new(name).expect("lowering gives the application a directory of its own");
+        top.insert(name, application).map_err(taken)?;
+        let root = wrap(&self.store, &stage.prefix, top)?;
+        // What upstream put into its wheels may name upstream's homes; no path of this store can be among it.
+        let build_only: Vec<_> = leak_patterns(&self.store, None);
+        self.check_for_leaks(&root, "", &build_only)?;
+
+        let mut output = Directory::default();
+        output.replace(Name::new("root").expect("a name"), root);
+        if let Some(debian) = self.store.find(&Node::directory(inputs.directory("source")), "debian")? {
+            output.replace(Name::new("debian").expect("a name"), debian);
+        }
+        Ok(Node::directory(self.store.put_directory(&output).map_err(ExecuteError::Store)?))
+    }
+
+    fn check_for_leaks(&self, node: &Node, prefix: &str, patterns: &[LeakPattern]) -> Result<(), ExecuteError> {
+        let Node::Directory { digest, .. } = node else { return Ok(()) };
+        let scanner = LeakScanner::new(patterns).expect("the patterns are absolute paths");
+        let mut files = Vec::new();
+        self.store.walk(digest, &mut |path, node| match node {
+            Node::File { blob, .. } => files.push((path.to_owned(), Some(*blob), String::new())),
+            Node::Symlink { target } => files.push((path.to_owned(), None, target.clone())),
+            Node::Directory { .. } => {}
+        })?;
+        for (path, blob, target) in files {
+            let bytes = match blob {
+                Some(blob) => self.store.read_blob(&blob)?,
+                None => target.into_bytes(),
+            };
+            let found = scanner.find_leaks(bytes.as_slice()).map_err(ExecuteError::Store)?;
+            if let Some(leak) = found.first() {
+                return Err(ExecuteError::Leak { path: format!("{prefix}/{path}"), what: leak.name.to_owned() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts a directory at an absolute path, in directories of its own.
+fn wrap(store: &Store, path: &str, directory: Directory) -> Result<Node, ExecuteError> {
+    let mut node = Node::directory(store.put_directory(&directory).map_err(ExecuteError::Store)?);
+    for component in path.split('/').filter(|component| !component.is_empty()).rev() {
+        let mut outer = Directory::default();
+        outer.replace(Name::new(component).expect("a prefix is a clean path"), node);
+        node = Node::directory(store.put_directory(&outer).map_err(ExecuteError::Store)?);
+    }
+    Ok(node)
+}

@@ -1,0 +1,103 @@
+//! An sdist to a wheel, by uv as the PEP 517 front end, offline, with locked build requirements.
+
+use std::path::Path;
+
+use fs_err as fs;
+use vb_graph::{InputDigest, LockedDistribution, LockedFile, Node, Wheel};
+use vb_package::LeakScanner;
+use vb_python::{BuildRequest, UV, build_constraints};
+use vb_store::FIXED_TIME;
+
+use super::{
+    command::{Prepared, layered, private, read_only, read_write},
+    package::leak_patterns,
+};
+use crate::{
+    builder::Builder,
+    error::ExecuteError,
+    inputs::{Inputs, fetched},
+};
+
+impl Builder {
+    pub(super) fn prepare_wheel(&self, wheel: &Wheel, inputs: &Inputs) -> Result<Prepared, ExecuteError> {
+        let scratch = self.scratch()?;
+        let input = scratch.path().join("in");
+        let sdist = inputs.file(&self.store, "sdist")?;
+        sdist.place(&input)?;
+        let requirements = self.place_requirements(inputs, &input.join("requirements"))?;
+        fs::write(input.join("constraints.txt"), build_constraints(&requirements)).map_err(ExecuteError::scratch)?;
+        UV.extract(&inputs.file(&self.store, "uv")?.blob, &input.join("uv"))?;
+        for name in ["out", "work"] {
+            fs::create_dir(scratch.path().join(name)).map_err(ExecuteError::scratch)?;
+        }
+        let request = BuildRequest {
+            uv: &private("in/uv"),
+            python: &wheel.interpreter.command,
+            sdist: &private(&format!("in/{}", sdist.file)),
+            requirements: &private("in/requirements"),
+            constraints: &private("in/constraints.txt"),
+            output: &private("out"),
+            cache: &private("work"),
+            epoch: FIXED_TIME.unsigned_abs(),
+            extra_variables: &wheel.variables,
+        };
+        let binds = vec![
+            read_only(&input, &private("in")),
+            read_write(&scratch.path().join("out"), &private("out")),
+            read_write(&scratch.path().join("work"), &private("work")),
+        ];
+        let mut spec = layered(vec![self.layer(&inputs.directory("root"))?], request.arguments(), binds);
+        spec.env.extend(request.variables());
+        Ok(Prepared { spec, scratch })
+    }
+
+    /// Shows the wheels of the build requirements in a directory.
+    fn place_requirements(&self, inputs: &Inputs, directory: &Path) -> Result<Vec<LockedDistribution>, ExecuteError> {
+        fs::create_dir_all(directory).map_err(ExecuteError::scratch)?;
+        inputs
+            .of_kind("requirement")
+            .map(|(name, input)| {
+                fetched(&self.store, input)?.place(directory)?;
+                Ok(to_distribution(name, input))
+            })
+            .collect()
+    }
+
+    pub(super) fn finish_wheel(&self, prepared: &Prepared) -> Result<Node, ExecuteError> {
+        let out = prepared.path("out");
+        let found: Vec<String> = fs::read_dir(&out)
+            .and_then(|entries| {
+                entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+            })
+            .map_err(ExecuteError::scratch)?;
+        let [wheel] = found.as_slice() else { return Err(ExecuteError::WheelCount { found }) };
+        self.check_wheel_for_leaks(&out.join(wheel))?;
+        Ok(self.on_data_pool(|| self.store.ingest_output(&out))?)
+    }
+
+    /// A path of the build inside a wheel that was built here would be in every package that holds it.
+    fn check_wheel_for_leaks(&self, wheel: &Path) -> Result<(), ExecuteError> {
+        let scanner = LeakScanner::new(&leak_patterns(&self.store, self.home.as_deref()))
+            .expect("the patterns are absolute paths");
+        let mut leak = None;
+        vb_python::read_members(wheel, &mut |member, reader| {
+            let found = scanner.find_leaks(reader)?;
+            if let (None, Some(first)) = (&leak, found.first()) {
+                leak = Some((member.to_owned(), first.name.to_owned()));
+            }
+            Ok(())
+        })?;
+        leak.map_or(Ok(()), |(path, what)| Err(ExecuteError::Leak { path, what }))
+    }
+}
+
+/// An input that is a build requirement is named `requirement <name> <version>`.
+fn to_distribution(name: &str, input: &InputDigest) -> LockedDistribution {
+    let InputDigest::File { file, sha256 } = input else { unreachable!("a build requirement is a file") };
+    let (name, version) = name.split_once(' ').expect("lowering names requirements with name and version");
+    LockedDistribution {
+        name: name.to_owned(),
+        version: version.to_owned(),
+        file: LockedFile { file: file.clone(), size: None, sha256: *sha256 },
+    }
+}

@@ -1,0 +1,190 @@
+//! Compression and decompression of package members.
+//!
+//! Every encoder here gives the same bytes for any number of threads: block and job sizes are fixed, never taken from
+//! the machine. Do not call `flush` on a [`Compressor`]: it would end a block early.
+
+use std::io::{self, Read, Write};
+
+use flate2::{GzBuilder, read::MultiGzDecoder, write::GzEncoder};
+use liblzma::{
+    read::XzDecoder,
+    stream::{Check, MtStreamBuilder},
+    write::XzEncoder,
+};
+use vb_graph::Compression;
+
+const XZ_PRESET: u32 = 6;
+/// Small enough that a package of a few dozen megabytes keeps several threads busy.
+const XZ_BLOCK: u64 = 4 << 20;
+/// Slower levels cost ten times the work for two per cent of the size.
+const ZSTD_LEVEL: i32 = 9;
+const GZIP_LEVEL: u32 = 9;
+/// "Unknown" in RFC 1952, so that the header does not tell where it was written.
+const GZIP_UNKNOWN_SYSTEM: u8 = 255;
+/// Far below the limits of both libraries.
+const MOST_THREADS: usize = 64;
+
+/// A writer that compresses what is written to it.
+pub(crate) enum Compressor<W: Write> {
+    Xz(XzEncoder<W>),
+    Gzip(GzEncoder<W>),
+    Zstd(zstd::stream::write::Encoder<'static, W>),
+}
+
+impl<W: Write> Compressor<W> {
+    pub(crate) fn new(compression: Compression, threads: usize, out: W) -> io::Result<Self> {
+        let threads = u32::try_from(threads.clamp(1, MOST_THREADS)).expect("the clamped number fits");
+        match compression {
+            Compression::Xz => {
+                let stream = MtStreamBuilder::new()
+                    .threads(threads)
+                    .preset(XZ_PRESET)
+                    .block_size(XZ_BLOCK)
+                    .check(Check::Crc64)
+                    .encoder()?;
+                Ok(Self::Xz(XzEncoder::new_stream(out, stream)))
+            }
+            Compression::Gzip => {
+                let builder = GzBuilder::new().mtime(0).operating_system(GZIP_UNKNOWN_SYSTEM);
+                Ok(Self::Gzip(builder.write(out, flate2::Compression::new(GZIP_LEVEL))))
+            }
+            Compression::Zstd => {
+                let mut encoder = zstd::stream::write::Encoder::new(out, ZSTD_LEVEL)?;
+                encoder.include_checksum(true)?;
+                // One worker gives the bytes of many; no worker at all gives others.
+                encoder.multithread(threads)?;
+                Ok(Self::Zstd(encoder))
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) -> io::Result<W> {
+        match self {
+            Self::Xz(encoder) => encoder.finish(),
+            Self::Gzip(encoder) => encoder.finish(),
+            Self::Zstd(encoder) => encoder.finish(),
+        }
+    }
+}
+
+/// Compresses a document to `.gz` with neither name nor time in it, as Debian Policy 12.7 has changelogs.
+pub fn gzip(content: &[u8]) -> Vec<u8> {
+    let in_memory = "writing to memory does not fail";
+    let mut compressor = Compressor::new(Compression::Gzip, 1, Vec::new()).expect(in_memory);
+    compressor.write_all(content).expect(in_memory);
+    compressor.finish().expect(in_memory)
+}
+
+impl<W: Write> Write for Compressor<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Xz(encoder) => encoder.write(bytes),
+            Self::Gzip(encoder) => encoder.write(bytes),
+            Self::Zstd(encoder) => encoder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Xz(encoder) => encoder.flush(),
+            Self::Gzip(encoder) => encoder.flush(),
+            Self::Zstd(encoder) => encoder.flush(),
+        }
+    }
+}
+
+/// Returns a reader of what a member of that name holds, or nothing when its compression is unknown.
+pub(crate) fn decompress<'a>(member: &str, reader: impl Read + 'a) -> io::Result<Option<Box<dyn Read + 'a>>> {
+    Ok(Some(match member.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("tar") => Box::new(reader),
+        Some("xz") => Box::new(XzDecoder::new_multi_decoder(reader)),
+        Some("gz") => Box::new(MultiGzDecoder::new(reader)),
+        Some("zst") => Box::new(zstd::stream::read::Decoder::new(reader)?),
+        _ => return Ok(None),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compress(compression: Compression, threads: usize, content: &[u8]) -> Vec<u8> {
+        let mut compressor = Compressor::new(compression, threads, Vec::new()).unwrap();
+        compressor.write_all(content).unwrap();
+        compressor.finish().unwrap()
+    }
+
+    /// Enough for several xz blocks and zstd jobs; what is compressed in one piece needs no more than a little.
+    const SIZES: [(Compression, usize); 3] =
+        [(Compression::Xz, 9 << 20), (Compression::Gzip, 1 << 20), (Compression::Zstd, 20 << 20)];
+
+    /// One part noise in eight, so that there is something to find and compressing is quick.
+    fn filler(size: usize) -> Vec<u8> {
+        let mut state = 1_u64;
+        let noise = |index: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            if index % 8192 < 1024 { state.to_be_bytes()[0] } else { b' ' }
+        };
+        (0..size).map(noise).collect()
+    }
+
+    #[test]
+    fn the_number_of_threads_does_not_change_the_bytes() {
+        for (compression, size) in SIZES {
+            let content = filler(size);
+            let one = compress(compression, 1, &content);
+            assert!(one.len() < content.len() / 4);
+            assert!(compress(compression, 0, &content[..1024]) == compress(compression, 1, &content[..1024]));
+            for threads in [2, 4] {
+                assert!(compress(compression, threads, &content) == one, "{compression:?} with {threads} threads");
+            }
+            let mut back = Vec::new();
+            let member = format!("data.tar.{}", compression.extension());
+            decompress(&member, &one[..]).unwrap().unwrap().read_to_end(&mut back).unwrap();
+            assert!(back == content, "{compression:?} does not give the content back");
+        }
+    }
+
+    #[test]
+    fn the_size_of_the_writes_does_not_change_the_bytes() {
+        for (compression, size) in SIZES {
+            let content = filler(size / 2);
+            let mut compressor = Compressor::new(compression, 2, Vec::new()).unwrap();
+            for piece in content.chunks(77_777) {
+                compressor.write_all(piece).unwrap();
+            }
+            assert!(compressor.finish().unwrap() == compress(compression, 2, &content), "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_xz_member_is_several_blocks() {
+        let one = compress(Compression::Xz, 1, &filler(4 << 20));
+        let three = compress(Compression::Xz, 1, &filler(9 << 20));
+        // The index at the end counts the blocks: an indicator byte, then the number, four-byte aligned before the footer.
+        let blocks = |bytes: &[u8]| {
+            let footer = &bytes[bytes.len() - 12..];
+            let backward = u32::from_le_bytes(footer[4..8].try_into().unwrap());
+            let index = bytes.len() - 12 - (usize::try_from(backward).unwrap() + 1) * 4;
+            (bytes[index], bytes[index + 1])
+        };
+        assert_eq!((blocks(&one), blocks(&three)), ((0, 1), (0, 3)));
+    }
+
+    #[test]
+    fn the_bytes_of_a_compressed_member_have_not_changed() {
+        let hex = |compression| hex::encode(compress(compression, 2, b"vb vb vb vb vb vb vb vb\n"));
+        assert_eq!(hex(Compression::Gzip), "1f8b08000000000002ff2b4b5228c382b800fe1f1d6d18000000");
+        assert_eq!(hex(Compression::Zstd), "28b52ffd0460550000207662200a0100d26e089d3c993e");
+        assert_eq!(
+            hex(Compression::Xz),
+            "fd377a585a000004e6d6b44604c012182101160000000000000000009ab884bde00017000a5d003b188014fe8f23f60000000000f5d964a84676427e00012e185124ed381fb6f37d010000000004595a"
+        );
+    }
+
+    #[test]
+    fn an_unknown_compression_is_told() {
+        assert!(decompress("data.tar.bz2", io::empty()).unwrap().is_none());
+        assert!(decompress("data", io::empty()).unwrap().is_none());
+    }
+}

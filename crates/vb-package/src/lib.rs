@@ -1,0 +1,28 @@
+//! Directory and spec to a byte-reproducible .deb, and metadata back out of one.
+//!
+//! [`write_deb`] is a function of its arguments alone: the same spec, tree and maintainer files give the same bytes on
+//! any machine, at any time, with any number of threads. [`read_deb`] reads what it wrote, and the packages of
+//! distributions. Beside them stand the two looks that a package needs into its files: [`LeakScanner`] for paths of
+//! the build that were left in one, and [`inspect_elf`] for what compiled code needs and where it runs.
+//!
+//! Must not be here: the store (a tree names blobs, the caller opens them), the clock, the environment.
+
+mod compress;
+mod control;
+mod deb;
+mod elf;
+mod fields;
+mod leak;
+mod maintainer;
+mod read;
+mod tarball;
+mod tree;
+
+pub use compress::gzip;
+pub use deb::{WriteDebError, Written, write_deb};
+pub use elf::{ElfClass, ElfFacts, ElfMachine, Endianness, InspectElfError, inspect_elf};
+pub use fields::FieldError;
+pub use leak::{EmptyPattern, Leak, LeakPattern, LeakScanner};
+pub use maintainer::{MaintainerFileError, MaintainerFiles, ScriptName};
+pub use read::{ControlField, DebEntry, DebEntryKind, DebMetadata, ReadDebError, read_deb};
+pub use tree::{Content, Entry, FileTree, FlattenError, InvalidTree};

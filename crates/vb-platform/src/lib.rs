@@ -1,0 +1,21 @@
+//! Distribution archives: verify the signed index, resolve to an exact package list, assemble a root.
+
+mod date;
+mod deb;
+mod deb822;
+mod index;
+mod relation;
+mod release;
+mod resolve;
+mod root;
+mod signature;
+mod solver;
+mod sources;
+
+pub use deb::{ControlFile, Deb, DebError};
+pub use index::{Index, IndexError, IndexPackage, Suite, ValidUntil, load};
+pub use relation::ParseRelationError;
+pub use resolve::{ResolveError, UnknownPackage, resolve};
+pub use root::{FinishError, RootOptions, UnpackError, configure_script, find_soname_owner, finish, unpack};
+pub use signature::{Refusal, RefusalReason, SignatureError};
+pub use sources::{AptSource, ArchiveLocation, SignedBy, SourcesError, locate_suite, read_sources};

@@ -1,0 +1,48 @@
+//! Python's packaging formats: index configuration, locks, wheel choice for a platform, wheels to an environment, import check.
+//!
+//! The crate takes values and returns data. Must not be here: reading environment variables, running commands
+//! (command lines for the sandbox are returned as data), knowledge of the store or of the graph's order.
+//!
+//! - [`read_config`], [`locate`]: where the machine's own configuration says that Python files come from.
+//! - [`CompileRequest`], [`read_pylock`], [`choose`]: a resolution by uv, and one file per distribution of it.
+//! - [`build_requires`], [`unpack_sdist`], [`BuildRequest`]: an sdist to a wheel.
+//! - [`unpack`], [`environment_files`], [`add_bytecode_to_record`]: wheels to a virtual environment.
+//! - [`bytecode_command`], [`import_check_command`]: what runs inside a sandbox, and what it reports.
+
+mod archive;
+mod bytecode;
+mod check;
+mod entry_points;
+mod environment;
+mod indexes;
+mod ini;
+mod locate;
+mod location;
+mod lock;
+mod names;
+mod pages;
+mod pylock;
+mod record;
+mod scripts;
+mod sdist;
+mod tags;
+mod wheel;
+
+pub use archive::{ArchiveError, read_members};
+pub use bytecode::{BytecodeReportError, SkippedSource, bytecode_command, parse_bytecode_report};
+pub use check::{
+    ImportCause, ImportFailure, ImportReport, ImportReportError, UnparsedSource, import_check_command,
+    parse_import_report,
+};
+pub use entry_points::EntryPointError;
+pub use environment::{EnvironmentFile, environment_files};
+pub use indexes::{HostFiles, IndexConfig, IndexConfigError, default_index_query, read_config};
+pub use ini::IniError;
+pub use locate::{LocateError, locate};
+pub use lock::{CompileRequest, UV, UvTool};
+pub use names::normalize_name;
+pub use pylock::{BinaryPolicy, PylockError, read_pylock};
+pub use record::{RecordError, add_bytecode_to_record};
+pub use sdist::{BuildRequest, SdistError, build_constraints, build_requires, unpack_sdist};
+pub use tags::{Rank, Target, choose, rank};
+pub use wheel::{Layout, Unpacked, WheelError, unpack};

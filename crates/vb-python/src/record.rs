@@ -1,0 +1,241 @@
+//! `RECORD`: the list of a distribution's files with digest and size (PEP 376, PEP 427, PyPA's "recording installed projects").
+//!
+//! Each line is `path,algorithm=digest,size` in CSV, the digest in URL-safe base64 without padding. A path is relative to
+//! the directory that holds `.dist-info`. RECORD itself and bytecode have neither digest nor size.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
+use crate::wheel::Layout;
+
+/// A `RECORD` is broken, or a file is not what it says.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// It is not CSV in UTF-8.
+    #[error("RECORD is not a CSV file")]
+    Csv(#[source] csv::Error),
+    /// A line has no path, an unreadable size, or contradicts another one.
+    #[error("RECORD line {line} is malformed, or contradicts another line")]
+    Line {
+        /// The line's number, from 1.
+        line: usize,
+    },
+    /// A file has no digest, or one that proves nothing: PEP 427 asks for SHA-256 or better.
+    #[error("RECORD gives `{path}` no digest of SHA-256 or better")]
+    WeakDigest {
+        /// The file.
+        path: String,
+    },
+    /// A file's content or size is another one.
+    #[error("`{path}` is not what RECORD says")]
+    OtherContent {
+        /// The file.
+        path: String,
+    },
+    /// The installed files cannot be listed or RECORD not be written.
+    #[error("cannot add bytecode to RECORD")]
+    Io(#[source] io::Error),
+}
+
+/// What RECORD says about one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Row {
+    digest: String,
+    size: Option<u64>,
+}
+
+impl Row {
+    /// Describes a file's content.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let digest = format!("sha256={}", URL_SAFE_NO_PAD.encode(Sha256::digest(bytes)));
+        Self { digest, size: Some(bytes.len() as u64) }
+    }
+
+    fn check(&self, path: &str, bytes: &[u8]) -> Result<(), RecordError> {
+        let path = || path.to_owned();
+        let (algorithm, digest) = self.digest.split_once('=').unwrap_or(("", ""));
+        let found = match algorithm {
+            "sha256" => URL_SAFE_NO_PAD.encode(Sha256::digest(bytes)),
+            "sha384" => URL_SAFE_NO_PAD.encode(Sha384::digest(bytes)),
+            "sha512" => URL_SAFE_NO_PAD.encode(Sha512::digest(bytes)),
+            _ => return Err(RecordError::WeakDigest { path: path() }),
+        };
+        let is_size_right = self.size.is_none_or(|size| size == bytes.len() as u64);
+        if found != digest.trim_end_matches('=') || !is_size_right {
+            return Err(RecordError::OtherContent { path: path() });
+        }
+        Ok(())
+    }
+}
+
+/// A RECORD: rows by path, so sorted by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Record {
+    rows: BTreeMap<String, Row>,
+}
+
+impl Record {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
+        let mut record = Self::default();
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+        for (index, line) in reader.records().enumerate() {
+            let line = line.map_err(RecordError::Csv)?;
+            let malformed = RecordError::Line { line: index + 1 };
+            let path = line.get(0).unwrap_or_default().to_owned();
+            let size = match line.get(2).unwrap_or_default() {
+                "" => None,
+                digits => Some(digits.parse().map_err(|_| RecordError::Line { line: index + 1 })?),
+            };
+            let row = Row { digest: line.get(1).unwrap_or_default().to_owned(), size };
+            if path.is_empty() || record.rows.get(&path).is_some_and(|known| *known != row) {
+                return Err(malformed);
+            }
+            record.rows.insert(path, row);
+        }
+        Ok(record)
+    }
+
+    /// Checks a file's content against its row; `false` if it has none.
+    pub(crate) fn check(&self, path: &str, bytes: &[u8]) -> Result<bool, RecordError> {
+        self.rows.get(path).map_or(Ok(false), |row| row.check(path, bytes).map(|()| true))
+    }
+
+    pub(crate) fn insert(&mut self, path: String, row: Row) {
+        self.rows.insert(path, row);
+    }
+
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.rows.keys().map(String::as_str)
+    }
+
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
+        for (path, row) in &self.rows {
+            let size = row.size.map(|size| size.to_string()).unwrap_or_default();
+            writer.write_record([path, &row.digest, &size]).expect("a Vec takes all bytes");
+        }
+        writer.into_inner().expect("a Vec takes all bytes")
+    }
+}
+
+/// Adds the bytecode of every listed source to each RECORD below `target`, which stands for the layout's prefix.
+///
+/// Bytecode is listed without digest, as pip does it. Doing it twice changes nothing.
+///
+/// # Errors
+/// A RECORD cannot be read or written.
+pub fn add_bytecode_to_record(target: &Path, layout: &Layout) -> Result<(), RecordError> {
+    let site_packages = target.join(layout.site_packages());
+    for entry in fs_err::read_dir(&site_packages).map_err(RecordError::Io)? {
+        let path = entry.map_err(RecordError::Io)?.path().join("RECORD");
+        let is_dist_info = path.parent().is_some_and(|dir| dir.extension().is_some_and(|suffix| suffix == "dist-info"));
+        if is_dist_info && path.is_file() {
+            let mut record = Record::parse(&fs_err::read(&path).map_err(RecordError::Io)?)?;
+            add_bytecode(&mut record, &site_packages)?;
+            fs_err::write(&path, record.to_bytes()).map_err(RecordError::Io)?;
+        }
+    }
+    Ok(())
+}
+
+fn add_bytecode(record: &mut Record, site_packages: &Path) -> Result<(), RecordError> {
+    let sources: Vec<PathBuf> = record.paths().filter(|path| path.ends_with(".py")).map(PathBuf::from).collect();
+    let mut caches: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
+    for source in sources {
+        let cache = source.with_file_name("__pycache__");
+        if !caches.contains_key(&cache) {
+            caches.insert(cache.clone(), file_names(&site_packages.join(&cache))?);
+        }
+        let stem = source.file_stem().unwrap_or_default().to_string_lossy();
+        let is_of_source = |name: &&String| name.ends_with(".pyc") && name.split('.').next() == Some(&*stem);
+        for name in caches[&cache].iter().filter(is_of_source) {
+            record.insert(cache.join(name).display().to_string(), Row::default());
+        }
+    }
+    Ok(())
+}
+
+fn file_names(dir: &Path) -> Result<Vec<String>, RecordError> {
+    let entries = match fs_err::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(RecordError::Io)?,
+    };
+    entries.map(|entry| Ok(entry.map_err(RecordError::Io)?.file_name().to_string_lossy().into_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(row: &str, bytes: &[u8]) -> Result<bool, RecordError> {
+        Record::parse(format!("a.py,{row}\n").as_bytes())?.check("a.py", bytes)
+    }
+
+    #[test]
+    fn digests_of_sha256_and_better_are_checked() {
+        for row in [
+            "sha256=ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0,3",
+            "sha256=ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0=,",
+            "sha384=ywB1P0WjXou1oD1pmsZQBycsMqsO3tFjGotgWkP_W-2AhgcroefMI1i67KE0yCWn,3",
+        ] {
+            assert!(check(row, b"abc").unwrap(), "{row}");
+            assert!(matches!(check(row, b"abd"), Err(RecordError::OtherContent { .. })));
+        }
+        let other_size = "sha256=ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0,4";
+        assert!(matches!(check(other_size, b"abc"), Err(RecordError::OtherContent { .. })));
+    }
+
+    #[test]
+    fn weak_and_absent_digests_are_refused() {
+        for row in [",", "md5=kAFQmDzST7DWlj99KOF_cg,3", "sha1=qZk-NkcGgWq6PiVxeFDCbJzQ2J0,3", "nonsense,3"] {
+            assert!(matches!(check(row, b"abc"), Err(RecordError::WeakDigest { .. })), "{row}");
+        }
+    }
+
+    #[test]
+    fn malformed_and_contradicting_lines_are_refused() {
+        for (text, line) in [("a,,x\n", 1), (",,\n", 1), ("a,sha256=x,1\nb,,\na,sha256=y,1\n", 3)] {
+            let error = Record::parse(text.as_bytes()).unwrap_err();
+            assert!(matches!(error, RecordError::Line { line: found } if found == line), "{text}: {error}");
+        }
+        Record::parse(b"a,sha256=x,1\na,sha256=x,1\n").unwrap();
+    }
+
+    #[test]
+    fn writing_sorts_and_quotes() {
+        let record = Record::parse(b"b,,\n\"a,1.py\",sha256=x,1\n").unwrap();
+        assert_eq!(record.to_bytes(), b"\"a,1.py\",sha256=x,1\nb,,\n");
+    }
+
+    #[test]
+    fn bytecode_of_listed_sources_is_added_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout { prefix: "/vrmd/a".into(), python_version: "3.11".into() };
+        let site_packages = dir.path().join(layout.site_packages());
+        for (path, text) in [
+            ("a-1.dist-info/RECORD", "z.py,sha256=x,1\na/b.py,sha256=x,1\na-1.dist-info/RECORD,,\n"),
+            ("__pycache__/z.cpython-311.pyc", ""),
+            ("__pycache__/other.cpython-311.pyc", ""),
+            ("a/__pycache__/b.cpython-311.pyc", ""),
+            ("a/__pycache__/b.cpython-311.opt-1.pyc", ""),
+            ("a/__pycache__/bc.cpython-311.pyc", ""),
+        ] {
+            fs_err::create_dir_all(site_packages.join(path).parent().unwrap()).unwrap();
+            fs_err::write(site_packages.join(path), text).unwrap();
+        }
+        for _ in 0..2 {
+            add_bytecode_to_record(dir.path(), &layout).unwrap();
+            assert_eq!(
+                fs_err::read_to_string(site_packages.join("a-1.dist-info/RECORD")).unwrap(),
+                "__pycache__/z.cpython-311.pyc,,\na-1.dist-info/RECORD,,\na/__pycache__/b.cpython-311.opt-1.pyc,,\n\
+                 a/__pycache__/b.cpython-311.pyc,,\na/b.py,sha256=x,1\nz.py,sha256=x,1\n"
+            );
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Checks of meaning: what contracts cannot see, because it is in another file or on the disk.
+//!
+//! Must not be here: anything that one field tells by itself; that is a contract in `vb.ncl`.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use crate::{
+    diagnostic::{Code, RecipeDiagnostic, quote_all},
+    loader::platform_help,
+    platform::Platform,
+    position::Evaluated,
+    recipe::{Recipe, Source},
+    workspace::Workspace,
+};
+
+/// All platforms of a workspace, by name.
+type Platforms = BTreeMap<String, Evaluated<Platform>>;
+
+/// Checks recipes against their workspace, its platforms, each other and the disk.
+///
+/// `platforms` are all that the workspace has: a name that is not among them is reported as unknown.
+pub fn check(
+    workspace: &Evaluated<Workspace>,
+    recipes: &[Evaluated<Recipe>],
+    platforms: &Platforms,
+) -> Vec<RecipeDiagnostic> {
+    let mut diagnostics = check_workspace(workspace, platforms);
+    diagnostics.extend(platforms.values().filter_map(check_default_python));
+    for recipe in recipes {
+        diagnostics.extend(check_platforms(workspace, recipe, platforms));
+        diagnostics.extend(check_interpreters(workspace, recipe, platforms));
+        diagnostics.extend(check_source(recipe));
+        diagnostics.extend(check_recipe_variables(recipe));
+    }
+    diagnostics.extend(check_names(workspace, recipes));
+    diagnostics
+}
+
+impl Evaluated<Recipe> {
+    /// Returns the directory of the application's source.
+    pub fn source_dir(&self) -> PathBuf {
+        let Source::Path(path) = &self.value.source;
+        let dir = self.path().parent().expect("a recipe is in a directory").join(path);
+        nickel_lang_core::cache::normalize_abs_path(&dir)
+    }
+}
+
+fn check_workspace(workspace: &Evaluated<Workspace>, platforms: &Platforms) -> Vec<RecipeDiagnostic> {
+    let mut diagnostics = unknown_in_list(workspace, &workspace.value.platforms, platforms);
+    for name in workspace.value.archives.keys().filter(|name| !platforms.contains_key(*name)) {
+        diagnostics.push(unknown_key(workspace, &format!("archives.{name}"), name, platforms));
+    }
+    diagnostics.extend(check_variables(workspace, "variables", &workspace.value.variables));
+    diagnostics
+}
+
+fn check_default_python(platform: &Evaluated<Platform>) -> Option<RecipeDiagnostic> {
+    let python = &platform.value.default_python;
+    let known = &platform.value.interpreters;
+    (!known.contains_key(python)).then(|| {
+        let message = format!("`interpreters` has no Python `{python}`");
+        RecipeDiagnostic::at_field(Code::UnknownPython, message, platform, "default_python")
+            .help(interpreters_help(&platform.value))
+    })
+}
+
+fn check_platforms(
+    workspace: &Evaluated<Workspace>,
+    recipe: &Evaluated<Recipe>,
+    platforms: &Platforms,
+) -> Vec<RecipeDiagnostic> {
+    let mut diagnostics = match &recipe.value.platforms {
+        Some(names) => unknown_in_list(recipe, names, platforms),
+        None => Vec::new(),
+    };
+    if recipe.value.platforms(&workspace.value).is_empty() {
+        let message = format!("`{}` is for no platform", recipe.value.name);
+        let field = if recipe.value.platforms.is_some() { "platforms" } else { "name" };
+        let diagnostic = RecipeDiagnostic::at_field(Code::NoPlatform, message, recipe, field);
+        diagnostics.push(diagnostic.help("name at least one in `platforms`, here or in the workspace file"));
+    }
+    for name in recipe.value.overrides.keys().filter(|name| !platforms.contains_key(*name)) {
+        diagnostics.push(unknown_key(recipe, &format!("overrides.{name}"), name, platforms));
+    }
+    diagnostics
+}
+
+fn unknown_in_list<T>(file: &Evaluated<T>, names: &[String], platforms: &Platforms) -> Vec<RecipeDiagnostic> {
+    let unknown = names.iter().enumerate().filter(|(_, name)| !platforms.contains_key(*name));
+    let report = |(index, name): (usize, &String)| {
+        let message = format!("there is no platform `{name}`");
+        RecipeDiagnostic::at_field(Code::UnknownPlatform, message, file, &format!("platforms[{index}]"))
+            .help(platform_help(name, platforms.keys().map(String::as_str)))
+    };
+    unknown.map(report).collect()
+}
+
+fn unknown_key<T>(file: &Evaluated<T>, field: &str, name: &str, platforms: &Platforms) -> RecipeDiagnostic {
+    let message = format!("there is no platform `{name}`");
+    RecipeDiagnostic::at_key(Code::UnknownPlatform, message, file, field)
+        .help(platform_help(name, platforms.keys().map(String::as_str)))
+}
+
+fn check_interpreters(
+    workspace: &Evaluated<Workspace>,
+    recipe: &Evaluated<Recipe>,
+    platforms: &Platforms,
+) -> Vec<RecipeDiagnostic> {
+    let mut diagnostics = Vec::new();
+    for name in recipe.value.platforms(&workspace.value) {
+        let Some(platform) = platforms.get(name) else { continue };
+        let python = recipe.value.for_platform(&workspace.value, name).python;
+        if platform.value.interpreter(&python).is_some() {
+            continue;
+        }
+        let is_overridden = recipe.value.overrides.get(name).is_some_and(|over| over.python.is_some());
+        let field = if is_overridden { format!("overrides.{name}.python") } else { "python".to_owned() };
+        let message = format!("the platform `{name}` has no Python `{python}`");
+        let diagnostic = RecipeDiagnostic::at_field(Code::UnknownPython, message, recipe, &field);
+        diagnostics.push(diagnostic.help(interpreters_help(&platform.value)));
+    }
+    diagnostics
+}
+
+fn interpreters_help(platform: &Platform) -> String {
+    let known = quote_all(platform.interpreters.keys().map(String::as_str));
+    if known.is_empty() { "add it to `interpreters`".to_owned() } else { format!("use one of {known}") }
+}
+
+fn check_source(recipe: &Evaluated<Recipe>) -> Option<RecipeDiagnostic> {
+    let Source::Path(path) = &recipe.value.source;
+    let dir = recipe.source_dir();
+    if !dir.is_dir() {
+        let message = format!("the source `{path}` is not a directory");
+        let help = "give the directory of the application, relative to this file's";
+        return Some(RecipeDiagnostic::at_field(Code::MissingSource, message, recipe, "source").help(help));
+    }
+    let requirements = &recipe.value.requirements;
+    if dir.join(requirements).is_file() {
+        return None;
+    }
+    let is_written = recipe.positions.value("requirements").is_some();
+    let field = if is_written { "requirements" } else { "source" };
+    let message = format!("the source has no file `{requirements}`");
+    let help = format!("write `{path}/{requirements}`, or name another file in `requirements`");
+    Some(RecipeDiagnostic::at_field(Code::MissingRequirements, message, recipe, field).help(help))
+}
+
+fn check_recipe_variables(recipe: &Evaluated<Recipe>) -> Vec<RecipeDiagnostic> {
+    let mut diagnostics = check_variables(recipe, "variables", &recipe.value.variables);
+    for (name, over) in &recipe.value.overrides {
+        let variables = over.variables.iter();
+        diagnostics.extend(
+            variables.flat_map(|variables| check_variables(recipe, &format!("overrides.{name}.variables"), variables)),
+        );
+    }
+    diagnostics
+}
+
+fn check_variables<T>(file: &Evaluated<T>, field: &str, variables: &BTreeMap<String, String>) -> Vec<RecipeDiagnostic> {
+    let is_good = |name: &str| {
+        !name.starts_with(|char: char| char.is_ascii_digit())
+            && !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    let bad = variables.keys().filter(|name| !is_good(name));
+    let report = |name: &String| {
+        let message = format!("`{name}` is not the name of an environment variable");
+        RecipeDiagnostic::at_key(Code::BadVariable, message, file, &format!("{field}.{name}"))
+            .help("use letters, digits and `_`, and do not begin with a digit")
+    };
+    bad.map(report).collect()
+}
+
+fn check_names(workspace: &Evaluated<Workspace>, recipes: &[Evaluated<Recipe>]) -> Vec<RecipeDiagnostic> {
+    let mut first: BTreeMap<String, &Evaluated<Recipe>> = BTreeMap::new();
+    let mut diagnostics = Vec::new();
+    for recipe in recipes {
+        let package = recipe.value.package_name(&workspace.value);
+        match first.get(&package) {
+            Some(other) if other.path() != recipe.path() => {
+                let message = format!("the package `{package}` is also that of `{}`", other.place("name"));
+                let diagnostic = RecipeDiagnostic::at_field(Code::DuplicateName, message, recipe, "name");
+                diagnostics.push(diagnostic.help("give one of the two another name; `_` in it does not count"));
+            }
+            Some(_) => {}
+            None => drop(first.insert(package, recipe)),
+        }
+    }
+    diagnostics
+}

@@ -1,0 +1,136 @@
+//! Which fields a file may have, and which it has to have: a walk over the value as the user wrote it.
+//!
+//! Done here and not by closed contracts, so that each wrong key is shown at its own place, all of them at once.
+
+use nickel_lang_core::{
+    eval::value::{Container, NickelValue, RecordData, ValueContentRef},
+    identifier::LocIdent,
+    position::TermPos,
+    term::record::Field,
+};
+
+use crate::{
+    convert::Texts,
+    diagnostic::{Code, RecipeDiagnostic, did_you_mean, quote_all},
+};
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    Recipe,
+    Workspace,
+    Platform,
+}
+
+impl FileKind {
+    /// Returns the name of its contract in `vb.ncl`.
+    pub(crate) fn contract(self) -> &'static str {
+        match self {
+            Self::Recipe => "Recipe",
+            Self::Workspace => "Workspace",
+            Self::Platform => "Platform",
+        }
+    }
+
+    /// Returns the word for it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Recipe => "a recipe",
+            Self::Workspace => "a workspace file",
+            Self::Platform => "a platform",
+        }
+    }
+
+    /// Returns the fields that hold records of their own contract: the field, the contract, and its word.
+    pub(crate) fn nested(self) -> &'static [(&'static str, &'static str, &'static str)] {
+        match self {
+            Self::Recipe => &[("overrides", "Override", "an override")],
+            Self::Workspace => &[],
+            Self::Platform => &[("suites", "Suite", "a suite"), ("interpreters", "Interpreter", "an interpreter")],
+        }
+    }
+}
+
+/// The fields of a contract.
+#[derive(Debug, Default)]
+pub(crate) struct KnownFields {
+    names: Vec<String>,
+    required: Vec<String>,
+}
+
+impl KnownFields {
+    /// Reads the fields off an evaluated record contract.
+    pub(crate) fn of(contract: &NickelValue) -> Self {
+        let mut known = Self::default();
+        for (name, field) in fields(contract) {
+            known.names.push(name.label().to_owned());
+            if field.value.is_none() && !is_optional(field) {
+                known.required.push(name.label().to_owned());
+            }
+        }
+        known
+    }
+
+    /// Compares a record with the fields that it may have and has to have.
+    pub(crate) fn check(
+        &self,
+        word: &str,
+        record: &NickelValue,
+        position: TermPos,
+        texts: &Texts<'_>,
+    ) -> Vec<RecipeDiagnostic> {
+        let unknown = fields(record).filter(|(name, _)| !self.names.iter().any(|known| known == name.label()));
+        let mut diagnostics: Vec<_> = unknown.map(|(name, _)| self.unknown(word, name, texts)).collect();
+        let defined: Vec<_> = fields(record)
+            .filter(|(_, field)| field.value.is_some())
+            .map(|(name, _)| name.label().to_owned())
+            .collect();
+        let missing = self.required.iter().filter(|name| !defined.contains(name));
+        diagnostics.extend(missing.map(|name| missing_field(word, name, position, texts)));
+        diagnostics
+    }
+
+    fn unknown(&self, word: &str, name: &LocIdent, texts: &Texts<'_>) -> RecipeDiagnostic {
+        let label = name.label();
+        let known = self.names.iter().map(String::as_str);
+        let help = match did_you_mean(label, known.clone()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("use one of {}", quote_all(known)),
+        };
+        let message = format!("{word} has no field `{label}`");
+        let diagnostic = RecipeDiagnostic::new(Code::UnknownField, message).help(help);
+        match texts.place(name.pos) {
+            Some((file, range)) => diagnostic.in_file(file).label(range, None),
+            None => diagnostic.in_file(texts.main),
+        }
+    }
+}
+
+fn missing_field(word: &str, name: &str, position: TermPos, texts: &Texts<'_>) -> RecipeDiagnostic {
+    let diagnostic = RecipeDiagnostic::new(Code::MissingField, format!("{word} has to have a field `{name}`"))
+        .help(format!("add `{name} = …,` to this record"));
+    match texts.place(position) {
+        Some((file, range)) => {
+            // The closing bracket, so that one line is shown and not the whole record.
+            let end = range.end.max(range.start + 1);
+            diagnostic.in_file(file).label(end - 1..end, Some(format!("`{name}` is missing in this record")))
+        }
+        None => diagnostic.in_file(texts.main),
+    }
+}
+
+/// Returns the fields of a record, and none of anything else.
+pub(crate) fn fields(value: &NickelValue) -> impl Iterator<Item = (&LocIdent, &Field)> {
+    record(value).into_iter().flat_map(|record| record.fields.iter())
+}
+
+fn record(value: &NickelValue) -> Option<&RecordData> {
+    match value.content_ref() {
+        ValueContentRef::Record(Container::Alloc(record)) => Some(record),
+        _ => None,
+    }
+}
+
+fn is_optional(field: &Field) -> bool {
+    field.metadata.0.as_ref().is_some_and(|metadata| metadata.opt)
+}

@@ -1,0 +1,37 @@
+//! Recipes and locks to plain data and to a build graph, with every error that can point at a recipe.
+//!
+//! The only user of Nickel: [`Loader`] evaluates files under the contracts of `vb.ncl` and gives plain structs, with
+//! the place of each field beside them ([`Evaluated`]). [`check`] then finds what contracts cannot see.
+//!
+//! A workspace is a directory that holds `recipes/workspace.ncl`; recipes are the other `recipes/*.ncl`, platforms
+//! `recipes/platforms/*.ncl`, and each recipe's [`Lock`] is beside it, with the extension `lock`.
+
+mod check;
+mod convert;
+mod diagnostic;
+mod evaluate;
+mod fields;
+mod loader;
+mod lock;
+mod lock_text;
+mod lower;
+mod platform;
+mod position;
+mod recipe;
+mod scan;
+mod source;
+mod survey;
+mod workspace;
+
+pub use check::check;
+pub use diagnostic::{Code, RecipeDiagnostic, RecipeErrors};
+pub use loader::{Loader, LoaderError};
+pub use lock::{
+    Asker, DistributionLock, LOCK_VERSION, Lock, LockError, LockRequest, Mismatch, PackageLock, PlatformLock, RootKind,
+};
+pub use lower::{Application, LowerError, lower, lower_fetch, lower_root};
+pub use platform::{Family, Interpreter, Platform, PlatformSuite};
+pub use position::{Evaluated, Position, Positions, SourceFile};
+pub use recipe::{Override, PlatformRecipe, Recipe, Source, Version};
+pub use source::{SourceError, SourceFacts, requirement_files, source_facts};
+pub use workspace::{PLATFORMS_DIR, WORKSPACE_FILE, Workspace, find_root, lock_path};

@@ -1,0 +1,313 @@
+//! The lock: everything that a recipe's builds may read from outside, pinned by its SHA-256.
+//!
+//! Must not be here: hosts. A lock moves between mirrors, so it holds paths, file names and digests alone. Its text is
+//! specified in [`crate::lock_text`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use vb_graph::{LockedDistribution, LockedPackage, Sha256};
+
+use crate::{
+    lock_text::{ReadLockError, from_text, to_text},
+    position::line_number,
+};
+
+/// The version of the lock's text that is written.
+pub const LOCK_VERSION: u32 = 1;
+
+/// The lock of one recipe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// The version of its text.
+    pub version: u32,
+    /// What is locked, by platform.
+    pub platforms: BTreeMap<String, PlatformLock>,
+}
+
+/// What is locked for one platform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlatformLock {
+    /// The question that the rest answers.
+    pub request: LockRequest,
+    /// The packages of all roots.
+    pub packages: Vec<PackageLock>,
+    /// What the application's environment consists of.
+    pub distributions: Vec<DistributionLock>,
+    /// What vb itself runs in a root: uv.
+    pub tools: Vec<LockedDistribution>,
+}
+
+/// What a lock answers. A build compares it with what the recipe and its platform ask: see [`Lock::mismatches`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockRequest {
+    /// The interpreter's exact version: `3.11`.
+    pub python: String,
+    /// The platform's packages of every root.
+    pub base: Vec<String>,
+    /// The platform's packages that compile.
+    pub toolchain: Vec<String>,
+    /// The recipe's packages to build with.
+    pub build_deps: Vec<String>,
+    /// The recipe's packages to run with.
+    pub run_deps: Vec<String>,
+    /// Distributions that are always built from source.
+    pub no_binary: Vec<String>,
+    /// Distributions that are never built from source.
+    pub only_binary: Vec<String>,
+    /// The requirements files, by path in the source, with the SHA-256 of their bytes.
+    pub requirements: BTreeMap<String, Sha256>,
+}
+
+/// One distribution package, and the roots that it is in.
+///
+/// A package that has two versions in two roots is locked twice.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PackageLock {
+    /// The package.
+    #[serde(flatten)]
+    pub package: LockedPackage,
+    /// The roots that it is in.
+    pub roots: BTreeSet<RootKind>,
+}
+
+/// One of the roots that a recipe's actions run in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RootKind {
+    /// Base and interpreter.
+    Interpreter,
+    /// These, the toolchain and the recipe's `build_deps`.
+    Build,
+    /// Base, interpreter and the recipe's `run_deps`: what a server has.
+    Run,
+}
+
+/// One Python distribution of the environment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DistributionLock {
+    /// The wheel or sdist.
+    #[serde(flatten)]
+    pub distribution: LockedDistribution,
+    /// What the sdist is built with, the requirements' own included; empty for a wheel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub build: Vec<LockedDistribution>,
+}
+
+/// A lock could not be read or written.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum LockError {
+    /// There is no lock.
+    #[error("there is no lock `{}`", path.display())]
+    #[diagnostic(code(vb::lock::missing), help("run `vb lock {}`", recipe(path).display()))]
+    Missing {
+        /// Where the lock would be.
+        path: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("cannot read the lock `{}`", path.display())]
+    #[diagnostic(code(vb::lock::unreadable))]
+    Read {
+        /// Where the lock is.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The text is not that of a lock.
+    #[error("`{}`, line {line}, is not as `vb lock` writes it", path.display())]
+    #[diagnostic(code(vb::lock::syntax), help("run `vb lock {}`", recipe(path).display()))]
+    Syntax {
+        /// Where the lock is.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong there.
+        #[source]
+        source: toml::de::Error,
+    },
+    /// A later vb has written the lock.
+    #[error("the lock `{}` has version {version}, and this vb reads version {LOCK_VERSION}", path.display())]
+    #[diagnostic(code(vb::lock::version), help("use a later vb, or run `vb lock {}`", recipe(path).display()))]
+    Version {
+        /// Where the lock is.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+    /// The file cannot be written.
+    #[error("cannot write the lock `{}`", path.display())]
+    #[diagnostic(code(vb::lock::unwritable))]
+    Write {
+        /// Where the lock should be.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Returns the recipe beside a lock.
+fn recipe(lock: &Path) -> PathBuf {
+    lock.with_extension("ncl")
+}
+
+impl Default for Lock {
+    fn default() -> Self {
+        Self { version: LOCK_VERSION, platforms: BTreeMap::new() }
+    }
+}
+
+impl Lock {
+    /// Reads a lock.
+    ///
+    /// # Errors
+    /// When the file is not there or is not a lock of [`LOCK_VERSION`].
+    pub fn read(path: &Path) -> Result<Self, LockError> {
+        let path_buf = || path.to_owned();
+        let text = fs_err::read_to_string(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => LockError::Missing { path: path_buf() },
+            _ => LockError::Read { path: path_buf(), source },
+        })?;
+        from_text(&text).map_err(|error| match error {
+            ReadLockError::Version(version) => LockError::Version { path: path_buf(), version },
+            ReadLockError::Syntax(source) => {
+                let line = line_number(&text, source.span().map_or(0, |span| span.start));
+                LockError::Syntax { path: path_buf(), line, source }
+            }
+        })
+    }
+
+    /// Writes the lock; who reads at the same time sees the old one or all of it.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), LockError> {
+        let failed = |source| LockError::Write { path: path.to_owned(), source };
+        let tmp = path.with_extension(format!("lock.{}.tmp", std::process::id()));
+        fs_err::write(&tmp, self.to_text()).map_err(failed)?;
+        fs_err::rename(&tmp, path).map_err(failed)
+    }
+
+    /// Returns the lock's text; equal locks have equal texts, in whatever order their lists are.
+    pub fn to_text(&self) -> String {
+        to_text(self)
+    }
+
+    /// Says where the lock no longer fits what is asked of it for one platform; nothing when it fits.
+    ///
+    /// The order of a list does not matter.
+    pub fn mismatches(&self, platform: &str, request: &LockRequest) -> Vec<Mismatch> {
+        match self.platforms.get(platform) {
+            None => vec![Mismatch::Platform { platform: platform.to_owned() }],
+            Some(lock) => lock.request.mismatches(request),
+        }
+    }
+}
+
+impl PlatformLock {
+    /// Returns the packages of one root, by name.
+    pub fn root(&self, kind: RootKind) -> Vec<LockedPackage> {
+        let uses = self.packages.iter().filter(|package| package.roots.contains(&kind));
+        let mut packages: Vec<_> = uses.map(|package| package.package.clone()).collect();
+        packages.sort();
+        packages
+    }
+
+    /// Locks one more package for one root.
+    pub fn add_to_root(&mut self, kind: RootKind, package: LockedPackage) {
+        match self.packages.iter_mut().find(|known| known.package == package) {
+            Some(known) => drop(known.roots.insert(kind)),
+            None => self.packages.push(PackageLock { package, roots: BTreeSet::from([kind]) }),
+        }
+    }
+}
+
+impl LockRequest {
+    fn mismatches(&self, asked: &Self) -> Vec<Mismatch> {
+        let python = [&self.python, &asked.python].map(|python| BTreeSet::from([python.clone()]));
+        let lists = [
+            ("base", Asker::Platform, &self.base, &asked.base),
+            ("toolchain", Asker::Platform, &self.toolchain, &asked.toolchain),
+            ("build_deps", Asker::Recipe, &self.build_deps, &asked.build_deps),
+            ("run_deps", Asker::Recipe, &self.run_deps, &asked.run_deps),
+            ("no_binary", Asker::Recipe, &self.no_binary, &asked.no_binary),
+            ("only_binary", Asker::Recipe, &self.only_binary, &asked.only_binary),
+        ];
+        let [locked, wanted] = python;
+        let mut fields = vec![("python", Asker::Recipe, locked, wanted)];
+        let to_set = |list: &Vec<String>| list.iter().cloned().collect::<BTreeSet<_>>();
+        fields.extend(lists.map(|(field, asker, locked, asked)| (field, asker, to_set(locked), to_set(asked))));
+        let differing = fields.into_iter().filter(|(_, _, locked, asked)| locked != asked);
+        let mut mismatches: Vec<_> =
+            differing.map(|(field, asker, locked, asked)| Mismatch::Field { field, asker, locked, asked }).collect();
+        let paths: BTreeSet<_> = self.requirements.keys().chain(asked.requirements.keys()).collect();
+        let changed = paths.into_iter().filter(|path| self.requirements.get(*path) != asked.requirements.get(*path));
+        mismatches.extend(changed.map(|path| Mismatch::Requirements { path: path.clone() }));
+        mismatches
+    }
+}
+
+/// One point in which a lock does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// The lock has nothing for the platform.
+    Platform {
+        /// The platform's name.
+        platform: String,
+    },
+    /// A field of the request has another value.
+    Field {
+        /// The field's name.
+        field: &'static str,
+        /// Whose field it is.
+        asker: Asker,
+        /// What is locked.
+        locked: BTreeSet<String>,
+        /// What is asked.
+        asked: BTreeSet<String>,
+    },
+    /// A requirements file has other bytes, is no longer there, or was not there.
+    Requirements {
+        /// Its path in the source.
+        path: String,
+    },
+}
+
+/// Who asks something of a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// The recipe.
+    Recipe,
+    /// The platform.
+    Platform,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Platform { platform } => write!(f, "`{platform}`: the lock does not have this platform"),
+            Self::Field { field, asker, locked, asked } => {
+                let asker = match asker {
+                    Asker::Recipe => "recipe",
+                    Asker::Platform => "platform",
+                };
+                write!(f, "`{field}`: the lock has {}, the {asker} has {}", join(locked), join(asked))
+            }
+            Self::Requirements { path } => write!(f, "`{path}`: the file is not the one that was locked"),
+        }
+    }
+}
+
+fn join(values: &BTreeSet<String>) -> String {
+    if values.is_empty() {
+        return "nothing".to_owned();
+    }
+    format!("`{}`", values.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
+}

@@ -1,0 +1,202 @@
+//! The text of a lock: TOML that a person can read in a diff, one line for each package and file.
+//!
+//! ```toml
+//! version = 1
+//!
+//! [bookworm.request]
+//! python = "3.11"
+//! run_deps = ["libpq5", "runit"]
+//! # … and the other fields of `LockRequest`
+//! requirements = { "requirements.txt" = "…" }
+//!
+//! [bookworm]
+//! packages = [
+//!     { name = "libpq5", version = "15.14-0", architecture = "amd64", path = "pool/…", size = 1, sha256 = "…", roots = ["run"] },
+//! ]
+//! distributions = [
+//!     { name = "attrs", version = "25.4.0", file = "attrs-25.4.0-py3-none-any.whl", size = 1, sha256 = "…" },
+//!     { name = "psycopg2", version = "2.9.11", file = "psycopg2-2.9.11.tar.gz", sha256 = "…", build = [
+//!         { name = "setuptools", version = "80.9.0", file = "setuptools-80.9.0-py3-none-any.whl", sha256 = "…" },
+//!     ] },
+//! ]
+//! tools = []
+//! ```
+//!
+//! Every table but `version` is a platform. Lists are sorted, so that equal locks have equal texts.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
+use vb_graph::LockedDistribution;
+
+use crate::lock::{DistributionLock, LOCK_VERSION, Lock, LockRequest, PackageLock, PlatformLock, RootKind};
+
+const HEADER: &str = "# Written by `vb lock`. Everything that builds read from outside, by SHA-256.\n";
+const INDENT: &str = "\n    ";
+
+/// Why a text is no lock.
+#[derive(Debug)]
+pub(crate) enum ReadLockError {
+    Version(u32),
+    Syntax(toml::de::Error),
+}
+
+/// Reads a lock's text.
+pub(crate) fn from_text(text: &str) -> Result<Lock, ReadLockError> {
+    let VersionOnly { version } = toml::from_str(text).map_err(ReadLockError::Syntax)?;
+    if version != LOCK_VERSION {
+        return Err(ReadLockError::Version(version));
+    }
+    toml::from_str(text).map_err(ReadLockError::Syntax)
+}
+
+/// Read first, as a later version's other fields cannot be understood.
+#[derive(Deserialize)]
+struct VersionOnly {
+    version: u32,
+}
+
+impl<'de> Deserialize<'de> for Lock {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(LockVisitor)
+    }
+}
+
+/// Reads platforms beside `version`; serde's own `flatten` would lose the lines of errors.
+struct LockVisitor;
+
+impl<'de> Visitor<'de> for LockVisitor {
+    type Value = Lock;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a lock")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Lock, A::Error> {
+        let mut lock = Lock { version: LOCK_VERSION, platforms: BTreeMap::new() };
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "version" {
+                lock.version = map.next_value()?;
+            } else {
+                lock.platforms.insert(key, map.next_value()?);
+            }
+        }
+        Ok(lock)
+    }
+}
+
+/// Writes a lock's text.
+pub(crate) fn to_text(lock: &Lock) -> String {
+    let mut document = DocumentMut::new();
+    document["version"] = value(i64::from(lock.version));
+    for (index, (name, platform)) in lock.platforms.iter().enumerate() {
+        let mut table = platform_table(platform);
+        let position = isize::try_from(index).expect("platforms are few") * 2;
+        table.set_position(Some(position + 1));
+        let mut request = request_table(&platform.request);
+        request.set_position(Some(position));
+        table.insert("request", Item::Table(request));
+        document.insert(name, Item::Table(table));
+    }
+    format!("{HEADER}{document}")
+}
+
+fn request_table(request: &LockRequest) -> Table {
+    let mut table = Table::new();
+    table.insert("python", value(&request.python));
+    let lists = [
+        ("base", &request.base),
+        ("toolchain", &request.toolchain),
+        ("build_deps", &request.build_deps),
+        ("run_deps", &request.run_deps),
+        ("no_binary", &request.no_binary),
+        ("only_binary", &request.only_binary),
+    ];
+    for (name, list) in lists {
+        let mut list = list.clone();
+        list.sort();
+        list.dedup();
+        table.insert(name, value(list.into_iter().collect::<Array>()));
+    }
+    let requirements = request.requirements.iter().map(|(path, sha256)| (path, sha256.to_string()));
+    table.insert("requirements", value(requirements.collect::<InlineTable>()));
+    table
+}
+
+fn platform_table(platform: &PlatformLock) -> Table {
+    let mut table = Table::new();
+    table.insert("packages", value(lines(&platform.packages, INDENT, package_line)));
+    table.insert("distributions", value(lines(&platform.distributions, INDENT, distribution_line)));
+    table.insert("tools", value(lines(&platform.tools, INDENT, file_line)));
+    table
+}
+
+/// Makes a list with a line for each element, in order.
+fn lines<T: Ord>(elements: &[T], indent: &str, line: fn(&T) -> InlineTable) -> Array {
+    let mut elements: Vec<_> = elements.iter().collect();
+    elements.sort();
+    elements.dedup();
+    let mut array = Array::new();
+    for element in &elements {
+        let mut line = Value::InlineTable(line(element));
+        line.decor_mut().set_prefix(indent);
+        array.push_formatted(line);
+    }
+    if !elements.is_empty() {
+        array.set_trailing_comma(true);
+        array.set_trailing(indent.strip_suffix("    ").expect("an indent ends in one step"));
+    }
+    array
+}
+
+fn package_line(lock: &PackageLock) -> InlineTable {
+    let package = &lock.package;
+    let mut table = InlineTable::new();
+    table.insert("name", (&package.name).into());
+    table.insert("version", (&package.version).into());
+    table.insert("architecture", (&package.architecture).into());
+    table.insert("path", (&package.path).into());
+    table.insert("size", size_value(package.size));
+    table.insert("sha256", package.sha256.to_string().into());
+    table.insert("roots", Value::Array(lock.roots.iter().map(|kind| root_name(*kind)).collect()));
+    table
+}
+
+fn distribution_line(lock: &DistributionLock) -> InlineTable {
+    let mut table = file_line(&lock.distribution);
+    if !lock.build.is_empty() {
+        table.insert("build", Value::Array(lines(&lock.build, "\n        ", file_line)));
+    }
+    table
+}
+
+fn file_line(distribution: &LockedDistribution) -> InlineTable {
+    let mut table = InlineTable::new();
+    table.insert("name", (&distribution.name).into());
+    table.insert("version", (&distribution.version).into());
+    table.insert("file", (&distribution.file.file).into());
+    if let Some(size) = distribution.file.size {
+        table.insert("size", size_value(size));
+    }
+    table.insert("sha256", distribution.file.sha256.to_string().into());
+    table
+}
+
+fn root_name(kind: RootKind) -> &'static str {
+    match kind {
+        RootKind::Interpreter => "interpreter",
+        RootKind::Build => "build",
+        RootKind::Run => "run",
+    }
+}
+
+fn size_value(size: u64) -> Value {
+    i64::try_from(size).expect("no file has 8 EiB").into()
+}
+
+#[cfg(test)]
+mod tests;

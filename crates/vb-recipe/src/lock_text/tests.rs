@@ -1,0 +1,260 @@
+//! Tests of the lock's text.
+
+use std::collections::BTreeSet;
+
+use expect_test::expect;
+use vb_graph::{LockedFile, LockedPackage, Sha256};
+
+use super::*;
+use crate::lock::{LockError, Mismatch};
+
+fn sha256(byte: u8) -> Sha256 {
+    Sha256::from_bytes([byte; 32])
+}
+
+fn package(name: &str, version: &str, byte: u8) -> LockedPackage {
+    LockedPackage {
+        name: name.to_owned(),
+        version: version.to_owned(),
+        architecture: "amd64".to_owned(),
+        path: format!("pool/main/{name}_{version}_amd64.deb"),
+        size: 1000,
+        sha256: sha256(byte),
+    }
+}
+
+fn distribution(name: &str, file: &str, size: Option<u64>) -> LockedDistribution {
+    let file = LockedFile { file: file.to_owned(), size, sha256: sha256(0xcd) };
+    LockedDistribution { name: name.to_owned(), version: "1.0".to_owned(), file }
+}
+
+fn strings(list: &[&str]) -> Vec<String> {
+    list.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn request() -> LockRequest {
+    LockRequest {
+        python: "3.11".to_owned(),
+        base: strings(&["base-files"]),
+        toolchain: strings(&["gcc"]),
+        build_deps: strings(&["libpq-dev"]),
+        run_deps: strings(&["runit", "libpq5"]),
+        no_binary: Vec::new(),
+        only_binary: strings(&[":all:"]),
+        requirements: BTreeMap::from([("requirements.txt".to_owned(), sha256(0xef))]),
+    }
+}
+
+/// A lock whose lists are not sorted, with one package in two versions.
+fn lock() -> Lock {
+    let mut platform = PlatformLock {
+        request: request(),
+        packages: Vec::new(),
+        distributions: vec![
+            DistributionLock {
+                distribution: distribution("psycopg2", "psycopg2-1.0.tar.gz", None),
+                build: vec![
+                    distribution("wheel", "wheel-1.0-py3-none-any.whl", None),
+                    distribution("setuptools", "setuptools-1.0-py3-none-any.whl", Some(5)),
+                ],
+            },
+            DistributionLock {
+                distribution: distribution("attrs", "attrs-1.0-py3-none-any.whl", Some(u64::from(u32::MAX) + 1)),
+                build: Vec::new(),
+            },
+        ],
+        tools: vec![distribution("uv", "uv-1.0-py3-none-musllinux_1_1_x86_64.whl", Some(7))],
+    };
+    for (kind, package) in [
+        (RootKind::Run, package("libpq5", "15.2", 0x02)),
+        (RootKind::Build, package("libpq5", "15.1", 0x01)),
+        (RootKind::Run, package("base-files", "12", 0x03)),
+        (RootKind::Interpreter, package("base-files", "12", 0x03)),
+    ] {
+        platform.add_to_root(kind, package);
+    }
+    let mut empty = platform.clone();
+    (empty.packages, empty.distributions, empty.tools) = (Vec::new(), Vec::new(), Vec::new());
+    empty.request = LockRequest::default();
+    let platforms = BTreeMap::from([("trixie".to_owned(), empty), ("bookworm".to_owned(), platform)]);
+    Lock { version: LOCK_VERSION, platforms }
+}
+
+#[test]
+fn a_lock_has_a_line_for_each_package_and_file() {
+    expect![[r##"
+        # Written by `vb lock`. Everything that builds read from outside, by SHA-256.
+        version = 1
+
+        [bookworm.request]
+        python = "3.11"
+        base = ["base-files"]
+        toolchain = ["gcc"]
+        build_deps = ["libpq-dev"]
+        run_deps = ["libpq5", "runit"]
+        no_binary = []
+        only_binary = [":all:"]
+        requirements = { "requirements.txt" = "efefefefefefefefefefefefefefefefefefefefefefefefefefefefefefefef" }
+
+        [bookworm]
+        packages = [
+            { name = "base-files", version = "12", architecture = "amd64", path = "pool/main/base-files_12_amd64.deb", size = 1000, sha256 = "0303030303030303030303030303030303030303030303030303030303030303", roots = ["interpreter", "run"] },
+            { name = "libpq5", version = "15.1", architecture = "amd64", path = "pool/main/libpq5_15.1_amd64.deb", size = 1000, sha256 = "0101010101010101010101010101010101010101010101010101010101010101", roots = ["build"] },
+            { name = "libpq5", version = "15.2", architecture = "amd64", path = "pool/main/libpq5_15.2_amd64.deb", size = 1000, sha256 = "0202020202020202020202020202020202020202020202020202020202020202", roots = ["run"] },
+        ]
+        distributions = [
+            { name = "attrs", version = "1.0", file = "attrs-1.0-py3-none-any.whl", size = 4294967296, sha256 = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd" },
+            { name = "psycopg2", version = "1.0", file = "psycopg2-1.0.tar.gz", sha256 = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd", build = [
+                { name = "setuptools", version = "1.0", file = "setuptools-1.0-py3-none-any.whl", size = 5, sha256 = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd" },
+                { name = "wheel", version = "1.0", file = "wheel-1.0-py3-none-any.whl", sha256 = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd" },
+            ] },
+        ]
+        tools = [
+            { name = "uv", version = "1.0", file = "uv-1.0-py3-none-musllinux_1_1_x86_64.whl", size = 7, sha256 = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd" },
+        ]
+
+        [trixie.request]
+        python = ""
+        base = []
+        toolchain = []
+        build_deps = []
+        run_deps = []
+        no_binary = []
+        only_binary = []
+        requirements = {}
+
+        [trixie]
+        packages = []
+        distributions = []
+        tools = []
+    "##]].assert_eq(&lock().to_text());
+}
+
+#[test]
+fn what_is_read_is_written_again() {
+    let text = lock().to_text();
+    let read = from_text(&text).unwrap();
+    assert_eq!(read.to_text(), text);
+    assert_eq!(read.platforms["trixie"], lock().platforms["trixie"]);
+    assert_eq!(read.platforms["bookworm"].distributions[1].build.len(), 2);
+}
+
+#[test]
+fn the_order_of_lists_does_not_change_the_text() {
+    let mut turned = lock();
+    let platform = turned.platforms.get_mut("bookworm").unwrap();
+    platform.packages.reverse();
+    platform.distributions.reverse();
+    platform.request.run_deps.reverse();
+    assert_eq!(turned.to_text(), lock().to_text());
+}
+
+#[test]
+fn one_package_may_have_two_versions_in_two_roots() {
+    let lock = from_text(&lock().to_text()).unwrap();
+    let versions = |kind| {
+        let packages = lock.platforms["bookworm"].root(kind);
+        packages.into_iter().map(|package| format!("{} {}", package.name, package.version)).collect::<Vec<_>>()
+    };
+    assert_eq!(versions(RootKind::Run), ["base-files 12", "libpq5 15.2"]);
+    assert_eq!(versions(RootKind::Build), ["libpq5 15.1"]);
+    assert_eq!(versions(RootKind::Interpreter), ["base-files 12"]);
+}
+
+#[test]
+fn a_lock_names_no_host() {
+    assert!(!lock().to_text().contains("://"));
+}
+
+#[test]
+fn a_lock_that_is_not_there_names_the_command_that_makes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = Lock::read(&dir.path().join("whois.lock")).unwrap_err();
+    assert!(matches!(error, LockError::Missing { .. }));
+    let help = miette::Diagnostic::help(&error).unwrap().to_string();
+    assert_eq!(help, format!("run `vb lock {}`", dir.path().join("whois.ncl").display()));
+}
+
+#[test]
+fn a_lock_is_read_as_it_was_written_and_nothing_else_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("whois.lock");
+    lock().write(&path).unwrap();
+    lock().write(&path).unwrap();
+    assert_eq!(Lock::read(&path).unwrap().to_text(), lock().to_text());
+    assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_wrong_line_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("whois.lock");
+    let text = lock().to_text();
+    let wrong_lines = [
+        ("sha256 = \"0202", "sha256 = \"x202"),
+        ("size = 5,", "size = \"5\","),
+        ("roots = [\"build\"]", "roots = [\"bild\"]"),
+        ("only_binary = ", "only_binaries = "),
+        ("tools = [\n", "tools = {\n"),
+    ];
+    for (right, wrong) in wrong_lines {
+        let line = 1 + text.lines().position(|line| format!("{line}\n").contains(right)).unwrap();
+        fs_err::write(&path, text.replacen(right, wrong, 1)).unwrap();
+        match Lock::read(&path).unwrap_err() {
+            LockError::Syntax { line: named, .. } if wrong.ends_with('\n') => assert!(named >= line, "{wrong}"),
+            LockError::Syntax { line: named, source, .. } => assert_eq!(named, line, "{wrong}: {source}"),
+            other => panic!("{wrong}: {other}"),
+        }
+    }
+}
+
+#[test]
+fn a_lock_of_a_later_version_is_refused_whatever_is_in_it() {
+    let error = from_text("version = 2\nbookworm = 7").unwrap_err();
+    assert!(matches!(error, ReadLockError::Version(2)));
+}
+
+fn mismatches(change: impl FnOnce(&mut LockRequest)) -> Vec<String> {
+    let mut asked = request();
+    change(&mut asked);
+    lock().mismatches("bookworm", &asked).iter().map(Mismatch::to_string).collect()
+}
+
+#[test]
+fn a_lock_fits_its_own_request_in_any_order() {
+    assert_eq!(mismatches(|asked| asked.run_deps.reverse()), Vec::<String>::new());
+}
+
+#[test]
+fn each_field_that_no_longer_fits_is_said_in_words() {
+    let added = mismatches(|asked| asked.build_deps.push("libffi-dev".to_owned()));
+    assert_eq!(added, ["`build_deps`: the lock has `libpq-dev`, the recipe has `libffi-dev, libpq-dev`"]);
+    let removed = mismatches(|asked| asked.toolchain.clear());
+    assert_eq!(removed, ["`toolchain`: the lock has `gcc`, the platform has nothing"]);
+    let python = mismatches(|asked| asked.python = "3.13".to_owned());
+    assert_eq!(python, ["`python`: the lock has `3.11`, the recipe has `3.13`"]);
+    let all = mismatches(|asked| *asked = LockRequest::default());
+    let fields: BTreeSet<_> = all.iter().map(|text| text.split(':').next().unwrap().to_owned()).collect();
+    let expected =
+        ["`base`", "`build_deps`", "`only_binary`", "`python`", "`requirements.txt`", "`run_deps`", "`toolchain`"];
+    assert_eq!(fields, expected.map(str::to_owned).into());
+}
+
+#[test]
+fn a_changed_requirements_file_and_one_more_are_named() {
+    let changed = mismatches(|asked| {
+        asked.requirements.insert("requirements.txt".to_owned(), sha256(1));
+        asked.requirements.insert("more.txt".to_owned(), sha256(2));
+    });
+    let words = [
+        "`more.txt`: the file is not the one that was locked",
+        "`requirements.txt`: the file is not the one that was locked",
+    ];
+    assert_eq!(changed, words);
+}
+
+#[test]
+fn a_platform_that_is_not_locked_is_a_mismatch() {
+    let mismatches = lock().mismatches("el9", &request());
+    assert_eq!(mismatches[0].to_string(), "`el9`: the lock does not have this platform");
+}

@@ -1,0 +1,286 @@
+//! From a recipe, a platform and a lock to actions and edges. Nothing is read from disk here.
+
+use vb_graph::{
+    ActionIndex, Environment, Fetch, Graph, ImportCheck, Ingest, Input, InterpreterSpec, Kind, LockedDistribution,
+    LockedFile, LockedPackage, Origin, PackageSpec, Provenance, Root, Stage, Unpack, Wheel,
+};
+
+use crate::{
+    lock::{DistributionLock, PlatformLock, RootKind},
+    platform::Platform,
+    position::Evaluated,
+    recipe::{PlatformRecipe, Recipe},
+    source::SourceFacts,
+    workspace::Workspace,
+};
+
+/// Everything that one package is lowered from.
+#[derive(Clone, Copy, Debug)]
+pub struct Application<'a> {
+    /// The workspace's conventions.
+    pub workspace: &'a Workspace,
+    /// The recipe, with the places of its fields.
+    pub recipe: &'a Evaluated<Recipe>,
+    /// The platform.
+    pub platform: &'a Platform,
+    /// What is locked for the platform.
+    pub lock: &'a PlatformLock,
+    /// What the source says of itself.
+    pub facts: &'a SourceFacts,
+}
+
+/// A recipe cannot be lowered for a platform.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum LowerError {
+    /// The platform has no such interpreter.
+    #[error("`{platform}` has no Python `{python}`")]
+    #[diagnostic(
+        code(vb::recipe::unknown_interpreter),
+        help("choose a version that `recipes/platforms/{platform}.ncl` has")
+    )]
+    Interpreter {
+        /// The platform's name.
+        platform: String,
+        /// The version that the recipe asks for.
+        python: String,
+    },
+    /// The lock has sdists and no tool to build them.
+    #[error("the lock has no `uv` for `{platform}`, which builds `{distribution}`")]
+    #[diagnostic(code(vb::lock::no_tool), help("run `vb lock` for the recipe"))]
+    NoTool {
+        /// The platform's name.
+        platform: String,
+        /// The sdist.
+        distribution: String,
+    },
+}
+
+/// Adds the actions of one package to a graph and returns the last one.
+///
+/// # Errors
+/// [`LowerError`], when recipe, platform and lock do not fit together.
+pub fn lower(graph: &mut Graph, application: Application<'_>) -> Result<ActionIndex, LowerError> {
+    let lowering = Lowering::new(graph, application)?;
+    lowering.package()
+}
+
+/// Adds the actions that make a root of locked packages and returns the last one.
+pub fn lower_root(
+    graph: &mut Graph,
+    platform: &Platform,
+    packages: &[LockedPackage],
+    provenance: Provenance,
+) -> ActionIndex {
+    let inputs = packages
+        .iter()
+        .map(|package| Input {
+            name: format!("package {} {} {}", package.name, package.version, package.architecture),
+            action: fetch_package(graph, platform, package),
+        })
+        .collect();
+    let root = Root { architecture: platform.architecture.clone(), has_merged_usr: platform.has_merged_usr };
+    graph.add(Kind::Root(root), inputs, provenance)
+}
+
+/// Adds the action that fetches a file of a Python index.
+pub fn lower_fetch(graph: &mut Graph, project: &str, file: &LockedFile) -> ActionIndex {
+    let fetch = Fetch {
+        sha256: file.sha256,
+        size: file.size,
+        file: file.file.clone(),
+        origin: Origin::Index { project: project.to_owned() },
+    };
+    graph.add(Kind::Fetch(fetch), vec![], fetch_provenance(&file.file))
+}
+
+fn fetch_package(graph: &mut Graph, platform: &Platform, package: &LockedPackage) -> ActionIndex {
+    let file = package.path.rsplit('/').next().unwrap_or(&package.path).to_owned();
+    let origin = Origin::Archive { platform: platform.name.clone(), path: package.path.clone() };
+    let provenance = fetch_provenance(&file);
+    let fetch = Fetch { sha256: package.sha256, size: Some(package.size), file, origin };
+    graph.add(Kind::Fetch(fetch), vec![], provenance)
+}
+
+fn fetch_provenance(file: &str) -> Provenance {
+    Provenance { label: format!("fetch {file}"), declared_at: None }
+}
+
+struct Lowering<'a> {
+    graph: &'a mut Graph,
+    application: Application<'a>,
+    recipe: PlatformRecipe,
+    interpreter: InterpreterSpec,
+    interpreter_depends: &'a [String],
+    prefix: String,
+    directory: String,
+}
+
+impl<'a> Lowering<'a> {
+    fn new(graph: &'a mut Graph, application: Application<'a>) -> Result<Self, LowerError> {
+        let Application { workspace, platform, .. } = application;
+        let recipe = application.recipe.value.for_platform(workspace, &platform.name);
+        let interpreter = platform.interpreter(&recipe.python).ok_or_else(|| LowerError::Interpreter {
+            platform: platform.name.clone(),
+            python: recipe.python.clone(),
+        })?;
+        let name = &application.recipe.value.name;
+        let prefix = format!("{}/{name}", workspace.prefix.trim_end_matches('/'));
+        Ok(Self {
+            graph,
+            application,
+            interpreter: InterpreterSpec {
+                version: platform.python_version(&recipe.python).to_owned(),
+                command: interpreter.command.clone(),
+            },
+            interpreter_depends: &interpreter.depends,
+            recipe,
+            directory: format!("{prefix}/{name}"),
+            prefix,
+        })
+    }
+
+    fn package(mut self) -> Result<ActionIndex, LowerError> {
+        let source = self.source();
+        let interpreter_root = self.root(RootKind::Interpreter, "python");
+        let environment = self.environment(interpreter_root)?;
+        let stage = self.stage(source, environment, interpreter_root);
+        let run_root = self.root(RootKind::Run, "run_deps");
+        let check = self.import_check(stage, run_root);
+        let inputs = vec![input("stage", stage), input("import check", check)];
+        let spec = self.spec();
+        Ok(self.add(Kind::Package(spec), inputs, "package", "name"))
+    }
+
+    /// Adds an action that is called after the recipe and the platform, and came from a field of the recipe.
+    fn add(&mut self, kind: Kind, inputs: Vec<Input>, what: &str, field: &str) -> ActionIndex {
+        let Application { recipe, platform, .. } = self.application;
+        let provenance = Provenance {
+            label: format!("{} {} {what}", recipe.value.name, platform.name),
+            declared_at: Some(recipe.place(field)),
+        };
+        self.graph.add(kind, inputs, provenance)
+    }
+
+    fn source(&mut self) -> ActionIndex {
+        let Application { workspace, recipe, .. } = self.application;
+        let ingest = Ingest {
+            path: recipe.source_dir().to_string_lossy().into_owned(),
+            excludes: recipe.value.excludes(workspace).to_vec(),
+        };
+        let provenance =
+            Provenance { label: format!("{} source", recipe.value.name), declared_at: Some(recipe.place("source")) };
+        self.graph.add(Kind::Ingest(ingest), vec![], provenance)
+    }
+
+    fn root(&mut self, kind: RootKind, field: &str) -> ActionIndex {
+        let Application { recipe, platform, lock, .. } = self.application;
+        let what = match kind {
+            RootKind::Interpreter => "interpreter",
+            RootKind::Build => "build",
+            RootKind::Run => "run",
+        };
+        let provenance = Provenance {
+            label: format!("{} {} root {what}", recipe.value.name, platform.name),
+            declared_at: Some(recipe.place(field)),
+        };
+        lower_root(self.graph, platform, &lock.root(kind), provenance)
+    }
+
+    fn environment(&mut self, interpreter_root: ActionIndex) -> Result<ActionIndex, LowerError> {
+        let lock = self.application.lock;
+        let mut inputs = Vec::new();
+        for locked in &lock.distributions {
+            let unpacked = self.unpack(locked, interpreter_root)?;
+            let name = format!("distribution {} {}", locked.distribution.name, locked.distribution.version);
+            inputs.push(input(&name, unpacked));
+        }
+        let environment = Environment {
+            prefix: self.prefix.clone(),
+            interpreter: self.interpreter.clone(),
+            module_paths: vec![self.directory.clone()],
+        };
+        Ok(self.add(Kind::Environment(environment), inputs, "environment", "requirements"))
+    }
+
+    fn unpack(&mut self, locked: &DistributionLock, interpreter_root: ActionIndex) -> Result<ActionIndex, LowerError> {
+        let LockedDistribution { name, file, .. } = &locked.distribution;
+        let wheel = if file.is_wheel() { lower_fetch(self.graph, name, file) } else { self.wheel(locked)? };
+        let inputs = vec![input("wheel", wheel), input("root", interpreter_root)];
+        let unpack = Unpack { prefix: self.prefix.clone(), interpreter: self.interpreter.clone() };
+        Ok(self.add(Kind::Unpack(unpack), inputs, &format!("unpack {name}"), "requirements"))
+    }
+
+    fn wheel(&mut self, locked: &DistributionLock) -> Result<ActionIndex, LowerError> {
+        let LockedDistribution { name, file, .. } = &locked.distribution;
+        let tools = &self.application.lock.tools;
+        let uv = tools.iter().find(|tool| tool.name == "uv").ok_or_else(|| LowerError::NoTool {
+            platform: self.application.platform.name.clone(),
+            distribution: name.clone(),
+        })?;
+        let mut inputs = vec![
+            input("sdist", lower_fetch(self.graph, name, file)),
+            input("uv", lower_fetch(self.graph, &uv.name, &uv.file)),
+        ];
+        for requirement in &locked.build {
+            let fetched = lower_fetch(self.graph, &requirement.name, &requirement.file);
+            inputs.push(input(&format!("requirement {} {}", requirement.name, requirement.version), fetched));
+        }
+        inputs.push(input("root", self.root(RootKind::Build, "build_deps")));
+        let wheel = Wheel { interpreter: self.interpreter.clone(), variables: self.recipe.variables.clone() };
+        Ok(self.add(Kind::Wheel(wheel), inputs, &format!("wheel {name}"), "build_deps"))
+    }
+
+    fn stage(&mut self, source: ActionIndex, environment: ActionIndex, root: ActionIndex) -> ActionIndex {
+        let stage = Stage {
+            prefix: self.prefix.clone(),
+            application: self.directory.clone(),
+            interpreter: self.interpreter.clone(),
+        };
+        let inputs = vec![input("source", source), input("environment", environment), input("root", root)];
+        self.add(Kind::Stage(stage), inputs, "stage", "source")
+    }
+
+    fn import_check(&mut self, stage: ActionIndex, root: ActionIndex) -> ActionIndex {
+        let check = ImportCheck { prefix: self.prefix.clone(), application: self.directory.clone() };
+        let inputs = vec![input("stage", stage), input("root", root)];
+        self.add(Kind::ImportCheck(check), inputs, "import check", "run_deps")
+    }
+
+    fn spec(&self) -> PackageSpec {
+        let Application { workspace, recipe, platform, facts, .. } = self.application;
+        let value = &recipe.value;
+        let mut depends = self.interpreter_depends.to_vec();
+        depends.extend(self.recipe.run_deps.iter().cloned());
+        PackageSpec {
+            name: value.package_name(workspace),
+            version: facts.version.clone(),
+            native_architecture: platform.architecture.clone(),
+            maintainer: value.maintainer(workspace).to_owned(),
+            section: value.section.clone(),
+            priority: value.priority.clone(),
+            homepage: value.homepage.clone(),
+            summary: value.summary.clone().unwrap_or_else(|| format!("{} with its Python environment", value.name)),
+            description: description(value.description.as_deref(), facts),
+            depends,
+            compression: platform.compression,
+            epoch: facts.epoch,
+        }
+    }
+}
+
+fn input(name: &str, action: ActionIndex) -> Input {
+    Input { name: name.to_owned(), action }
+}
+
+/// The recipe's paragraphs, then one line that says which source the package is made of.
+fn description(text: Option<&str>, facts: &SourceFacts) -> Vec<String> {
+    let mut lines: Vec<String> =
+        text.unwrap_or_default().trim().lines().map(|line| line.trim_end().to_owned()).collect();
+    if let Some(origin) = facts.origin() {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines.push(origin);
+    }
+    lines
+}

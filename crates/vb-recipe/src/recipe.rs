@@ -1,0 +1,146 @@
+//! The recipe as it is evaluated: what the user wrote, with the contracts' defaults.
+//!
+//! Must not be here: positions (they ride beside, in [`Evaluated`](crate::Evaluated)) and checks of meaning.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::workspace::Workspace;
+
+/// One application, as its recipe describes it.
+///
+/// A field that is `None` is the workspace's to decide; the methods give the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The application's name, without the package prefix.
+    pub name: String,
+    /// Where the package's version comes from.
+    pub version: Version,
+    /// One line that says what the application is.
+    pub summary: Option<String>,
+    /// The paragraphs below the summary.
+    pub description: Option<String>,
+    /// Where to read more.
+    pub homepage: Option<String>,
+    /// The archive section (Debian Policy 2.4).
+    pub section: String,
+    /// The archive priority (Debian Policy 2.5).
+    pub priority: String,
+    /// Name and address of who looks after the package.
+    pub maintainer: Option<String>,
+    /// Where the application's source is.
+    pub source: Source,
+    /// The interpreter's version: `3.11`, or `3` for the platform's own.
+    pub python: String,
+    /// The requirements file, relative to the source.
+    pub requirements: String,
+    /// Distribution packages that are there while wheels are built.
+    pub build_deps: Vec<String>,
+    /// Distribution packages that the package depends on.
+    pub run_deps: Vec<String>,
+    /// Python distributions that are always built from source.
+    pub no_binary: Vec<String>,
+    /// Python distributions that are never built from source.
+    pub only_binary: Vec<String>,
+    /// Environment variables of the build, beside the workspace's.
+    pub variables: BTreeMap<String, String>,
+    /// The names of the platforms that the application is built for.
+    pub platforms: Option<Vec<String>>,
+    /// Patterns of entries that are left out of the source, in `.gitignore` syntax.
+    pub excludes: Option<Vec<String>>,
+    /// What is otherwise for one platform, by the platform's name.
+    pub overrides: BTreeMap<String, Override>,
+}
+
+/// Where a package's version comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Version {
+    /// The recipe says it.
+    Fixed(String),
+    /// The topmost entry of `debian/changelog` in the source says it.
+    Changelog,
+}
+
+/// Where an application's source is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// A directory, relative to the recipe's.
+    Path(String),
+}
+
+/// What a recipe says otherwise for one platform. A field that is there replaces the recipe's, but for
+/// `variables`, which are merged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Override {
+    /// See [`Recipe::python`].
+    pub python: Option<String>,
+    /// See [`Recipe::build_deps`].
+    pub build_deps: Option<Vec<String>>,
+    /// See [`Recipe::run_deps`].
+    pub run_deps: Option<Vec<String>>,
+    /// See [`Recipe::no_binary`].
+    pub no_binary: Option<Vec<String>>,
+    /// See [`Recipe::only_binary`].
+    pub only_binary: Option<Vec<String>>,
+    /// See [`Recipe::variables`].
+    pub variables: Option<BTreeMap<String, String>>,
+}
+
+/// What a recipe says for one platform, its overrides merged and the workspace's defaults filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlatformRecipe {
+    /// See [`Recipe::python`].
+    pub python: String,
+    /// See [`Recipe::build_deps`].
+    pub build_deps: Vec<String>,
+    /// See [`Recipe::run_deps`].
+    pub run_deps: Vec<String>,
+    /// See [`Recipe::no_binary`].
+    pub no_binary: Vec<String>,
+    /// See [`Recipe::only_binary`].
+    pub only_binary: Vec<String>,
+    /// All variables of the build: the workspace's, the recipe's over them, the override's over these.
+    pub variables: BTreeMap<String, String>,
+}
+
+impl Recipe {
+    /// Merges the overrides for one platform, and the workspace's variables.
+    pub fn for_platform(&self, workspace: &Workspace, platform: &str) -> PlatformRecipe {
+        let nothing = Override::default();
+        let over = self.overrides.get(platform).unwrap_or(&nothing);
+        let mut variables = workspace.variables.clone();
+        variables.extend(self.variables.clone());
+        variables.extend(over.variables.clone().unwrap_or_default());
+        PlatformRecipe {
+            python: over.python.as_ref().unwrap_or(&self.python).clone(),
+            build_deps: over.build_deps.as_ref().unwrap_or(&self.build_deps).clone(),
+            run_deps: over.run_deps.as_ref().unwrap_or(&self.run_deps).clone(),
+            no_binary: over.no_binary.as_ref().unwrap_or(&self.no_binary).clone(),
+            only_binary: over.only_binary.as_ref().unwrap_or(&self.only_binary).clone(),
+            variables,
+        }
+    }
+
+    /// Returns the names of the platforms that the application is built for.
+    pub fn platforms<'a>(&'a self, workspace: &'a Workspace) -> &'a [String] {
+        self.platforms.as_ref().unwrap_or(&workspace.platforms)
+    }
+
+    /// Returns the patterns of what is left out of the source.
+    pub fn excludes<'a>(&'a self, workspace: &'a Workspace) -> &'a [String] {
+        self.excludes.as_ref().unwrap_or(&workspace.excludes)
+    }
+
+    /// Returns name and address of who looks after the package.
+    pub fn maintainer<'a>(&'a self, workspace: &'a Workspace) -> &'a str {
+        self.maintainer.as_ref().unwrap_or(&workspace.maintainer)
+    }
+
+    /// Returns the package's name: prefix and name, lower case, underscores dropped.
+    pub fn package_name(&self, workspace: &Workspace) -> String {
+        format!("{}{}", workspace.package_prefix, self.name.replace('_', "").to_lowercase())
+    }
+}

@@ -1,0 +1,51 @@
+//! The workspace: what all its recipes have in common, and where its files are.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// The workspace file's place below the workspace's root.
+pub const WORKSPACE_FILE: &str = "recipes/workspace.ncl";
+
+/// The directory of platform files, below the workspace's root.
+pub const PLATFORMS_DIR: &str = "recipes/platforms";
+
+/// The conventions of all recipes, from `recipes/workspace.ncl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workspace {
+    /// The directory below which each environment lives: `/vrmd`.
+    pub prefix: String,
+    /// What each package's name begins with: `vrmd-`.
+    pub package_prefix: String,
+    /// Name and address of who looks after the packages.
+    pub maintainer: String,
+    /// The platforms of a recipe that names none.
+    pub platforms: Vec<String>,
+    /// The package formats that are made.
+    pub formats: Vec<String>,
+    /// Patterns of what is left out of every source, where a recipe does not say otherwise.
+    pub excludes: Vec<String>,
+    /// Environment variables of every build.
+    pub variables: BTreeMap<String, String>,
+    /// Base locations of a platform's archives, in place of those that the machine's apt has.
+    pub archives: BTreeMap<String, Vec<String>>,
+    /// Python package indexes, in place of those that the machine's pip has.
+    pub python_indexes: Option<Vec<String>>,
+    /// Directories and pages of Python files, in place of those that the machine's pip has.
+    pub find_links: Option<Vec<String>>,
+}
+
+/// Finds the root of the workspace that a path is in: the nearest directory above it that holds
+/// `recipes/workspace.ncl`.
+pub fn find_root(start: &Path) -> Option<PathBuf> {
+    start.ancestors().find(|dir| dir.join(WORKSPACE_FILE).is_file()).map(Path::to_owned)
+}
+
+/// Returns where a recipe's lock is: beside it, with the extension `lock`.
+pub fn lock_path(recipe: &Path) -> PathBuf {
+    recipe.with_extension("lock")
+}

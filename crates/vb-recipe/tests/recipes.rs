@@ -1,0 +1,154 @@
+//! Recipes that are wrong, each with what the user sees; and recipes that are right, each with what vb reads in them.
+//!
+//! The expected texts lie beside the recipes; `UPDATE_EXPECT=1 cargo test` writes them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
+
+use expect_test::expect_file;
+use miette::{GraphicalReportHandler, GraphicalTheme};
+use vb_recipe::{Evaluated, Loader, Platform, RecipeErrors, Workspace, check};
+
+/// The workspace of these tests: its root is the directory of the tests.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}
+
+/// What all tests share, as evaluating it takes longer than any of them.
+struct Shared {
+    loader: Loader,
+    workspace: Evaluated<Workspace>,
+    platforms: BTreeMap<String, Evaluated<Platform>>,
+}
+
+static SHARED: LazyLock<Shared> = LazyLock::new(|| {
+    let loader = Loader::new(&root()).expect("the workspace of the tests is there");
+    let workspace = loader.workspace().expect("its workspace file is right");
+    let platforms = loader.platforms().expect("its platforms are right");
+    Shared { loader, workspace, platforms }
+});
+
+fn load_and_check(paths: &[PathBuf]) -> Result<String, RecipeErrors> {
+    let Shared { loader, workspace, platforms } = &*SHARED;
+    let recipes = loader.recipes(paths)?;
+    RecipeErrors::check(check(workspace, &recipes, platforms))?;
+    let mut text = String::new();
+    for recipe in &recipes {
+        text += &format!("{:#?}\n", recipe.value);
+        for name in recipe.value.platforms(&workspace.value) {
+            text += &format!("{name}: {:#?}\n", recipe.value.for_platform(&workspace.value, name));
+        }
+        for file in &recipe.files {
+            text += &format!("read: {}\n", file.shown);
+        }
+        for field in ["name", "source", "run_deps[1]", "overrides.trixie.run_deps[2]", "section"] {
+            text += &format!("{field}: {}\n", recipe.place(field));
+        }
+    }
+    Ok(text)
+}
+
+fn render(errors: &RecipeErrors) -> String {
+    let mut text = String::new();
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::none()).with_width(100).with_links(false);
+    handler.render_report(&mut text, errors).expect("a string can be written to");
+    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn check_fail(name: &str) {
+    let path = root().join("recipes/fail").join(name);
+    let errors = load_and_check(&[path.with_extension("ncl")]).expect_err("the recipe is wrong");
+    expect_file![path.with_extension("txt")].assert_eq(&render(&errors));
+}
+
+fn check_ok(name: &str) {
+    let path = root().join("recipes/ok").join(name);
+    let text = match load_and_check(&[path.with_extension("ncl")]) {
+        Ok(text) => text,
+        Err(errors) => panic!("{}", render(&errors)),
+    };
+    expect_file![path.with_extension("txt")].assert_eq(&text);
+}
+
+macro_rules! fail {
+    ($($test:ident: $file:literal,)*) => {
+        $(#[test]
+        fn $test() {
+            check_fail($file);
+        })*
+
+        const FAIL: &[&str] = &[$($file),*];
+    };
+}
+
+fail! {
+    a_number_for_a_version_is_refused: "wrong_type",
+    a_bad_package_name_is_shown_at_its_element: "bad_package_name",
+    all_errors_of_a_file_are_shown_together: "several_errors",
+    each_wrong_element_of_a_list_is_shown: "not_a_list_element",
+    an_unknown_field_is_shown_at_its_key: "unknown_field",
+    an_unknown_field_like_no_other_gets_the_list: "unknown_field_without_likeness",
+    a_missing_field_is_shown_at_the_records_end: "missing_field",
+    a_missing_field_is_shown_without_the_contract_too: "missing_field_without_contract",
+    a_missing_comma_is_shown: "syntax_error",
+    an_unclosed_bracket_is_shown: "unclosed",
+    a_forgotten_import_is_shown: "unbound",
+    a_source_of_an_unknown_kind_is_refused: "source_tag",
+    a_source_without_its_kind_is_refused: "source_text",
+    an_absolute_source_is_refused: "source_absolute",
+    a_version_that_is_a_number_is_refused: "version_tag",
+    an_unknown_platform_is_shown_at_its_element: "unknown_platform",
+    an_override_for_an_unknown_platform_is_shown_at_its_key: "unknown_override",
+    an_unknown_field_of_an_override_is_shown_at_its_key: "unknown_override_field",
+    a_recipe_for_no_platform_is_refused: "no_platform",
+    a_python_that_the_platform_lacks_is_refused: "unknown_python",
+    a_python_that_the_overridden_platform_lacks_is_refused: "unknown_python_in_override",
+    a_source_that_is_not_there_is_shown: "missing_source",
+    missing_requirements_are_shown_at_the_source: "missing_requirements",
+    missing_requirements_that_are_named_are_shown_at_their_name: "missing_named_requirements",
+    a_bad_name_of_a_variable_is_shown_at_its_key: "bad_variable",
+    requirements_outside_the_source_are_refused: "requirements_outside",
+    an_import_from_outside_the_workspace_is_refused: "foreign_import",
+    a_missing_import_is_shown_at_its_path: "missing_import",
+    values_that_define_each_other_are_shown: "infinite_recursion",
+    a_function_is_no_recipe: "function",
+    a_contract_of_the_recipes_own_is_shown: "own_contract",
+    values_that_contradict_each_other_are_shown: "merge",
+}
+
+#[test]
+fn every_wrong_recipe_has_a_test() {
+    let files = fs_err::read_dir(root().join("recipes/fail")).unwrap().map(|entry| entry.unwrap().path());
+    let recipes = files.filter(|path| path.extension().is_some_and(|extension| extension == "ncl"));
+    let names: BTreeSet<_> = recipes.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(names, FAIL.iter().map(|name| (*name).to_owned()).collect());
+}
+
+#[test]
+fn a_recipe_needs_a_name_and_a_source_and_nothing_else() {
+    check_ok("minimal");
+}
+
+#[test]
+fn a_recipe_can_say_everything() {
+    check_ok("full");
+}
+
+#[test]
+fn errors_of_all_files_are_reported_together_in_order() {
+    let paths = ["unknown_field", "not_there", "bad_package_name"]
+        .map(|name| root().join("recipes/fail").join(name).with_extension("ncl"));
+    let errors = load_and_check(&paths).unwrap_err();
+    let shown: Vec<_> = errors.diagnostics().iter().map(|error| (error.file(), error.kind().as_str())).collect();
+    assert_eq!(
+        shown,
+        [
+            (None, "vb::recipe::unreadable"),
+            (Some("recipes/fail/bad_package_name.ncl"), "vb::recipe::wrong_value"),
+            (Some("recipes/fail/unknown_field.ncl"), "vb::recipe::unknown_field"),
+        ]
+    );
+}

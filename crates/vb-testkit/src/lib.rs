@@ -1,0 +1,3 @@
+//! Hermetic environments, fixture archives and redaction, for tests only.
+
+pub mod archive;

@@ -1,0 +1,115 @@
+//! The arguments of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Python applications to reproducible packages, with their whole virtual environment.
+#[derive(Debug, Parser)]
+#[command(name = "vb", version, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 done, 1 an action failed, 2 usage, 3 recipe or lock error, 4 environment \
+                        (kernel, disk, network), 5 not reproducible, 101 bug, 130 interrupted.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Where the store is [default: `cache` in the workspace].
+    #[arg(long, global = true, env = "VB_STORE", value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// How many actions run at once [default: the number of processors].
+    #[arg(long, short, global = true, env = "VB_JOBS", value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Print each event as a line of JSON on standard output, instead of progress.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// Which recipes, and for which platforms.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Selection {
+    /// The recipes.
+    #[arg(value_name = "RECIPE", required_unless_present = "all")]
+    pub(crate) recipes: Vec<PathBuf>,
+    /// Every recipe of the workspace.
+    #[arg(long, conflicts_with = "recipes")]
+    pub(crate) all: bool,
+    /// Only this platform; may be given several times [default: those that the recipe names].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) platform: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build packages.
+    Build(Build),
+    /// Resolve what recipes need, and write it to their locks.
+    Lock(Selection),
+    /// Show what a build would do: a hit or a miss for each action.
+    Plan(Selection),
+    /// Explain why actions ran, or would run: which part of their keys differs from the last time.
+    Why(Why),
+    /// Open a shell in the sandbox of an action.
+    Shell(Shell),
+    /// Look after the store.
+    Cache {
+        #[command(subcommand)]
+        command: Cache,
+    },
+    /// Check whether this machine can build.
+    Doctor,
+    /// Print shell completions.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Build {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Finish what does not need a failed action.
+    #[arg(long, short)]
+    pub(crate) keep_going: bool,
+    /// Execute everything a second time and compare the bytes.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Where the packages go [default: `dist` in the workspace].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Why {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Only actions whose labels contain this text.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) action: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Shell {
+    /// The recipe.
+    pub(crate) recipe: PathBuf,
+    /// The action's label, as `vb plan` shows it, or its end: `wheel psycopg2`.
+    pub(crate) action: String,
+    /// Which platform, where the recipe has several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) platform: Vec<String>,
+    /// The command to run instead of a shell.
+    #[arg(last = true)]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cache {
+    /// Read everything in the store, and remove what is damaged.
+    Verify,
+}

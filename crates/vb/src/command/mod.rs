@@ -1,0 +1,59 @@
+//! The commands, one file each.
+
+pub(crate) mod build;
+mod cache;
+mod doctor;
+mod plan;
+mod shell;
+mod why;
+
+use std::sync::{
+    Once,
+    atomic::{AtomicBool, Ordering},
+};
+
+use clap::CommandFactory;
+
+use crate::{
+    arguments::{Arguments, Command},
+    exit::Exit,
+    fatal::Fatal,
+    lock,
+};
+
+/// Runs the command that the arguments name.
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
+    let common = &arguments.common;
+    match &arguments.command {
+        Command::Build(build) => build::run(common, build),
+        Command::Lock(selection) => lock::run(common, selection),
+        Command::Plan(selection) => plan::run(common, selection),
+        Command::Why(why) => why::run(common, why),
+        Command::Shell(shell) => shell::run(common, shell),
+        Command::Cache { command } => cache::run(common, command),
+        Command::Doctor => doctor::run(),
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(*shell, &mut command, "vb", &mut std::io::stdout());
+            Ok(Exit::Success)
+        }
+    }
+}
+
+/// Returns the flag that Ctrl-C sets. A second Ctrl-C ends the program at once.
+pub(crate) fn interrupt_flag() -> &'static AtomicBool {
+    static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let handler = || {
+            if INTERRUPTED.swap(true, Ordering::Relaxed) {
+                // The store is safe against this, and the sandboxes end with their parent.
+                std::process::abort();
+            }
+        };
+        if let Err(error) = ctrlc::set_handler(handler) {
+            crate::display::warn(&format!("Ctrl-C cannot be caught: {error}"));
+        }
+    });
+    &INTERRUPTED
+}

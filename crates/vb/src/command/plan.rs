@@ -1,0 +1,56 @@
+//! `vb plan`: what a build would do.
+
+use vb_build::{Forecast, Planned};
+use vb_graph::{ActionIndex, Graph, Kind};
+
+use crate::{
+    arguments::{Common, Selection},
+    display,
+    exit::Exit,
+    fatal::Fatal,
+    machine::Machine,
+    session::Session,
+};
+
+/// Runs the command.
+pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal> {
+    let session = Session::open(selection)?;
+    let (graph, targets) = session.graph()?;
+    let store = session.store(common)?;
+    let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
+    let builder = Machine::read()?.builder(common, store, &session.workspace.value, platforms)?;
+    let goals: Vec<ActionIndex> = targets.iter().map(|target| target.package).collect();
+    let plan = builder.plan(&graph, &goals).map_err(|error| {
+        Fatal::caused(Exit::Environment, "vb::plan::source", "cannot read a source", "", error)
+    })?;
+    display::lines(&render(&graph, &plan));
+    Ok(Exit::Success)
+}
+
+/// One line an action, fetches counted, then the sums.
+fn render(graph: &Graph, plan: &[Planned]) -> Vec<String> {
+    let is_fetch = |planned: &&Planned| matches!(graph.action(planned.action).kind, Kind::Fetch(_));
+    let mut lines: Vec<String> = plan
+        .iter()
+        .filter(|planned| !is_fetch(planned))
+        .map(|planned| {
+            let label = &graph.provenance(planned.action).label;
+            match &planned.forecast {
+                Forecast::Hit => format!("hit   {label}"),
+                Forecast::Execute => format!("run   {label}"),
+                Forecast::After { input } => format!("run?  {label}  (after `{input}`)"),
+            }
+        })
+        .collect();
+    let count = |forecast: fn(&Forecast) -> bool| {
+        plan.iter().filter(|planned| !is_fetch(planned) && forecast(&planned.forecast)).count()
+    };
+    let fetches = plan.iter().filter(is_fetch).filter(|planned| planned.forecast == Forecast::Execute).count();
+    lines.push(format!(
+        "{} hits, {} to run, {} that depend on these, {fetches} files to fetch",
+        count(|forecast| *forecast == Forecast::Hit),
+        count(|forecast| *forecast == Forecast::Execute),
+        count(|forecast| matches!(forecast, Forecast::After { .. })),
+    ));
+    lines
+}

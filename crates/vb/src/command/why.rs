@@ -1,0 +1,61 @@
+//! `vb why`: which named part of an action's key made it run.
+
+use vb_build::{Change, Contrast, Why, WhyState};
+use vb_graph::{ActionIndex, Graph};
+
+use crate::{
+    arguments::{Common, Why as Arguments},
+    display,
+    exit::Exit,
+    fatal::Fatal,
+    machine::Machine,
+    session::Session,
+};
+
+/// Runs the command.
+pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Fatal> {
+    let session = Session::open(&arguments.selection)?;
+    let (graph, targets) = session.graph()?;
+    let store = session.store(common)?;
+    let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
+    let builder = Machine::read()?.builder(common, store, &session.workspace.value, platforms)?;
+    let goals: Vec<ActionIndex> = targets.iter().map(|target| target.package).collect();
+    let all = builder.why(&graph, &goals).map_err(|error| {
+        Fatal::caused(Exit::Environment, "vb::why::source", "cannot read a source", "", error)
+    })?;
+    let is_asked = |why: &&Why| {
+        let label = &graph.provenance(why.action).label;
+        arguments.action.as_ref().is_none_or(|text| label.contains(text.as_str()))
+    };
+    let lines: Vec<String> = all.iter().filter(is_asked).flat_map(|why| render(&graph, why)).collect();
+    display::lines(&lines);
+    Ok(Exit::Success)
+}
+
+fn render(graph: &Graph, why: &Why) -> Vec<String> {
+    let label = &graph.provenance(why.action).label;
+    let headline = match (&why.state, why.has_earlier) {
+        (WhyState::Hit, true) => format!("hit   {label}: it ran last because these parts of its key had changed"),
+        (WhyState::Hit, false) => format!("hit   {label}: it ran once, and nothing has changed since"),
+        (WhyState::Run, true) => format!("run   {label}: these parts of its key have changed"),
+        (WhyState::Run, false) => format!("run   {label}: it has not run before"),
+        (WhyState::After { input }, _) => format!("run?  {label}: only when `{input}` turns out otherwise than before"),
+    };
+    let mut lines = vec![headline];
+    lines.extend(why.changes.iter().flat_map(render_change));
+    lines
+}
+
+fn render_change(change: &Change) -> Vec<String> {
+    let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(nothing)".to_owned());
+    let mut lines = vec![format!("        {}: {} -> {}", change.part, value(&change.before), value(&change.after))];
+    lines.extend(change.entries.iter().map(|entry| {
+        let what = match &entry.contrast {
+            Contrast::OnlyFirst => "removed",
+            Contrast::OnlySecond => "added",
+            Contrast::Differs(_) => "changed",
+        };
+        format!("            {what} {}", entry.path)
+    }));
+    lines
+}

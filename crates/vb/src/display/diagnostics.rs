@@ -1,0 +1,26 @@
+//! How errors look.
+
+use std::io::IsTerminal;
+
+use miette::{GraphicalTheme, MietteHandlerOpts};
+
+use crate::fatal::Fatal;
+
+/// Sets how reports are rendered: colour and drawing on a terminal, plain text elsewhere.
+pub(crate) fn install() {
+    let is_terminal = std::io::stderr().is_terminal();
+    let hook = miette::set_hook(Box::new(move |_| {
+        let options = MietteHandlerOpts::new().terminal_links(false).context_lines(1);
+        Box::new(match is_terminal {
+            true => options.build(),
+            false => options.width(100).graphical_theme(GraphicalTheme::none()).build(),
+        })
+    }));
+    // Only a second installation fails, and this is the first.
+    drop(hook);
+}
+
+/// Prints a report on standard error.
+pub(crate) fn print(fatal: &Fatal) {
+    super::note(format!("{:?}", fatal.report).trim_end());
+}

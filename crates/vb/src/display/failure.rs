@@ -1,0 +1,161 @@
+//! How a failed action is shown: its label, the recipe's line, what failed and where to look.
+
+use std::error::Error;
+
+use vb_build::{BuildReport, CommandFailure, Contrast, ExecuteError, Failure, FetchAttempt};
+use vb_graph::{Graph, Sha256};
+use vb_sandbox::Status;
+
+/// Prints every failure of a build on standard error.
+pub(crate) fn failures(graph: &Graph, report: &BuildReport, shell: impl Fn(&str) -> String) {
+    for failure in &report.failures {
+        super::note(&render(graph, failure, &shell).join("\n"));
+    }
+}
+
+fn render(graph: &Graph, failure: &Failure, shell: &dyn Fn(&str) -> String) -> Vec<String> {
+    let provenance = graph.provenance(failure.action);
+    let mut lines = vec![String::new(), format!("error[{}]: {} failed: {}", code(&failure.error), provenance.label, failure.error)];
+    if let Some(place) = &provenance.declared_at {
+        lines.push(format!("  asked for at  {place}"));
+    }
+    lines.extend(details(&failure.error));
+    let mut cause = failure.error.source();
+    while let Some(error) = cause {
+        lines.push(format!("  because       {error}"));
+        cause = error.source();
+    }
+    if matches!(failure.error, ExecuteError::Command(_)) {
+        lines.push(format!("  shell         {}", shell(&provenance.label)));
+    }
+    if let Some(help) = help(&failure.error) {
+        lines.push(format!("  help          {help}"));
+    }
+    lines
+}
+
+/// Every kind of failure has a code, to be looked up and searched for.
+fn code(error: &ExecuteError) -> &'static str {
+    use ExecuteError as E;
+    match error {
+        _ if error.is_disk_full() => "vb::store::disk_full",
+        E::Fetch { .. } => "vb::fetch::failed",
+        E::Locate { .. } => "vb::fetch::not_located",
+        E::Ingest(_) => "vb::source::unreadable",
+        E::UnpackRoot(_) => "vb::root::unpack",
+        E::FinishRoot(_) => "vb::root::finish",
+        E::Wheel(_) | E::Record(_) => "vb::wheel::invalid",
+        E::Archive(_) => "vb::wheel::archive",
+        E::WheelCount { .. } => "vb::wheel::count",
+        E::Command(_) => "vb::action::command",
+        E::Sandbox(_) => "vb::sandbox::setup",
+        E::Conflict { .. } => "vb::environment::conflict",
+        E::Leak { .. } => "vb::stage::leak",
+        E::ApplicationTaken { .. } => "vb::stage::taken",
+        E::Imports { .. } => "vb::import_check::failed",
+        E::ImportReport(_) => "vb::import_check::report",
+        E::Package(_) | E::Tree(_) => "vb::package::invalid",
+        E::NotReproducible { .. } => "vb::check::not_reproducible",
+        E::FileLost { .. } | E::Blob(_) | E::Directory(_) | E::Materialize(_) => "vb::store::damaged",
+        E::Store(_) => "vb::store::write",
+        E::Cancelled => "vb::interrupted",
+    }
+}
+
+fn details(error: &ExecuteError) -> Vec<String> {
+    match error {
+        ExecuteError::Command(failure) => command_details(failure),
+        ExecuteError::Fetch { expected, attempts, .. } => fetch_details(expected, attempts),
+        ExecuteError::Imports { failures, .. } => {
+            failures.iter().flat_map(|failure| failure.to_string().lines().map(|line| format!("  {line}")).collect::<Vec<_>>()).collect()
+        }
+        ExecuteError::NotReproducible { differences } => {
+            let line = |path: &str, what: &str| format!("  {path}: {what}");
+            differences
+                .iter()
+                .map(|difference| match &difference.contrast {
+                    Contrast::OnlyFirst => line(&difference.path, "only the first execution wrote it"),
+                    Contrast::OnlySecond => line(&difference.path, "only the second execution wrote it"),
+                    Contrast::Differs(what) => line(&difference.path, what),
+                })
+                .collect()
+        }
+        ExecuteError::WheelCount { found } => found.iter().map(|name| format!("  {name}")).collect(),
+        _ => vec![],
+    }
+}
+
+fn command_details(failure: &CommandFailure) -> Vec<String> {
+    let status = match failure.status {
+        Status::Exited(code) => format!("exit code {code}"),
+        Status::Signaled(signal) => format!("killed by signal {signal}"),
+        Status::TimedOut => "killed after its time was over".to_owned(),
+    };
+    let mut lines = vec![format!("  command       {}", shown_command(&failure.argv)), format!("  ended with    {status}")];
+    if !failure.last_lines.is_empty() {
+        lines.push(format!("  its last {} lines:", failure.last_lines.len()));
+        lines.extend(failure.last_lines.iter().map(|line| format!("  | {line}")));
+    }
+    lines.push(format!("  whole log     {}", failure.log.display()));
+    lines
+}
+
+/// A script given on the command line is shown by its first line.
+fn shown_command(argv: &[String]) -> String {
+    let short = |word: &String| match word.split_once('\n') {
+        Some((first, _)) => format!("'{first} …'"),
+        None if word.contains(' ') => format!("'{word}'"),
+        None => word.clone(),
+    };
+    argv.iter().map(short).collect::<Vec<_>>().join(" ")
+}
+
+fn fetch_details(expected: &Sha256, attempts: &[FetchAttempt]) -> Vec<String> {
+    if attempts.is_empty() {
+        return vec!["  no location is configured that could have it".to_owned()];
+    }
+    let mut lines = Vec::new();
+    for attempt in attempts {
+        match attempt {
+            FetchAttempt::Failed(error) => {
+                lines.push(format!("  tried         {error}"));
+                let mut cause = error.source();
+                while let Some(error) = cause {
+                    lines.push(format!("                {error}"));
+                    cause = error.source();
+                }
+            }
+            FetchAttempt::WrongDigest { location, found, size } => {
+                lines.push(format!("  tried         `{location}`: it has another content ({size} bytes)"));
+                lines.push(format!("                expected SHA-256 {expected}"));
+                lines.push(format!("                found    SHA-256 {found}"));
+            }
+        }
+    }
+    lines
+}
+
+fn help(error: &ExecuteError) -> Option<String> {
+    use ExecuteError as E;
+    Some(match error {
+        _ if error.is_disk_full() => "free some space on the disk of the store, or name another with `--store`; nothing that was built is lost".to_owned(),
+        E::Fetch { attempts, .. } if attempts.iter().any(|attempt| matches!(attempt, FetchAttempt::WrongDigest { .. })) => {
+            "a mirror or proxy changes the file, or it was replaced: look at the location, then run `vb lock` if the new file is meant".to_owned()
+        }
+        E::Fetch { .. } => "check the network and the machine's apt, pip or uv configuration; a version that its archive no longer has needs `vb lock`".to_owned(),
+        E::Locate { .. } => "check the machine's pip or uv configuration".to_owned(),
+        E::Imports { owners, .. } if !owners.is_empty() => {
+            let adds: Vec<String> =
+                owners.iter().map(|(library, package)| format!("add \"{package}\" to run_deps (it has {library})")).collect();
+            format!("{}, then run `vb lock`", adds.join("; "))
+        }
+        E::Imports { .. } => "add what is missing to the requirements or to run_deps, or delete the import".to_owned(),
+        E::Conflict { first, second, .. } => format!("leave `{first}` or `{second}` out of the requirements"),
+        E::Leak { .. } => "look at what wrote the path there: a build that records where it ran needs a setting, such as -ffile-prefix-map".to_owned(),
+        E::ApplicationTaken { .. } => "give the application another name".to_owned(),
+        E::Sandbox(_) => "`vb doctor` checks what the sandbox needs".to_owned(),
+        E::NotReproducible { .. } => "make the step write the same bytes for the same input; the differing files are named above".to_owned(),
+        E::Store(_) => "check the disk and the permissions of the store".to_owned(),
+        _ => return None,
+    })
+}

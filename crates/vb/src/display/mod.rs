@@ -1,0 +1,42 @@
+//! What is shown: progress and messages on standard error, results on standard output.
+
+pub(crate) mod diagnostics;
+mod failure;
+mod progress;
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+pub(crate) use self::{failure::failures, progress::Display};
+
+/// Prints result lines on standard output.
+pub(crate) fn lines(lines: &[String]) {
+    let mut out = anstream::stdout().lock();
+    for line in lines {
+        // A closed pipe (`vb plan | head`) ends the output, not the program.
+        if writeln!(out, "{line}").is_err() {
+            return;
+        }
+    }
+}
+
+/// Prints a line on standard error.
+pub(crate) fn note(line: &str) {
+    drop(writeln!(anstream::stderr().lock(), "{line}"));
+}
+
+/// Prints a warning on standard error.
+pub(crate) fn warn(message: &str) {
+    note(&format!("warning: {message}"));
+}
+
+/// What to do about a store that cannot be written.
+pub(crate) const FREE_SPACE: &str = "check the disk and the permissions of the store, or name another with `--store`";
+
+/// Returns a path as the user would write it here.
+pub(crate) fn relative(path: &Path) -> PathBuf {
+    let current = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&current).unwrap_or(path).to_owned()
+}

@@ -1,0 +1,146 @@
+//! The progress of a build: bars on a terminal, plain lines elsewhere, JSON lines on request.
+
+use std::{
+    collections::HashMap,
+    io::IsTerminal,
+    path::Path,
+    sync::Mutex,
+    time::Duration,
+};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use vb_build::{BuildReport, Event, How};
+
+/// Shows the events of one build.
+#[derive(Debug)]
+pub(crate) struct Display {
+    mode: Mode,
+}
+
+#[derive(Debug)]
+enum Mode {
+    Terminal { bars: MultiProgress, running: Mutex<HashMap<String, ProgressBar>> },
+    Plain,
+    Json,
+}
+
+impl Display {
+    /// Chooses how to show by where standard error goes.
+    pub(crate) fn new(is_json: bool) -> Self {
+        let mode = if is_json {
+            Mode::Json
+        } else if std::io::stderr().is_terminal() {
+            Mode::Terminal { bars: MultiProgress::new(), running: Mutex::default() }
+        } else {
+            Mode::Plain
+        };
+        Self { mode }
+    }
+
+    /// Shows one event.
+    pub(crate) fn event(&self, event: &Event) {
+        match &self.mode {
+            Mode::Json => {
+                let line = serde_json::to_string(event).expect("an event is plain data");
+                super::lines(&[line]);
+            }
+            Mode::Plain => {
+                if let Some(line) = plain_line(event) {
+                    super::note(&line);
+                }
+            }
+            Mode::Terminal { bars, running } => on_terminal(bars, running, event),
+        }
+    }
+
+    /// Removes what is drawn.
+    pub(crate) fn finish(&self) {
+        if let Mode::Terminal { bars, .. } = &self.mode {
+            // A terminal that is gone needs no clearing.
+            drop(bars.clear());
+        }
+    }
+
+    /// Prints the path of a package.
+    pub(crate) fn package(&self, path: &Path) {
+        match self.mode {
+            Mode::Json => {
+                super::lines(&[serde_json::json!({"event": "package", "path": path}).to_string()]);
+            }
+            _ => super::lines(&[path.display().to_string()]),
+        }
+    }
+
+    /// Prints the sums of a build.
+    pub(crate) fn summary(&self, packages: usize, report: &BuildReport, wall: Duration) {
+        let plural = if packages == 1 { "package" } else { "packages" };
+        let mut parts = vec![
+            format!("{packages} {plural}"),
+            format!("{} actions executed", report.executed),
+            format!("{} from the cache", report.hits),
+        ];
+        if !report.failures.is_empty() {
+            parts.push(format!("{} failed", report.failures.len()));
+        }
+        if report.skipped > 0 {
+            parts.push(format!("{} skipped", report.skipped));
+        }
+        if report.is_cancelled {
+            parts.push("interrupted".to_owned());
+        }
+        match self.mode {
+            Mode::Json => super::lines(&[serde_json::json!({
+                "event": "summary", "packages": packages, "executed": report.executed, "hits": report.hits,
+                "failed": report.failures.len(), "skipped": report.skipped, "wall": wall.as_secs_f64(),
+            })
+            .to_string()]),
+            _ => super::note(&format!("{} in {}", parts.join(", "), seconds(wall))),
+        }
+    }
+}
+
+/// Returns what an event is worth where lines stay: what is fetched and what is in the cache is only counted.
+fn plain_line(event: &Event) -> Option<String> {
+    match event {
+        Event::Started { label, kind } if *kind != "fetch" => Some(format!("run     {label}")),
+        Event::Waiting { label } => Some(format!("wait    {label} (another vb executes it)")),
+        Event::Finished { label, kind, how: How::Executed, wall } if *kind != "fetch" => {
+            Some(format!("done    {label} ({})", seconds(*wall)))
+        }
+        Event::Failed { label, .. } => Some(format!("failed  {label}")),
+        Event::Repairing { label } => Some(format!("repair  {label} (its output was damaged or missing in the store)")),
+        Event::Started { .. } | Event::Finished { .. } => None,
+    }
+}
+
+fn on_terminal(bars: &MultiProgress, running: &Mutex<HashMap<String, ProgressBar>>, event: &Event) {
+    let mut running = running.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    match event {
+        Event::Started { label, .. } => {
+            let style = ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}").expect("a valid template");
+            let bar = bars.add(ProgressBar::new_spinner().with_style(style).with_message(label.clone()));
+            bar.enable_steady_tick(Duration::from_millis(100));
+            running.insert(label.clone(), bar);
+        }
+        Event::Finished { label, .. } | Event::Failed { label, .. } => {
+            if let Some(bar) = running.remove(label) {
+                bar.finish_and_clear();
+                bars.remove(&bar);
+            }
+        }
+        Event::Waiting { .. } | Event::Repairing { .. } => {}
+    }
+    let stays = !matches!(event, Event::Started { .. });
+    if let Some(line) = plain_line(event).filter(|_| stays) {
+        bars.suspend(|| super::note(&line));
+    }
+}
+
+/// Writes a duration as people read it.
+pub(crate) fn seconds(duration: Duration) -> String {
+    match duration.as_millis() {
+        0..1000 => format!("{} ms", duration.as_millis()),
+        1000..100_000 => format!("{:.1} s", duration.as_secs_f64()),
+        _ => format!("{} min {} s", duration.as_secs() / 60, duration.as_secs() % 60),
+    }
+}

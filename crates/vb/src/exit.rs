@@ -1,0 +1,36 @@
+//! Exit codes: a contract with scripts and CI.
+
+use std::process::ExitCode;
+
+/// How the program ends. A bug, which panics, ends with 101.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// 0: what was asked for is done.
+    Success,
+    /// 1: an action failed.
+    ActionFailed,
+    /// 2: the command line is wrong.
+    Usage,
+    /// 3: a recipe, a platform, the workspace or a lock is wrong.
+    Recipe,
+    /// 4: the machine is at fault: kernel, disk, network.
+    Environment,
+    /// 5: a second execution gave other bytes.
+    NotReproducible,
+    /// 130: interrupted, as shells have it for SIGINT.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Success => 0,
+            Exit::ActionFailed => 1,
+            Exit::Usage => 2,
+            Exit::Recipe => 3,
+            Exit::Environment => 4,
+            Exit::NotReproducible => 5,
+            Exit::Interrupted => 130,
+        })
+    }
+}

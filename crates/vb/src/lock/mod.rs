@@ -1,0 +1,79 @@
+//! `vb lock`: the only command that asks an index anything.
+//!
+//! One way, for each recipe and platform: the signed package index → the packages of the three roots → the build root
+//! itself → uv, resolving inside it → one file for each distribution → for each sdist, uv again for what builds it.
+
+mod packages;
+mod python;
+
+use std::collections::BTreeMap;
+
+use vb_recipe::{Evaluated, Lock, LockError, Platform, PlatformLock, Recipe, lock_path};
+
+use self::packages::Indexes;
+use crate::{
+    arguments::{Common, Selection},
+    display::{self, Display},
+    exit::Exit,
+    fatal::Fatal,
+    machine::Machine,
+    session::Session,
+};
+
+/// Runs the command.
+pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal> {
+    let session = Session::open(selection)?;
+    let machine = Machine::read()?;
+    let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
+    let builder = machine.builder(common, session.store(common)?, &session.workspace.value, platforms)?;
+    let display = Display::new(common.json);
+    let mut indexes = Indexes::new(&machine, &session.workspace.value, builder.fetcher());
+    let mut locks: BTreeMap<&str, (Lock, &Evaluated<Recipe>)> = BTreeMap::new();
+    for (recipe, platform) in session.pairs() {
+        let name = recipe.value.name.as_str();
+        if !locks.contains_key(name) {
+            locks.insert(name, (existing(recipe)?, recipe));
+        }
+        display::note(&format!("lock    {name} {}", platform.name));
+        let locked = lock_platform(&session, &mut indexes, &builder, &display, recipe, platform)?;
+        let (lock, _) = locks.get_mut(name).expect("inserted above");
+        lock.platforms.insert(platform.name.clone(), locked);
+    }
+    display.finish();
+    for (lock, recipe) in locks.values() {
+        let path = lock_path(recipe.path());
+        lock.write(&path).map_err(|error| Fatal::new(Exit::Environment, error))?;
+        display::lines(&[display::relative(&path).display().to_string()]);
+    }
+    Ok(Exit::Success)
+}
+
+/// The lock that is there keeps the platforms that are not asked for, unless the recipe has dropped them.
+fn existing(recipe: &Evaluated<Recipe>) -> Result<Lock, Fatal> {
+    let mut lock = match Lock::read(&lock_path(recipe.path())) {
+        Ok(lock) => lock,
+        Err(LockError::Missing { .. } | LockError::Syntax { .. }) => Lock::default(),
+        Err(error) => return Err(Fatal::new(Exit::Recipe, error)),
+    };
+    if let Some(platforms) = &recipe.value.platforms {
+        lock.platforms.retain(|name, _| platforms.contains(name));
+    }
+    Ok(lock)
+}
+
+fn lock_platform(
+    session: &Session,
+    indexes: &mut Indexes<'_>,
+    builder: &vb_build::Builder,
+    display: &Display,
+    recipe: &Evaluated<Recipe>,
+    platform: &Platform,
+) -> Result<PlatformLock, Fatal> {
+    let request = session.request(recipe, platform)?;
+    let mut lock = PlatformLock { request, packages: vec![], distributions: vec![], tools: vec![] };
+    packages::lock_roots(indexes, recipe, platform, &mut lock)?;
+    let resolver = python::Resolver::new(session, builder, display, recipe, platform, &lock)?;
+    lock.distributions = resolver.resolve()?;
+    lock.tools = vec![python::uv()];
+    Ok(lock)
+}

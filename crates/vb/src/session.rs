@@ -1,0 +1,220 @@
+//! One run over a workspace: its recipes, platforms and locks, and the graph that they lower to.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use vb_graph::{ActionIndex, Graph};
+use vb_recipe::{
+    Application, Evaluated, Loader, Lock, LockRequest, Platform, PlatformLock, Recipe, RecipeDiagnostic, RecipeErrors,
+    SourceFacts, Workspace, check, find_root, lock_path, lower, requirement_files, source_facts,
+};
+use vb_store::Store;
+
+use crate::{
+    arguments::{Common, Selection},
+    exit::Exit,
+    fatal::Fatal,
+};
+
+/// The recipes of one run, with all that they refer to.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) root: PathBuf,
+    pub(crate) workspace: Evaluated<Workspace>,
+    pub(crate) platforms: BTreeMap<String, Evaluated<Platform>>,
+    pub(crate) recipes: Vec<Evaluated<Recipe>>,
+    only: Vec<String>,
+}
+
+/// One package that is to be built.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) recipe: String,
+    pub(crate) platform: String,
+    pub(crate) package: ActionIndex,
+}
+
+impl Session {
+    /// Loads and checks what is selected.
+    pub(crate) fn open(selection: &Selection) -> Result<Self, Fatal> {
+        let root = workspace_root(selection)?;
+        let loader = Loader::new(&root).map_err(|error| {
+            Fatal::caused(Exit::Environment, "vb::recipe::loader", "cannot load recipes", "", error)
+        })?;
+        let paths = if selection.all { loader.recipe_paths().map_err(recipe_errors)? } else { absolute(selection)? };
+        let (workspace, recipes) = (loader.workspace(), loader.recipes(&paths));
+        let (workspace, recipes) = match (workspace, recipes) {
+            (Ok(workspace), Ok(recipes)) => (workspace, recipes),
+            (workspace, recipes) => return Err(both_errors(workspace.err(), recipes.err())),
+        };
+        let platforms = loader.platforms().map_err(recipe_errors)?;
+        RecipeErrors::check(check(&workspace, &recipes, &platforms)).map_err(recipe_errors)?;
+        let session = Self { root, workspace, platforms, recipes, only: selection.platform.clone() };
+        session.check_platform_arguments()?;
+        Ok(session)
+    }
+
+    fn check_platform_arguments(&self) -> Result<(), Fatal> {
+        match self.only.iter().find(|name| !self.platforms.contains_key(*name)) {
+            None => Ok(()),
+            Some(unknown) => {
+                let known: Vec<&str> = self.platforms.keys().map(String::as_str).collect();
+                Err(Fatal::message(
+                    Exit::Usage,
+                    "vb::usage::unknown_platform",
+                    format!("there is no platform `{unknown}`"),
+                    format!("choose one of: {}", known.join(", ")),
+                ))
+            }
+        }
+    }
+
+    /// Opens the store of this run.
+    pub(crate) fn store(&self, common: &Common) -> Result<Store, Fatal> {
+        open_store(&common.store.clone().unwrap_or_else(|| self.root.join("cache")))
+    }
+
+    /// Returns each recipe with each platform that is asked of it.
+    pub(crate) fn pairs(&self) -> Vec<(&Evaluated<Recipe>, &Platform)> {
+        let wanted = |name: &&String| self.only.is_empty() || self.only.contains(name);
+        let platforms = |recipe: &Evaluated<Recipe>| -> Vec<&Platform> {
+            let names = recipe.value.platforms(&self.workspace.value).iter().filter(wanted);
+            names.filter_map(|name| Some(&self.platforms.get(name)?.value)).collect()
+        };
+        self.recipes
+            .iter()
+            .flat_map(|recipe| platforms(recipe).into_iter().map(move |platform| (recipe, platform)))
+            .collect()
+    }
+
+    /// Lowers everything that is selected to one graph.
+    pub(crate) fn graph(&self) -> Result<(Graph, Vec<Target>), Fatal> {
+        let mut graph = Graph::default();
+        let mut targets = Vec::new();
+        let mut locks: BTreeMap<PathBuf, (Lock, SourceFacts)> = BTreeMap::new();
+        for (recipe, platform) in self.pairs() {
+            if !locks.contains_key(recipe.path()) {
+                locks.insert(recipe.path().to_owned(), read_recipe_files(recipe)?);
+            }
+            let (lock, facts) = &locks[recipe.path()];
+            let lock = self.fitting_lock(recipe, platform, lock)?;
+            let application = Application { workspace: &self.workspace.value, recipe, platform, lock, facts };
+            let package = lower(&mut graph, application).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+            let (recipe, platform) = (recipe.value.name.clone(), platform.name.clone());
+            targets.push(Target { recipe, platform, package });
+        }
+        if targets.is_empty() {
+            return Err(Fatal::message(
+                Exit::Usage,
+                "vb::usage::nothing_selected",
+                "nothing is selected: no recipe is built for these platforms".to_owned(),
+                "leave out `--platform`, or add the platform to a recipe's `platforms`",
+            ));
+        }
+        Ok((graph, targets))
+    }
+
+    fn fitting_lock<'a>(
+        &self,
+        recipe: &Evaluated<Recipe>,
+        platform: &Platform,
+        lock: &'a Lock,
+    ) -> Result<&'a PlatformLock, Fatal> {
+        let request = self.request(recipe, platform)?;
+        let mismatches = lock.mismatches(&platform.name, &request);
+        match lock.platforms.get(&platform.name) {
+            Some(lock) if mismatches.is_empty() => Ok(lock),
+            _ => {
+                let lines: Vec<String> = mismatches.iter().map(|mismatch| format!("  {mismatch}")).collect();
+                let shown = &recipe.files[0].shown;
+                Err(Fatal::message(
+                    Exit::Recipe,
+                    "vb::lock::mismatch",
+                    format!("the lock of `{shown}` does not fit its recipe for `{}`\n{}", platform.name, lines.join("\n")),
+                    format!("run `vb lock {shown}`"),
+                ))
+            }
+        }
+    }
+
+    /// Returns what a lock has to answer for a recipe on a platform.
+    pub(crate) fn request(&self, recipe: &Evaluated<Recipe>, platform: &Platform) -> Result<LockRequest, Fatal> {
+        let value = recipe.value.for_platform(&self.workspace.value, &platform.name);
+        let python = platform.python_version(&value.python).to_owned();
+        let (mut base, mut toolchain) = (platform.base.clone(), platform.toolchain.clone());
+        if let Some(interpreter) = platform.interpreter(&value.python) {
+            base.extend(interpreter.packages.iter().cloned());
+            toolchain.extend(interpreter.build_packages.iter().cloned());
+        }
+        let requirements = requirement_files(&recipe.source_dir(), &recipe.value.requirements)
+            .map_err(|error| Fatal::new(Exit::Recipe, error))?;
+        Ok(LockRequest {
+            python,
+            base,
+            toolchain,
+            build_deps: value.build_deps,
+            run_deps: value.run_deps,
+            no_binary: value.no_binary,
+            only_binary: value.only_binary,
+            requirements,
+        })
+    }
+}
+
+fn read_recipe_files(recipe: &Evaluated<Recipe>) -> Result<(Lock, SourceFacts), Fatal> {
+    let lock = Lock::read(&lock_path(recipe.path())).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+    let facts = source_facts(&recipe.value, &recipe.source_dir()).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+    Ok((lock, facts))
+}
+
+/// Opens a store in a directory.
+pub(crate) fn open_store(path: &Path) -> Result<Store, Fatal> {
+    Store::open(path).map_err(|error| {
+        Fatal::caused(
+            Exit::Environment,
+            "vb::store::open",
+            "cannot open the store",
+            "name a directory that can be written with `--store`",
+            error,
+        )
+    })
+}
+
+/// Finds the workspace that the recipes are in, or else the one around the current directory.
+pub(crate) fn workspace_root(selection: &Selection) -> Result<PathBuf, Fatal> {
+    let start = match absolute(selection)?.first() {
+        Some(recipe) => recipe.clone(),
+        None => current_directory()?,
+    };
+    find_root(&start).ok_or_else(|| {
+        Fatal::message(
+            Exit::Recipe,
+            "vb::recipe::no_workspace",
+            format!("`{}` is in no workspace: no directory above it holds `recipes/workspace.ncl`", start.display()),
+            "go to the workspace, or name a recipe that is in one",
+        )
+    })
+}
+
+fn absolute(selection: &Selection) -> Result<Vec<PathBuf>, Fatal> {
+    let current = current_directory()?;
+    Ok(selection.recipes.iter().map(|path| current.join(path)).collect())
+}
+
+fn current_directory() -> Result<PathBuf, Fatal> {
+    std::env::current_dir().map_err(|error| {
+        Fatal::caused(Exit::Environment, "vb::machine::directory", "there is no current directory", "", error)
+    })
+}
+
+fn recipe_errors(errors: RecipeErrors) -> Fatal {
+    Fatal::new(Exit::Recipe, errors)
+}
+
+fn both_errors(workspace: Option<RecipeErrors>, recipes: Option<RecipeErrors>) -> Fatal {
+    let all: Vec<RecipeDiagnostic> =
+        [workspace, recipes].into_iter().flatten().flat_map(RecipeErrors::into_diagnostics).collect();
+    recipe_errors(RecipeErrors::from(all))
+}
