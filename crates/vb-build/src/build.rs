@@ -341,7 +341,8 @@ impl<'a> Run<'a> {
             .collect();
         self.report.skipped =
             self.graph.indices().filter(|index| self.frontier.state(*index) == State::Skipped).count();
-        self.report.is_cancelled |= self.cancel.load(Ordering::Relaxed) && self.report.outputs.iter().any(Option::is_none);
+        self.report.is_cancelled |=
+            self.cancel.load(Ordering::Relaxed) && self.report.outputs.iter().any(Option::is_none);
         self.report.failures.sort_by_key(|failure| failure.action);
         self.report
     }

@@ -89,7 +89,9 @@ impl Builder {
 
     /// Runs hashing or compression on the pool for data, and waits outside of every pool.
     pub(crate) fn on_data_pool<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        std::thread::scope(|scope| scope.spawn(|| self.data.install(work)).join().unwrap_or_else(|panic| resume_unwind(panic)))
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.data.install(work)).join().unwrap_or_else(|panic| resume_unwind(panic))
+        })
     }
 
     /// Returns how many threads compress at once.

@@ -6,7 +6,7 @@ use vb_fetch::FetchError;
 use vb_graph::Sha256;
 use vb_package::{InvalidTree, WriteDebError};
 use vb_platform::{FinishError, UnpackError};
-use vb_python::{ArchiveError, ImportFailure, ImportReportError, LocateError, RecordError, WheelError};
+use vb_python::{ArchiveError, ImportFailure, ImportReportError, LocateError, RecordError, SdistError, WheelError};
 use vb_sandbox::{SandboxError, Status};
 use vb_store::{BlobError, DirectoryError, IngestError, MaterializeError};
 
@@ -93,6 +93,9 @@ pub enum ExecuteError {
     /// A wheel breaks the wheel format, or would write outside its place.
     #[error("cannot unpack the wheel")]
     Wheel(#[from] WheelError),
+    /// An sdist cannot be unpacked.
+    #[error("cannot unpack the source distribution")]
+    Sdist(#[from] SdistError),
     /// A wheel that was built, or the one that brings a tool, is no archive.
     #[error("cannot read the wheel's members")]
     Archive(#[from] ArchiveError),
@@ -201,7 +204,8 @@ impl ExecuteError {
 
     /// Is the machine at fault (disk, network, kernel), and not the recipe or the application?
     pub fn is_environment(&self) -> bool {
-        self.is_disk_full() || matches!(self, Self::Fetch { .. } | Self::Locate { .. } | Self::Sandbox(_) | Self::Store(_))
+        self.is_disk_full()
+            || matches!(self, Self::Fetch { .. } | Self::Locate { .. } | Self::Sandbox(_) | Self::Store(_))
     }
 
     /// Is the disk full?

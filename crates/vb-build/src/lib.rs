@@ -19,8 +19,8 @@ mod frontier;
 mod inputs;
 mod locations;
 mod plan;
-mod shell;
 mod resolve;
+mod shell;
 mod why;
 
 pub use build::{BuildReport, Failure};

@@ -53,8 +53,7 @@ impl Builder {
         graph: &Graph,
         needed: &[bool],
     ) -> Result<(Vec<Option<InputDigest>>, Vec<Forecast>), ExecuteError> {
-        let mut digests: Vec<Option<InputDigest>> =
-            graph.indices().map(|index| static_digest(graph, index)).collect();
+        let mut digests: Vec<Option<InputDigest>> = graph.indices().map(|index| static_digest(graph, index)).collect();
         let mut forecasts = vec![Forecast::Execute; graph.len()];
         for index in graph.indices().filter(|index| needed[index.as_usize()]) {
             let (digest, forecast) = self.forecast_one(graph, index, &digests)?;

@@ -64,12 +64,7 @@ impl Builder {
         graph.indices().filter(has_key).map(|index| self.why_one(graph, index, &digests)).collect()
     }
 
-    fn why_one(
-        &self,
-        graph: &Graph,
-        index: ActionIndex,
-        digests: &[Option<InputDigest>],
-    ) -> Result<Why, ExecuteError> {
+    fn why_one(&self, graph: &Graph, index: ActionIndex, digests: &[Option<InputDigest>]) -> Result<Why, ExecuteError> {
         let action = graph.action(index);
         let digest = |index: ActionIndex| digests[index.as_usize()].clone();
         if let Some(input) = action.inputs.iter().find(|input| digest(input.action).is_none()) {

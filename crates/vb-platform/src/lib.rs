@@ -1,4 +1,11 @@
 //! Distribution archives: verify the signed index, resolve to an exact package list, assemble a root.
+//!
+//! The way of a root: [`read_sources`] and [`locate_suite`] say where suites are, [`load`] reads their signed indexes,
+//! [`resolve`] turns a request into locked packages, [`unpack`] makes them a tree, [`configure_script`] is run in it by
+//! the sandbox, and [`finish`] takes out what differs between two runs.
+//!
+//! Must not be here: running commands, the environment, the store. No host name is written here: archives are those that
+//! the machine's own apt sources name.
 
 mod date;
 mod deb;

@@ -37,7 +37,7 @@ impl Fixture {
     fn new(packages: &[(&str, Package)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let debs = packages.iter().map(|(name, package)| {
-            let path = dir.path().join(package.file_name());
+            let path = dir.path().join(package.file_name().replace('/', "-"));
             fs_err::write(&path, package.to_deb()).unwrap();
             (locked(name), path)
         });
@@ -222,7 +222,9 @@ fn devices_and_wrong_files_are_refused() {
     assert!(matches!(error, UnpackError::UnsupportedEntry { .. }), "{error}");
 
     let error = Fixture::new(&[("a", Package::new("b", "1"))]).unpack().unwrap_err();
-    assert_eq!(error.to_string(), "the file of `a 1` holds `b 1`");
+    assert_eq!(error.to_string(), "the file of `a 1 amd64` holds `b 1 amd64`");
+    let error = Fixture::new(&[("../a", Package::new("../a", "1"))]);
+    assert!(matches!(error.unpack().unwrap_err(), UnpackError::OtherPackage { .. }));
 
     let fixture = Fixture::new(&[named("a", |package| package.file("./x", &"x".repeat(1 << 16), 0o644))]);
     let bytes = fs_err::read(&fixture.debs[0].1).unwrap();

@@ -17,7 +17,6 @@ impl Store {
     /// Is the node there with everything below it? Contents are not read.
     pub fn is_complete(&self, node: &Node) -> bool {
         let Node::Directory { digest, .. } = node else { return self.has_node(node) };
-        self.directory(digest)
-            .is_ok_and(|directory| directory.entries().all(|(_, node)| self.is_complete(node)))
+        self.directory(digest).is_ok_and(|directory| directory.entries().all(|(_, node)| self.is_complete(node)))
     }
 }

@@ -89,11 +89,7 @@ impl Store {
     ///
     /// # Errors
     /// [`DirectoryError`] when a directory cannot be read.
-    pub fn walk(
-        &self,
-        digest: &DirectoryDigest,
-        visit: &mut dyn FnMut(&str, &Node),
-    ) -> Result<(), DirectoryError> {
+    pub fn walk(&self, digest: &DirectoryDigest, visit: &mut dyn FnMut(&str, &Node)) -> Result<(), DirectoryError> {
         self.walk_below(digest, "", visit)
     }
 

@@ -10,19 +10,8 @@ use fs_err as fs;
 use crate::scratch;
 
 const VERSION: &str = "vb store 1\n";
-const DIRECTORIES: [&str; 11] = [
-    "blobs",
-    "executables",
-    "directories",
-    "results",
-    "latest",
-    "files",
-    "trees",
-    "memory",
-    "sources",
-    "locks",
-    "tmp",
-];
+const DIRECTORIES: [&str; 11] =
+    ["blobs", "executables", "directories", "results", "latest", "files", "trees", "memory", "sources", "locks", "tmp"];
 
 /// A store could not be opened.
 #[derive(Debug, thiserror::Error)]

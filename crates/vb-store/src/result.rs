@@ -8,11 +8,7 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use vb_graph::{ActionDigest, BlobDigest, Node, ResolvedAction, Sha256};
 
-use crate::{
-    atomic::persist,
-    blob::remove_if_there,
-    layout::Store,
-};
+use crate::{atomic::persist, blob::remove_if_there, layout::Store};
 
 /// What an action gave, as in the Remote Execution API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

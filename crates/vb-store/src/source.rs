@@ -96,10 +96,7 @@ impl Store {
             .collect::<Result<Vec<_>, IngestError>>()?;
         let fresh = StatCache {
             recorded_at: now,
-            entries: entries
-                .iter()
-                .filter_map(|entry| Some((entry.relative.clone(), entry.stat.clone()?)))
-                .collect(),
+            entries: entries.iter().filter_map(|entry| Some((entry.relative.clone(), entry.stat.clone()?))).collect(),
         };
         if fresh.entries != cache.entries || entries.iter().any(|entry| is_unsettled(entry, &cache)) {
             let text = serde_json::to_vec(&fresh).expect("a stat cache has only text keys");

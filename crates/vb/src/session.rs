@@ -31,7 +31,6 @@ pub(crate) struct Session {
 /// One package that is to be built.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    pub(crate) recipe: String,
     pub(crate) platform: String,
     pub(crate) package: ActionIndex,
 }
@@ -102,8 +101,7 @@ impl Session {
             let lock = self.fitting_lock(recipe, platform, lock)?;
             let application = Application { workspace: &self.workspace.value, recipe, platform, lock, facts };
             let package = lower(&mut graph, application).map_err(|error| Fatal::new(Exit::Recipe, error))?;
-            let (recipe, platform) = (recipe.value.name.clone(), platform.name.clone());
-            targets.push(Target { recipe, platform, package });
+            targets.push(Target { platform: platform.name.clone(), package });
         }
         if targets.is_empty() {
             return Err(Fatal::message(
@@ -132,7 +130,11 @@ impl Session {
                 Err(Fatal::message(
                     Exit::Recipe,
                     "vb::lock::mismatch",
-                    format!("the lock of `{shown}` does not fit its recipe for `{}`\n{}", platform.name, lines.join("\n")),
+                    format!(
+                        "the lock of `{shown}` does not fit its recipe for `{}`\n{}",
+                        platform.name,
+                        lines.join("\n")
+                    ),
                     format!("run `vb lock {shown}`"),
                 ))
             }

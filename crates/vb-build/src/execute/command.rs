@@ -13,7 +13,11 @@ use vb_sandbox::{
 };
 use vb_store::{FIXED_TIME, Scratch};
 
-use crate::{PRIVATE_DIRECTORY, builder::Builder, error::{CommandFailure, ExecuteError}};
+use crate::{
+    PRIVATE_DIRECTORY,
+    builder::Builder,
+    error::{CommandFailure, ExecuteError},
+};
 
 /// How many lines of a failed command's output are shown.
 const LAST_LINES: usize = 20;

@@ -48,9 +48,7 @@ impl Builder {
 
     /// Names the first tree that has the path.
     fn conflict(&self, path: String, trees: &[(&str, DirectoryDigest)], second: &str) -> ExecuteError {
-        let has = |digest: &DirectoryDigest| {
-            matches!(self.store.find(&Node::directory(*digest), &path), Ok(Some(_)))
-        };
+        let has = |digest: &DirectoryDigest| matches!(self.store.find(&Node::directory(*digest), &path), Ok(Some(_)));
         let first = trees.iter().find(|(_, digest)| has(digest)).map_or(OWN, |(name, _)| name);
         ExecuteError::Conflict { first: first.to_owned(), second: second.to_owned(), path }
     }

@@ -6,7 +6,10 @@ use sha2::{Digest, Sha256 as Hasher};
 use vb_graph::{BlobDigest, Fetch, Sha256};
 use vb_store::{BlobWriter, FetchedFile};
 
-use crate::{builder::Builder, error::{ExecuteError, FetchAttempt}};
+use crate::{
+    builder::Builder,
+    error::{ExecuteError, FetchAttempt},
+};
 
 /// Writes a blob and hashes it with the function that the index uses.
 struct Tee<'a> {

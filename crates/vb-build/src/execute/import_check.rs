@@ -6,7 +6,7 @@ use vb_python::{ImportCause, ImportFailure, import_check_command, parse_import_r
 use vb_sandbox::HostPath;
 
 use super::command::{Prepared, host, layered, private, read_write};
-use crate::{builder::Builder, build::static_digest, error::ExecuteError, inputs::Inputs};
+use crate::{build::static_digest, builder::Builder, error::ExecuteError, inputs::Inputs};
 
 impl Builder {
     pub(super) fn prepare_import_check(&self, check: &ImportCheck, inputs: &Inputs) -> Result<Prepared, ExecuteError> {
@@ -42,10 +42,7 @@ impl Builder {
         libraries.dedup();
         let roots = self.built_roots(graph);
         let owner = |library: &str| roots.iter().find_map(|root| vb_platform::find_soname_owner(root, library));
-        libraries
-            .into_iter()
-            .filter_map(|library| Some((library.clone(), owner(&library)?)))
-            .collect()
+        libraries.into_iter().filter_map(|library| Some((library.clone(), owner(&library)?))).collect()
     }
 
     fn built_roots(&self, graph: &Graph) -> Vec<std::path::PathBuf> {

@@ -41,12 +41,7 @@ impl Builder {
     }
 
     /// Executes an action whose inputs are in the store.
-    pub(crate) fn execute(
-        &self,
-        kind: &Kind,
-        inputs: &Inputs,
-        cancel: &AtomicBool,
-    ) -> Result<Executed, ExecuteError> {
+    pub(crate) fn execute(&self, kind: &Kind, inputs: &Inputs, cancel: &AtomicBool) -> Result<Executed, ExecuteError> {
         match kind {
             Kind::Environment(environment) => self.environment(environment, inputs).map(Executed::without_command),
             Kind::Package(spec) => self.package(spec, inputs).map(Executed::without_command),

@@ -68,12 +68,11 @@ impl Builder {
         let Some(Node::Directory { digest, .. }) = self.store.find(stage, "root")? else {
             unreachable!("a stage has a root")
         };
-        let staged = FileTree::from_directory(digest, |digest| self.store.directory(digest)).map_err(|error| {
-            match error {
+        let staged =
+            FileTree::from_directory(digest, |digest| self.store.directory(digest)).map_err(|error| match error {
                 FlattenError::Load { source, .. } => ExecuteError::Directory(source),
                 FlattenError::Tree(source) => ExecuteError::Tree(source),
-            }
-        })?;
+            })?;
         let entries = staged.entries().iter().cloned().chain(documents);
         Ok(FileTree::from_entries(entries)?)
     }

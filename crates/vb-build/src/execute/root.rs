@@ -21,8 +21,7 @@ impl Builder {
             .of_kind("package")
             .map(|(name, input)| Ok((to_package(name, input), fetched(&self.store, input)?.blob)))
             .collect::<Result<Vec<_>, ExecuteError>>()?;
-        let options =
-            RootOptions { has_merged_usr: root.has_merged_usr, architecture: root.architecture.clone() };
+        let options = RootOptions { has_merged_usr: root.has_merged_usr, architecture: root.architecture.clone() };
         self.on_data_pool(|| vb_platform::unpack(&packages, &target, &options))?;
         let argv = ["/bin/sh", "-c", vb_platform::configure_script()];
         let spec = Spec {
@@ -52,12 +51,5 @@ fn to_package(name: &str, input: &InputDigest) -> LockedPackage {
     let InputDigest::File { file, sha256 } = input else { unreachable!("a root reads files") };
     let mut words = name.split(' ').map(str::to_owned);
     let mut next = || words.next().expect("lowering names packages with name, version and architecture");
-    LockedPackage {
-        name: next(),
-        version: next(),
-        architecture: next(),
-        path: file.clone(),
-        size: 0,
-        sha256: *sha256,
-    }
+    LockedPackage { name: next(), version: next(), architecture: next(), path: file.clone(), size: 0, sha256: *sha256 }
 }

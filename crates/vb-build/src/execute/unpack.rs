@@ -36,9 +36,9 @@ impl Builder {
                 self.store.check_blob(blob)?;
                 Ok(FetchedInput { file: name.to_string(), blob: self.store.blob_path(blob) })
             }
-            _ => Err(ExecuteError::WheelCount {
-                found: directory.entries().map(|(name, _)| name.to_string()).collect(),
-            }),
+            _ => {
+                Err(ExecuteError::WheelCount { found: directory.entries().map(|(name, _)| name.to_string()).collect() })
+            }
         }
     }
 

@@ -22,8 +22,9 @@ impl Builder {
     pub(super) fn prepare_wheel(&self, wheel: &Wheel, inputs: &Inputs) -> Result<Prepared, ExecuteError> {
         let scratch = self.scratch()?;
         let input = scratch.path().join("in");
-        let sdist = inputs.file(&self.store, "sdist")?;
-        sdist.place(&input)?;
+        // Unpacked here and shown at a fixed path: uv would unpack it at a random one, which compilers write down.
+        let sdist = inputs.file(&self.store, "sdist")?.place(&scratch.path().join("sdist"))?;
+        let source = vb_python::unpack_sdist(&sdist, &scratch.path().join("source"))?;
         let requirements = self.place_requirements(inputs, &input.join("requirements"))?;
         fs::write(input.join("constraints.txt"), build_constraints(&requirements)).map_err(ExecuteError::scratch)?;
         UV.extract(&inputs.file(&self.store, "uv")?.blob, &input.join("uv"))?;
@@ -33,7 +34,7 @@ impl Builder {
         let request = BuildRequest {
             uv: &private("in/uv"),
             python: &wheel.interpreter.command,
-            sdist: &private(&format!("in/{}", sdist.file)),
+            sdist: &private("source"),
             requirements: &private("in/requirements"),
             constraints: &private("in/constraints.txt"),
             output: &private("out"),
@@ -43,6 +44,7 @@ impl Builder {
         };
         let binds = vec![
             read_only(&input, &private("in")),
+            read_write(&source, &private("source")),
             read_write(&scratch.path().join("out"), &private("out")),
             read_write(&scratch.path().join("work"), &private("work")),
         ];
@@ -66,9 +68,7 @@ impl Builder {
     pub(super) fn finish_wheel(&self, prepared: &Prepared) -> Result<Node, ExecuteError> {
         let out = prepared.path("out");
         let found: Vec<String> = fs::read_dir(&out)
-            .and_then(|entries| {
-                entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
-            })
+            .and_then(|entries| entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect())
             .map_err(ExecuteError::scratch)?;
         let [wheel] = found.as_slice() else { return Err(ExecuteError::WheelCount { found }) };
         self.check_wheel_for_leaks(&out.join(wheel))?;

@@ -4,11 +4,7 @@
 //! there is nothing that a `preinst` could migrate and no conffile of a user, so the state from which
 //! `dpkg --configure -a` goes on can be written down.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
 use super::unpack::OwnFile;
 use crate::{
@@ -18,12 +14,17 @@ use crate::{
 
 const DATABASE: &str = "var/lib/dpkg";
 
-/// Returns the name and version that a `.deb` claims, with a blank between; of a malformed one, what there is.
-pub(super) fn name_and_version(deb: &Deb) -> String {
+/// Returns the name, version and architecture that a `.deb` claims, with blanks between; of a malformed one, what there is.
+pub(super) fn identity(deb: &Deb) -> String {
     let control = control(deb);
     let stanza = stanzas(&control).next();
     let field = |name| stanza.as_ref().and_then(|stanza| stanza.get(name)).unwrap_or_default();
-    format!("{} {}", field("Package"), field("Version"))
+    format!("{} {} {}", field("Package"), field("Version"), field("Architecture"))
+}
+
+/// Is this a text that can be part of a file's name in the database?
+pub(super) fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-+._".contains(&byte))
 }
 
 /// Returns the files of the database, for packages with the texts of their `.list` files.
@@ -144,9 +145,5 @@ impl Interests {
 
 /// A trigger's name becomes a file's, so it must not be a path, nor one of dpkg's own files beside it.
 fn is_trigger_name(name: &str) -> bool {
-    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-+._:".contains(&byte));
-    is_plain
-        && !name.starts_with('.')
-        && PathBuf::from(name).file_name().is_some()
-        && !matches!(name, "File" | "Unincorp" | "Lock")
+    is_plain_name(&name.replace(':', "-")) && !name.starts_with('.') && !matches!(name, "File" | "Unincorp" | "Lock")
 }

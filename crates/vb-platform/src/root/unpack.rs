@@ -56,9 +56,9 @@ pub enum UnpackError {
     /// A `.deb` is not the package that the lock says.
     #[error("the file of `{expected}` holds `{found}`")]
     OtherPackage {
-        /// Name and version that are locked.
+        /// Name, version and architecture that are locked.
         expected: String,
-        /// Name and version in the file.
+        /// Name, version and architecture in the file, which need not be names that dpkg allows.
         found: String,
     },
     /// The root could not be written.
@@ -204,9 +204,10 @@ fn make_target(target: &Path) -> Result<(), UnpackError> {
 
 fn open(owner: usize, (locked, path): &(LockedPackage, PathBuf)) -> Result<Package, UnpackError> {
     let deb = Deb::open(path).map_err(|source| UnpackError::Deb { package: locked.name.clone(), source })?;
-    let expected = format!("{} {}", locked.name, locked.version);
-    let found = database::name_and_version(&deb);
-    if found != expected {
+    let expected = format!("{} {} {}", locked.name, locked.version, locked.architecture);
+    let found = database::identity(&deb);
+    let is_plain = database::is_plain_name(&locked.name) && database::is_plain_name(&locked.architecture);
+    if found != expected || !is_plain {
         return Err(UnpackError::OtherPackage { expected, found });
     }
     Ok(Package { owner, label: locked.name.clone(), size: locked.size, deb })

@@ -97,9 +97,8 @@ fn place(blob: &Path, size: u64, target: &Path) -> std::io::Result<()> {
 
 /// The command that opens a shell where an action failed.
 fn shell_command(session: &Session, label: &str) -> String {
-    let recipe = session.recipes.iter().find(|recipe| {
-        label.split(' ').next().is_some_and(|name| name == recipe.value.name)
-    });
+    let recipe =
+        session.recipes.iter().find(|recipe| label.split(' ').next().is_some_and(|name| name == recipe.value.name));
     let shown = recipe.map_or("RECIPE", |recipe| &recipe.files[0].shown);
     format!("vb shell {shown} '{label}'")
 }

@@ -20,9 +20,9 @@ fn verify(common: &Common) -> Result<Exit, Fatal> {
         Some(path) => path.clone(),
         None => workspace_root(&Selection { recipes: vec![], all: true, platform: vec![] })?.join("cache"),
     };
-    let report = open_store(&path)?.verify().map_err(|error| {
-        Fatal::caused(Exit::Environment, "vb::store::verify", "cannot read the store", "", error)
-    })?;
+    let report = open_store(&path)?
+        .verify()
+        .map_err(|error| Fatal::caused(Exit::Environment, "vb::store::verify", "cannot read the store", "", error))?;
     let mut lines: Vec<String> =
         report.corrupt_blobs.iter().map(|digest| format!("removed the corrupted blob {digest}")).collect();
     if report.corrupt_directories > 0 {

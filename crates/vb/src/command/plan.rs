@@ -20,9 +20,9 @@ pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal>
     let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
     let builder = Machine::read()?.builder(common, store, &session.workspace.value, platforms)?;
     let goals: Vec<ActionIndex> = targets.iter().map(|target| target.package).collect();
-    let plan = builder.plan(&graph, &goals).map_err(|error| {
-        Fatal::caused(Exit::Environment, "vb::plan::source", "cannot read a source", "", error)
-    })?;
+    let plan = builder
+        .plan(&graph, &goals)
+        .map_err(|error| Fatal::caused(Exit::Environment, "vb::plan::source", "cannot read a source", "", error))?;
     display::lines(&render(&graph, &plan));
     Ok(Exit::Success)
 }

@@ -20,9 +20,9 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Fatal>
     let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
     let builder = Machine::read()?.builder(common, store, &session.workspace.value, platforms)?;
     let goals: Vec<ActionIndex> = targets.iter().map(|target| target.package).collect();
-    let all = builder.why(&graph, &goals).map_err(|error| {
-        Fatal::caused(Exit::Environment, "vb::why::source", "cannot read a source", "", error)
-    })?;
+    let all = builder
+        .why(&graph, &goals)
+        .map_err(|error| Fatal::caused(Exit::Environment, "vb::why::source", "cannot read a source", "", error))?;
     let is_asked = |why: &&Why| {
         let label = &graph.provenance(why.action).label;
         arguments.action.as_ref().is_none_or(|text| label.contains(text.as_str()))

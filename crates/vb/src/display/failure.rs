@@ -15,7 +15,8 @@ pub(crate) fn failures(graph: &Graph, report: &BuildReport, shell: impl Fn(&str)
 
 fn render(graph: &Graph, failure: &Failure, shell: &dyn Fn(&str) -> String) -> Vec<String> {
     let provenance = graph.provenance(failure.action);
-    let mut lines = vec![String::new(), format!("error[{}]: {} failed: {}", code(&failure.error), provenance.label, failure.error)];
+    let mut lines =
+        vec![String::new(), format!("error[{}]: {} failed: {}", code(&failure.error), provenance.label, failure.error)];
     if let Some(place) = &provenance.declared_at {
         lines.push(format!("  asked for at  {place}"));
     }
@@ -45,6 +46,7 @@ fn code(error: &ExecuteError) -> &'static str {
         E::UnpackRoot(_) => "vb::root::unpack",
         E::FinishRoot(_) => "vb::root::finish",
         E::Wheel(_) | E::Record(_) => "vb::wheel::invalid",
+        E::Sdist(_) => "vb::wheel::sdist",
         E::Archive(_) => "vb::wheel::archive",
         E::WheelCount { .. } => "vb::wheel::count",
         E::Command(_) => "vb::action::command",
@@ -66,9 +68,10 @@ fn details(error: &ExecuteError) -> Vec<String> {
     match error {
         ExecuteError::Command(failure) => command_details(failure),
         ExecuteError::Fetch { expected, attempts, .. } => fetch_details(expected, attempts),
-        ExecuteError::Imports { failures, .. } => {
-            failures.iter().flat_map(|failure| failure.to_string().lines().map(|line| format!("  {line}")).collect::<Vec<_>>()).collect()
-        }
+        ExecuteError::Imports { failures, .. } => failures
+            .iter()
+            .flat_map(|failure| failure.to_string().lines().map(|line| format!("  {line}")).collect::<Vec<_>>())
+            .collect(),
         ExecuteError::NotReproducible { differences } => {
             let line = |path: &str, what: &str| format!("  {path}: {what}");
             differences
@@ -91,7 +94,8 @@ fn command_details(failure: &CommandFailure) -> Vec<String> {
         Status::Signaled(signal) => format!("killed by signal {signal}"),
         Status::TimedOut => "killed after its time was over".to_owned(),
     };
-    let mut lines = vec![format!("  command       {}", shown_command(&failure.argv)), format!("  ended with    {status}")];
+    let mut lines =
+        vec![format!("  command       {}", shown_command(&failure.argv)), format!("  ended with    {status}")];
     if !failure.last_lines.is_empty() {
         lines.push(format!("  its last {} lines:", failure.last_lines.len()));
         lines.extend(failure.last_lines.iter().map(|line| format!("  | {line}")));

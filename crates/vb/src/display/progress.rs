@@ -1,12 +1,6 @@
 //! The progress of a build: bars on a terminal, plain lines elsewhere, JSON lines on request.
 
-use std::{
-    collections::HashMap,
-    io::IsTerminal,
-    path::Path,
-    sync::Mutex,
-    time::Duration,
-};
+use std::{collections::HashMap, io::IsTerminal, path::Path, sync::Mutex, time::Duration};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use vb_build::{BuildReport, Event, How};

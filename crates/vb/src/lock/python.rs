@@ -158,7 +158,13 @@ impl<'a> Resolver<'a> {
         let text = fs::read_to_string(output.join("pylock.toml")).map_err(scratch_error)?;
         read_pylock(&text, &self.target, policy).map_err(|error: PylockError| {
             let message = format!("cannot lock {what} for `{}`", self.platform.name);
-            Fatal::caused(Exit::Recipe, "vb::lock::python", message, "change the requirements, or `no_binary` and `only_binary` in the recipe", error)
+            Fatal::caused(
+                Exit::Recipe,
+                "vb::lock::python",
+                message,
+                "change the requirements, or `no_binary` and `only_binary` in the recipe",
+                error,
+            )
         })
     }
 
@@ -196,11 +202,7 @@ fn variables(request: &CompileRequest<'_>) -> BTreeMap<String, String> {
 }
 
 /// What of the host uv sees: its input, how names are resolved, certificates, and local directories of files.
-fn shown_paths(
-    indexes: &IndexConfig,
-    input: &std::path::Path,
-    target: &str,
-) -> Vec<(std::path::PathBuf, String)> {
+fn shown_paths(indexes: &IndexConfig, input: &std::path::Path, target: &str) -> Vec<(std::path::PathBuf, String)> {
     let mut shown = vec![(input.to_owned(), target.to_owned())];
     let same = |path: &str| (std::path::PathBuf::from(path), path.to_owned());
     for path in ["/etc/resolv.conf", "/etc/hosts"] {
