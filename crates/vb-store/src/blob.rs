@@ -86,13 +86,23 @@ impl Store {
         fs::symlink_metadata(self.blob_path(digest)).is_ok_and(|metadata| metadata.len() == size)
     }
 
+    /// Is the blob there? One of another size is damage, and is removed with everything that shares its bytes, so that
+    /// nothing damaged stays when the blob is written again.
+    fn keeps_blob(&self, digest: &BlobDigest, size: u64) -> io::Result<bool> {
+        match fs::symlink_metadata(self.blob_path(digest)) {
+            Ok(metadata) if metadata.len() == size => Ok(true),
+            Ok(_) => self.remove_corrupt(digest).map(|()| false),
+            Err(_) => Ok(false),
+        }
+    }
+
     /// Stores bytes that are in memory.
     ///
     /// # Errors
     /// What the system said when the store could not be written.
     pub fn put_bytes(&self, bytes: &[u8]) -> io::Result<BlobDigest> {
         let digest = BlobDigest::of(bytes);
-        if !self.has_blob(&digest, bytes.len() as u64) {
+        if !self.keeps_blob(&digest, bytes.len() as u64)? {
             let mut file = self.temporary_file()?;
             file.write_all(bytes)?;
             fix_metadata(file.as_file(), 0o644)?;
@@ -149,22 +159,27 @@ impl Store {
         let file = fs::File::open(path)?;
         let size = file.metadata()?.len();
         let digest = hash_file(path)?;
-        if self.has_blob(&digest, size) {
+        if self.keeps_blob(&digest, size)? {
             return Ok((digest, size));
         }
         let target = self.blob_path(&digest);
-        make_parent(&target)?;
         if mode == 0o644 {
             fix_metadata(file.file(), mode)?;
-            let linked = self.tmp().join(format!("l-{digest}-{}", std::process::id()));
-            match fs::hard_link(path, &linked).and_then(|()| fs::rename(&linked, &target)) {
-                Ok(()) => return Ok((digest, size)),
-                // Two threads with one content, or a full link table: the copy below always works.
-                Err(_) => drop(fs::remove_file(&linked)),
+            // A file that has all the links that the file system allows can still be copied.
+            if self.link_to_blob(path, &target).is_ok() {
+                return Ok((digest, size));
             }
         }
         self.copy_to_blob(path, &target)?;
         Ok((digest, size))
+    }
+
+    fn link_to_blob(&self, path: &Path, target: &Path) -> io::Result<()> {
+        make_parent(target)?;
+        let linked =
+            tempfile::Builder::new().prefix("l-").make_in(self.tmp(), |linked| fs::hard_link(path, linked))?;
+        // The temporary name is removed afterwards: renaming one link of a file onto another of the same does nothing.
+        fs::rename(linked.into_temp_path(), target)
     }
 
     fn copy_to_blob(&self, path: &Path, target: &Path) -> io::Result<()> {
@@ -176,7 +191,10 @@ impl Store {
 
     /// Removes a blob that failed its digest, its executable twin, and every tree that may share its bytes.
     pub(crate) fn remove_corrupt(&self, digest: &BlobDigest) -> io::Result<()> {
-        for kind in ["blobs", "executables"] {
+        // Before the blob, so that who is killed between finds the corruption again; and after it, because another
+        // thread may have linked the blob into a tree since.
+        self.remove_trees_with(digest)?;
+        for kind in ["executables", "blobs"] {
             remove_if_there(&self.place(kind, &digest.to_string()))?;
         }
         self.remove_trees_with(digest)

@@ -17,10 +17,16 @@ use crate::layout::Store;
 /// A tree could not be ingested.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
-    /// A name or link target that is not UTF-8.
+    /// A name that is not UTF-8.
     #[error("the name of `{}` is not UTF-8", path.display())]
     NotUtf8 {
         /// The entry.
+        path: PathBuf,
+    },
+    /// A symbolic link whose target is not UTF-8.
+    #[error("the target of the symbolic link `{}` is not UTF-8", path.display())]
+    TargetNotUtf8 {
+        /// The link.
         path: PathBuf,
     },
     /// A socket, pipe or device.
@@ -74,8 +80,7 @@ impl Store {
         let metadata = fs::symlink_metadata(path).map_err(IngestError::io(path))?;
         let mode = metadata.mode() & 0o1777;
         if metadata.is_symlink() {
-            let target = fs::read_link(path).map_err(IngestError::io(path))?;
-            return Ok(Node::Symlink { target: utf8(&target)? });
+            return link_node(path);
         }
         if metadata.is_file() {
             let (blob, size) = self.adopt_file(path, mode).map_err(IngestError::io(path))?;
@@ -100,13 +105,17 @@ impl Store {
     }
 }
 
-pub(crate) fn entry_name(path: &Path) -> Result<Name, IngestError> {
+fn entry_name(path: &Path) -> Result<Name, IngestError> {
     path.file_name()
         .and_then(|name| name.to_str())
         .and_then(|name| Name::new(name).ok())
         .ok_or_else(|| IngestError::NotUtf8 { path: path.to_owned() })
 }
 
-pub(crate) fn utf8(path: &Path) -> Result<String, IngestError> {
-    path.to_str().map(str::to_owned).ok_or_else(|| IngestError::NotUtf8 { path: path.to_owned() })
+pub(crate) fn link_node(path: &Path) -> Result<Node, IngestError> {
+    let target = fs::read_link(path).map_err(IngestError::io(path))?;
+    match target.into_os_string().into_string() {
+        Ok(target) => Ok(Node::Symlink { target }),
+        Err(_) => Err(IngestError::TargetNotUtf8 { path: path.to_owned() }),
+    }
 }

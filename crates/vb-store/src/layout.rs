@@ -3,6 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use fs_err as fs;
@@ -49,27 +50,27 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let error = |source| OpenError::Io { path: path.to_owned(), source };
         fs::create_dir_all(path).map_err(error)?;
-        let root = fs::canonicalize(path).map_err(error)?;
+        let store = Self { root: fs::canonicalize(path).map_err(error)? };
+        // The version comes first, so that the layout of another vb is left as it is.
+        let has_version = store.has_version()?;
         for directory in DIRECTORIES {
-            fs::create_dir_all(root.join(directory)).map_err(error)?;
+            fs::create_dir_all(store.root.join(directory)).map_err(error)?;
         }
-        let store = Self { root };
-        store.check_version()?;
-        scratch::remove_stale(&store.tmp()).map_err(error)?;
+        if !has_version {
+            store.write_atomically(&store.root.join("version"), VERSION.as_bytes()).map_err(error)?;
+        }
+        scratch::remove_stale(&store.tmp(), SystemTime::now()).map_err(error)?;
         Ok(store)
     }
 
-    fn check_version(&self) -> Result<(), OpenError> {
-        let file = self.root.join("version");
-        match fs::read_to_string(&file) {
-            Ok(text) if text == VERSION => Ok(()),
+    fn has_version(&self) -> Result<bool, OpenError> {
+        match fs::read_to_string(self.root.join("version")) {
+            Ok(text) if text == VERSION => Ok(true),
             Ok(text) => Err(OpenError::Version {
                 path: self.root.clone(),
                 found: text.lines().next().unwrap_or_default().to_owned(),
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self
-                .write_atomically(&file, VERSION.as_bytes())
-                .map_err(|source| OpenError::Io { path: self.root.clone(), source }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(source) => Err(OpenError::Io { path: self.root.clone(), source }),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Must not be here: what an action does, or why it is run.
 //!
-//! Layout below the store's directory (two hexadecimal digits of fan-out everywhere):
+//! Layout below the store's directory (two hexadecimal digits of fan-out, but for `trees/` and `tmp/`):
 //!
 //! | path | holds |
 //! | --- | --- |

@@ -16,7 +16,6 @@ use crate::{
     atomic::{fix_metadata, make_parent, persist},
     directory::DirectoryError,
     layout::Store,
-    scratch::remove_tree,
 };
 
 /// A directory could not be materialized.
@@ -59,6 +58,19 @@ enum Files {
     Copied,
 }
 
+/// What a file of the tree has to hold.
+#[derive(Clone, Copy, Debug)]
+struct Content {
+    blob: BlobDigest,
+    size: u64,
+}
+
+impl Content {
+    fn missing(&self, target: &Path) -> MaterializeError {
+        MaterializeError::MissingBlob { digest: self.blob, path: target.display().to_string() }
+    }
+}
+
 impl Store {
     /// Returns a read-only tree with the directory's content, made once and kept.
     ///
@@ -72,6 +84,8 @@ impl Store {
         let scratch = self.scratch().map_err(MaterializeError::io(&target))?;
         let tree = scratch.path().join("tree");
         self.write_tree(digest, 0o755, &tree, Files::Linked)?;
+        // Who finds the tree under its name does not look into it again.
+        self.sync().map_err(MaterializeError::io(&tree))?;
         match fs::rename(&tree, &target) {
             // Another thread or process was first; its tree is the same.
             Err(_) if fs::symlink_metadata(&target).is_ok() => Ok(target),
@@ -92,7 +106,7 @@ impl Store {
         entries.par_iter().try_for_each(|(name, node)| {
             let path = target.join(name.as_str());
             match node {
-                Node::File { blob, mode, .. } => self.write_file(blob, *mode, &path, files),
+                Node::File { blob, size, mode } => self.write_file(&Content { blob: *blob, size: *size }, *mode, &path, files),
                 Node::Directory { digest, mode } => self.write_tree(digest, *mode, &path, files),
                 Node::Symlink { target } => write_link(target, &path).map_err(MaterializeError::io(&path)),
             }
@@ -102,27 +116,32 @@ impl Store {
             .map_err(MaterializeError::io(target))
     }
 
-    fn write_file(&self, blob: &BlobDigest, mode: u32, target: &Path, files: Files) -> Result<(), MaterializeError> {
-        let source = match (files, mode) {
-            (Files::Linked, 0o644) => self.blob_path(blob),
-            (Files::Linked, 0o755) => self.executable(blob, target)?,
-            _ => return self.copy_blob(blob, mode, target),
-        };
-        match fs::hard_link(&source, target) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing(blob, target)),
-            // A file system's limit of links to one file is real: empty files reach it.
-            Err(_) => self.copy_blob(blob, mode, target),
+    fn write_file(
+        &self,
+        content: &Content,
+        mode: u32,
+        target: &Path,
+        files: Files,
+    ) -> Result<(), MaterializeError> {
+        if !self.has_blob(&content.blob, content.size) {
+            return Err(content.missing(target));
         }
+        let source = match (files, mode) {
+            (Files::Linked, 0o644) => self.blob_path(&content.blob),
+            (Files::Linked, 0o755) => self.executable(content, target)?,
+            _ => return self.copy_blob(content, mode, target),
+        };
+        // A file system's limit of links to one file is real: empty files reach it.
+        fs::hard_link(&source, target).or_else(|_| self.copy_blob(content, mode, target))
     }
 
     /// Returns the twin of a blob that has mode 0755, made when it is first needed.
-    fn executable(&self, blob: &BlobDigest, path: &Path) -> Result<PathBuf, MaterializeError> {
-        let twin = self.place("executables", &blob.to_string());
-        if fs::symlink_metadata(&twin).is_ok() {
+    fn executable(&self, content: &Content, path: &Path) -> Result<PathBuf, MaterializeError> {
+        let twin = self.place("executables", &content.blob.to_string());
+        if fs::symlink_metadata(&twin).is_ok_and(|metadata| metadata.len() == content.size) {
             return Ok(twin);
         }
-        let mut source = fs::File::open(self.blob_path(blob)).map_err(|_| missing(blob, path))?;
+        let mut source = self.open_content(content, path)?;
         let mut copy = || {
             let mut file = self.temporary_file()?;
             io::copy(&mut source, file.as_file_mut())?;
@@ -133,8 +152,8 @@ impl Store {
         Ok(twin)
     }
 
-    fn copy_blob(&self, blob: &BlobDigest, mode: u32, target: &Path) -> Result<(), MaterializeError> {
-        let mut source = fs::File::open(self.blob_path(blob)).map_err(|_| missing(blob, target))?;
+    fn copy_blob(&self, content: &Content, mode: u32, target: &Path) -> Result<(), MaterializeError> {
+        let mut source = self.open_content(content, target)?;
         let mut copy = || {
             let mut file = fs::OpenOptions::new().write(true).create_new(true).open(target)?;
             io::copy(&mut source, &mut file)?;
@@ -143,7 +162,14 @@ impl Store {
         copy().map_err(MaterializeError::io(target))
     }
 
-    /// Removes the materialized trees that hold a blob.
+    fn open_content(&self, content: &Content, target: &Path) -> Result<fs::File, MaterializeError> {
+        fs::File::open(self.blob_path(&content.blob)).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => content.missing(target),
+            _ => MaterializeError::io(target)(error),
+        })
+    }
+
+    /// Takes the materialized trees that hold a blob out of use.
     pub(crate) fn remove_trees_with(&self, blob: &BlobDigest) -> io::Result<()> {
         for entry in fs::read_dir(self.path().join("trees"))? {
             let entry = entry?;
@@ -155,7 +181,7 @@ impl Store {
                 })
             });
             if holds || !matches!(walked, Some(Ok(()))) {
-                remove_tree(&entry.path())?;
+                self.set_aside(&entry.path())?;
             }
         }
         Ok(())
@@ -169,10 +195,6 @@ impl Store {
 pub fn export_copy(store: &Store, digest: &DirectoryDigest, target: &Path) -> Result<(), MaterializeError> {
     make_parent(target).map_err(MaterializeError::io(target))?;
     store.write_tree(digest, 0o755, target, Files::Copied)
-}
-
-fn missing(blob: &BlobDigest, path: &Path) -> MaterializeError {
-    MaterializeError::MissingBlob { digest: *blob, path: path.display().to_string() }
 }
 
 fn write_link(link_target: &str, path: &Path) -> io::Result<()> {

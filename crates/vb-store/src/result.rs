@@ -2,7 +2,10 @@
 //!
 //! A result's file is its JSON, a line feed, and the BLAKE3 of the JSON in hexadecimal: a torn file is no result.
 
-use std::{io, path::Path};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 use fs_err as fs;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -101,16 +104,15 @@ impl Store {
         self.write_checked(&self.memory_path(name), value)
     }
 
-    fn latest_path(&self, label: &str) -> std::path::PathBuf {
+    fn latest_path(&self, label: &str) -> PathBuf {
         self.place("latest", &blake3::hash(label.as_bytes()).to_hex())
     }
 
-    fn memory_path(&self, name: &str) -> std::path::PathBuf {
+    fn memory_path(&self, name: &str) -> PathBuf {
         self.place("memory", &blake3::hash(name.as_bytes()).to_hex())
     }
 
-    fn write_checked<T: Serialize>(&self, path: &Path, value: &T) -> io::Result<()> {
-        use io::Write;
+    pub(crate) fn write_checked<T: Serialize>(&self, path: &Path, value: &T) -> io::Result<()> {
         let mut bytes = serde_json::to_vec(value)?;
         let check = blake3::hash(&bytes).to_hex();
         bytes.push(b'\n');
@@ -122,7 +124,8 @@ impl Store {
     }
 }
 
-fn read_checked<T: DeserializeOwned>(path: &Path) -> Option<T> {
+/// Reads what [`Store::write_checked`] wrote; `None` when it is missing, damaged or of another shape.
+pub(crate) fn read_checked<T: DeserializeOwned>(path: &Path) -> Option<T> {
     let bytes = fs::read(path).ok()?;
     let (json, check) = bytes.split_at_checked(bytes.len().checked_sub(65)?)?;
     let expected = format!("\n{}", blake3::hash(json).to_hex());

@@ -10,25 +10,33 @@
 
 use std::{
     collections::BTreeMap,
+    io::ErrorKind,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use fs_err as fs;
-use ignore::{WalkBuilder, overrides::OverrideBuilder};
+use ignore::{
+    DirEntry, WalkBuilder,
+    gitignore::{Gitignore, GitignoreBuilder},
+};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use vb_graph::{BlobDigest, Node};
 
 use crate::{
-    ingest::{IngestError, entry_name, utf8},
+    ingest::{IngestError, link_node},
     layout::Store,
+    result::read_checked,
     tree::TreeBuilder,
 };
 
 /// How old a file must be, in nanoseconds, for its times to say that it has not changed since.
 const CLOCK_TICK: i128 = 20_000_000;
+
+/// The same for a file system that keeps whole seconds (or every second one).
+const COARSE_TICK: i128 = 2_000_000_000;
 
 /// What is left out of a source tree.
 #[derive(Clone, Debug, Default)]
@@ -57,8 +65,15 @@ impl StatCache {
     fn find(&self, path: &str, metadata: &std::fs::Metadata) -> Option<BlobDigest> {
         let entry = self.entries.get(path)?;
         let same = stat_entry(metadata, entry.blob) == *entry;
-        let settled = entry.modified.max(entry.changed) + CLOCK_TICK < self.recorded_at;
-        (same && settled).then_some(entry.blob)
+        (same && entry.is_settled_at(self.recorded_at)).then_some(entry.blob)
+    }
+}
+
+impl StatEntry {
+    /// Were the times old enough at that moment, so that a later write gives other ones?
+    fn is_settled_at(&self, moment: i128) -> bool {
+        let is_coarse = (self.modified % 1_000_000_000, self.changed % 1_000_000_000) == (0, 0);
+        self.modified.max(self.changed) + if is_coarse { COARSE_TICK } else { CLOCK_TICK } < moment
     }
 }
 
@@ -88,7 +103,8 @@ impl Store {
     pub fn ingest_source(&self, path: &Path, options: &SourceOptions) -> Result<Node, IngestError> {
         let now = now_nanoseconds();
         let cache_path = self.place("sources", &blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex());
-        let cache = read_cache(&cache_path);
+        // A cache that cannot be read is an empty one: everything is read again.
+        let cache: StatCache = read_checked(&cache_path).unwrap_or_default();
         let paths = list(path, options)?;
         let entries = paths
             .par_iter()
@@ -99,19 +115,17 @@ impl Store {
             entries: entries.iter().filter_map(|entry| Some((entry.relative.clone(), entry.stat.clone()?))).collect(),
         };
         if fresh.entries != cache.entries || entries.iter().any(|entry| is_unsettled(entry, &cache)) {
-            let text = serde_json::to_vec(&fresh).expect("a stat cache has only text keys");
-            self.write_atomically(&cache_path, &text).map_err(IngestError::io(&cache_path))?;
+            self.write_checked(&cache_path, &fresh).map_err(IngestError::io(&cache_path))?;
         }
         self.put_tree(entries).map_err(IngestError::io(path))
     }
 
     fn ingest_entry(&self, root: &Path, path: &Path, cache: &StatCache) -> Result<SourceEntry, IngestError> {
-        let relative = utf8(path.strip_prefix(root).expect("a walk stays below its root"))?;
-        entry_name(path)?;
+        let relative = path.strip_prefix(root).expect("a walk stays below its root").to_str();
+        let relative = relative.ok_or_else(|| IngestError::NotUtf8 { path: path.to_owned() })?.to_owned();
         let metadata = fs::symlink_metadata(path).map_err(IngestError::io(path))?;
         if metadata.is_symlink() {
-            let target = utf8(&fs::read_link(path).map_err(IngestError::io(path))?)?;
-            return Ok(SourceEntry { relative, node: Node::Symlink { target }, stat: None });
+            return Ok(SourceEntry { relative, node: link_node(path)?, stat: None });
         }
         if !metadata.is_file() {
             return Err(IngestError::Special { path: path.to_owned() });
@@ -140,19 +154,16 @@ impl Store {
 }
 
 fn list(root: &Path, options: &SourceOptions) -> Result<Vec<PathBuf>, IngestError> {
-    let mut overrides = OverrideBuilder::new(root);
-    for pattern in &options.excludes {
-        overrides
-            .add(&format!("!{pattern}"))
-            .map_err(|source| IngestError::Pattern { pattern: pattern.clone(), source })?;
+    if !fs::metadata(root).map_err(IngestError::io(root))?.is_dir() {
+        return Err(IngestError::io(root)(ErrorKind::NotADirectory.into()));
     }
     let walk_error = |source| IngestError::Walk { path: root.to_owned(), source };
+    let excludes = excludes(root, options)?;
     let walk = WalkBuilder::new(root)
         .standard_filters(false)
         .parents(true)
         .git_ignore(true)
-        .overrides(overrides.build().map_err(walk_error)?)
-        .filter_entry(|entry| entry.file_name() != ".git")
+        .filter_entry(move |entry| entry.depth() == 0 || is_source(entry, &excludes))
         .build();
     let mut paths = Vec::new();
     for entry in walk {
@@ -164,13 +175,24 @@ fn list(root: &Path, options: &SourceOptions) -> Result<Vec<PathBuf>, IngestErro
     Ok(paths)
 }
 
-fn is_unsettled(entry: &SourceEntry, cache: &StatCache) -> bool {
-    entry.stat.as_ref().is_some_and(|stat| stat.modified.max(stat.changed) + CLOCK_TICK >= cache.recorded_at)
+fn is_source(entry: &DirEntry, excludes: &Gitignore) -> bool {
+    let is_directory = entry.file_type().is_some_and(|kind| kind.is_dir());
+    entry.file_name() != ".git" && !excludes.matched(entry.path(), is_directory).is_ignore()
 }
 
-/// A cache that cannot be read is an empty one: everything is read again.
-fn read_cache(path: &Path) -> StatCache {
-    fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+fn excludes(root: &Path, options: &SourceOptions) -> Result<Gitignore, IngestError> {
+    let mut excludes = GitignoreBuilder::new(root);
+    excludes.allow_unclosed_class(false);
+    for pattern in &options.excludes {
+        excludes
+            .add_line(None, pattern)
+            .map_err(|source| IngestError::Pattern { pattern: pattern.clone(), source })?;
+    }
+    excludes.build().map_err(|source| IngestError::Walk { path: root.to_owned(), source })
+}
+
+fn is_unsettled(entry: &SourceEntry, cache: &StatCache) -> bool {
+    entry.stat.as_ref().is_some_and(|stat| !stat.is_settled_at(cache.recorded_at))
 }
 
 fn now_nanoseconds() -> i128 {

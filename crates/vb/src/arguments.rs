@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Why(Why),
     /// Open a shell in the sandbox of an action.
     Shell(Shell),
+    /// Build one action, and print where its output is.
+    Output(Output),
     /// Look after the store.
     Cache {
         #[command(subcommand)]
@@ -106,6 +108,17 @@ pub(crate) struct Shell {
     /// The command to run instead of a shell.
     #[arg(last = true)]
     pub(crate) command: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Output {
+    /// The recipe.
+    pub(crate) recipe: PathBuf,
+    /// The action's label, as `vb plan` shows it, or its end: `wheel psycopg2`.
+    pub(crate) action: String,
+    /// Which platform, where the recipe has several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) platform: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

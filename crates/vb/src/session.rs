@@ -220,3 +220,29 @@ fn both_errors(workspace: Option<RecipeErrors>, recipes: Option<RecipeErrors>) -
         [workspace, recipes].into_iter().flatten().flat_map(RecipeErrors::into_diagnostics).collect();
     recipe_errors(RecipeErrors::from(all))
 }
+
+/// Finds an action by its label, or by the end of it.
+pub(crate) fn find_action(graph: &Graph, wanted: &str) -> Result<ActionIndex, Fatal> {
+    let label = |index: &ActionIndex| graph.provenance(*index).label.as_str();
+    let exact: Vec<ActionIndex> = graph.indices().filter(|index| label(index) == wanted).collect();
+    let ending: Vec<ActionIndex> =
+        graph.indices().filter(|index| label(index).ends_with(&format!(" {wanted}"))).collect();
+    match (exact.as_slice(), ending.as_slice()) {
+        ([one], _) | ([], [one]) => Ok(*one),
+        ([], []) => Err(Fatal::message(
+            Exit::Usage,
+            "vb::usage::unknown_action",
+            format!("there is no action `{wanted}`"),
+            "`vb plan` lists the labels",
+        )),
+        _ => {
+            let found: Vec<&str> = ending.iter().map(label).collect();
+            Err(Fatal::message(
+                Exit::Usage,
+                "vb::usage::ambiguous_action",
+                format!("`{wanted}` is the end of several labels"),
+                format!("choose one of: {}", found.join(", ")),
+            ))
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Rust text without its comments, strings and unit tests, so that a search finds code alone.
 
-/// Replaces comments and the content of literals by nothing; line feeds stay.
+/// Replaces each comment and literal by a space; line feeds stay.
 pub(crate) fn without_text(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
@@ -17,6 +17,7 @@ pub(crate) fn without_text(source: &str) -> String {
             out.push(char);
             rest = &rest[char.len_utf8()..];
         } else {
+            out.push(' ');
             out.extend(rest[..length].chars().filter(|char| *char == '\n'));
             rest = &rest[length..];
         }
@@ -33,8 +34,8 @@ pub(crate) fn without_unit_tests(code: &str) -> &str {
 pub(crate) fn names(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(start, _)| {
         let after = code[start + word.len()..].chars().next();
-        let is_open = word.ends_with(|char: char| is_word(char));
-        !ends_in_word(&code[..start]) && !(is_open && after.is_some_and(is_word))
+        let goes_on = ends_in_word(word) && after.is_some_and(is_word);
+        !goes_on && !ends_in_word(&code[..start])
     })
 }
 

@@ -7,9 +7,11 @@ use fs_err as fs;
 use crate::tree::{assert_none, read, root};
 
 /// Crates that only some crate may use, by the name in Cargo.toml.
-const RESERVED: [(&str, &[&str]); 8] = [
+const RESERVED: [(&str, &[&str]); 10] = [
+    ("anstream", &["vb"]),
     ("anyhow", &[]),
     ("clap", &["vb", "vb-bench"]),
+    ("ctrlc", &["vb"]),
     ("indicatif", &["vb"]),
     ("libc", &["vb-sandbox"]),
     ("nickel-lang-core", &["vb-recipe"]),

@@ -170,8 +170,28 @@ fn no_file_names_a_directory_of_the_machine_it_was_written_on() {
 fn locks_name_no_host() {
     let locks: Vec<TextFile> = text_files()
         .into_iter()
-        .filter(|file| file.path.starts_with("recipes/") && file.path.ends_with(".lock"))
+        .filter(|file| file.path.contains("recipes/") && file.path.ends_with(".lock"))
         .collect();
+    assert!(!locks.is_empty());
     let wrong = locks.into_iter().filter(|lock| lock.text.contains("://")).map(|lock| lock.path);
     assert_none("locks with an address", &wrong.collect::<Vec<_>>());
+}
+
+/// Returns the names of the variants of an enum of commands, as they are typed.
+fn commands(text: &str, name: &str) -> Vec<String> {
+    let body = text.split(&format!("enum {name} {{")).nth(1).and_then(|rest| rest.split("\n}").next());
+    let variant = |line: &str| {
+        let word = line.strip_prefix("    ")?.split(|char: char| !char.is_ascii_alphanumeric()).next()?;
+        word.starts_with(|char: char| char.is_ascii_uppercase()).then(|| word.to_lowercase())
+    };
+    body.unwrap_or_default().lines().filter_map(variant).collect()
+}
+
+#[test]
+fn every_command_is_documented() {
+    let readme = read("README.md");
+    let commands = commands(&read("crates/vb/src/arguments.rs"), "Command");
+    assert!(commands.len() > 5, "the search for commands finds next to nothing: {commands:?}");
+    let is_missing = |command: &String| !readme.contains(&format!("| `vb {command}"));
+    assert_none("commands that README.md does not have", &commands.into_iter().filter(is_missing).collect::<Vec<_>>());
 }

@@ -3,6 +3,7 @@
 pub(crate) mod build;
 mod cache;
 mod doctor;
+mod output;
 mod plan;
 mod shell;
 mod why;
@@ -30,6 +31,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
         Command::Plan(selection) => plan::run(common, selection),
         Command::Why(why) => why::run(common, why),
         Command::Shell(shell) => shell::run(common, shell),
+        Command::Output(output) => output::run(common, output),
         Command::Cache { command } => cache::run(common, command),
         Command::Doctor => doctor::run(),
         Command::Completions { shell } => {

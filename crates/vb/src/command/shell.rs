@@ -1,7 +1,6 @@
 //! `vb shell`: a shell where an action runs.
 
 use vb_build::ShellError;
-use vb_graph::{ActionIndex, Graph};
 use vb_sandbox::Status;
 
 use crate::{
@@ -10,7 +9,7 @@ use crate::{
     exit::Exit,
     fatal::Fatal,
     machine::Machine,
-    session::Session,
+    session::{Session, find_action},
 };
 
 /// Runs the command.
@@ -41,30 +40,5 @@ pub(crate) fn run(common: &Common, arguments: &Shell) -> Result<Exit, Fatal> {
             "choose an action that runs a command: root, wheel, unpack, stage or import check",
             error,
         )),
-    }
-}
-
-fn find_action(graph: &Graph, wanted: &str) -> Result<ActionIndex, Fatal> {
-    let label = |index: &ActionIndex| graph.provenance(*index).label.as_str();
-    let exact: Vec<ActionIndex> = graph.indices().filter(|index| label(index) == wanted).collect();
-    let ending: Vec<ActionIndex> =
-        graph.indices().filter(|index| label(index).ends_with(&format!(" {wanted}"))).collect();
-    match (exact.as_slice(), ending.as_slice()) {
-        ([one], _) | ([], [one]) => Ok(*one),
-        ([], []) => Err(Fatal::message(
-            Exit::Usage,
-            "vb::usage::unknown_action",
-            format!("there is no action `{wanted}`"),
-            "`vb plan` lists the labels",
-        )),
-        _ => {
-            let found: Vec<&str> = ending.iter().map(label).collect();
-            Err(Fatal::message(
-                Exit::Usage,
-                "vb::usage::ambiguous_action",
-                format!("`{wanted}` is the end of several labels"),
-                format!("choose one of: {}", found.join(", ")),
-            ))
-        }
     }
 }

@@ -1,0 +1,10 @@
+//! The store's contract, against a real file system and between real processes.
+
+mod blobs;
+mod faults;
+mod fixture;
+mod processes;
+mod records;
+mod round_trip;
+mod source;
+mod verify;

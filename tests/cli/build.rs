@@ -1,0 +1,23 @@
+//! A build, and a build after it.
+
+use crate::support::TestEnv;
+
+#[test]
+fn a_second_build_executes_nothing() {
+    let env = TestEnv::new();
+    env.vb(&["build", "recipes/whois.ncl"]).ok();
+    let second = env.vb(&["build", "recipes/whois.ncl"]).ok();
+    assert_eq!(second.executed(), Vec::<String>::new());
+    assert!(second.stderr.contains("1 package, 0 actions executed"), "{}", second.stderr);
+    assert_eq!(second.stdout, "dist/bookworm/vrmd-whois_1.0.0_amd64.deb\n");
+}
+
+#[test]
+fn one_changed_line_of_the_application_builds_only_what_reads_it() {
+    let env = TestEnv::new();
+    env.vb(&["build", "recipes/whois.ncl"]).ok();
+    env.edit("recipes/apps/whois/whois_server/__init__.py", "\n", "\n# one more line\n");
+    let run = env.vb(&["build", "recipes/whois.ncl"]).ok();
+    let expected = ["whois bookworm import check", "whois bookworm package", "whois bookworm stage", "whois source"];
+    assert_eq!(run.executed(), expected);
+}

@@ -1,0 +1,4 @@
+//! The command line as its users meet it: one test binary, the real program, real packages.
+
+mod build;
+mod support;

@@ -1,0 +1,173 @@
+//! A hermetic workspace: a copy of the repository's recipes in a git repository of its own, with fixed commits.
+//!
+//! Tests share one store below cargo's directory for test data: its content is named by digests, so that what one
+//! test built is what another one would build. A test that is about the store takes one of its own.
+
+use std::{
+    ffi::OsString,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use fs_err as fs;
+use tempfile::TempDir;
+
+use super::run::Run;
+
+/// Variables that say how the machine reaches its package registries. Everything else is set by the tests.
+const MACHINE_PREFIXES: [&str; 3] = ["PIP_", "UV_", "SSL_CERT_"];
+const MACHINE_NAMES: [&str; 8] =
+    ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "CURL_CA_BUNDLE"];
+
+/// Returns the repository that the tests are part of.
+pub(crate) fn repository() -> PathBuf {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    crates.parent().unwrap().to_owned()
+}
+
+/// Returns the store that tests share.
+pub(crate) fn shared_store() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("store")
+}
+
+/// A workspace in a directory of its own.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct TestEnv {
+    directory: TempDir,
+    store: PathBuf,
+    variables: Vec<(OsString, OsString)>,
+}
+
+impl TestEnv {
+    /// Copies the repository's recipes, and uses the shared store.
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::Builder::new().prefix("vb-test-").tempdir().unwrap();
+        let env = Self { directory, store: shared_store(), variables: vec![] };
+        fs::create_dir(env.home()).unwrap();
+        copy_tree(&repository().join("recipes"), &env.workspace().join("recipes"));
+        env.git(&["init", "--quiet", "--initial-branch=main"]);
+        env.commit();
+        env
+    }
+
+    /// Uses a store of the test's own.
+    pub(crate) fn with_store(mut self, store: PathBuf) -> Self {
+        self.store = store;
+        self
+    }
+
+    /// Sets a variable for the runs of the program.
+    pub(crate) fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// Returns the directory that is removed with the environment.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Returns the workspace's root.
+    pub(crate) fn workspace(&self) -> PathBuf {
+        self.directory.path().join("workspace")
+    }
+
+    /// Returns the user's home directory.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.directory.path().join("home")
+    }
+
+    /// Returns the store.
+    pub(crate) fn store(&self) -> &Path {
+        &self.store
+    }
+
+    /// Returns a file of the workspace.
+    pub(crate) fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.workspace().join(path)).unwrap()
+    }
+
+    /// Writes a file of the workspace.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let target = self.workspace().join(path);
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::write(target, text).unwrap();
+    }
+
+    /// Replaces text that occurs in a file of the workspace.
+    pub(crate) fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = self.read(path);
+        assert!(text.contains(from), "`{from}` is not in {path}:\n{text}");
+        self.write(path, &text.replace(from, to));
+    }
+
+    /// Commits everything, always as the same author at the same time.
+    pub(crate) fn commit(&self) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", "test"]);
+    }
+
+    fn git(&self, arguments: &[&str]) {
+        let mut command = Command::new("git");
+        command.args(arguments).current_dir(self.workspace()).env("HOME", self.home());
+        for who in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{who}_NAME"), "test").env(format!("GIT_{who}_EMAIL"), "test@example.org");
+            command.env(format!("GIT_{who}_DATE"), "2026-01-02T03:04:05Z");
+        }
+        Run::of(command.env("GIT_CONFIG_NOSYSTEM", "1")).ok();
+    }
+
+    /// Prepares a run of the program in the workspace.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vb"));
+        command.args(arguments).current_dir(self.workspace()).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("HOME", self.home()).env("VB_STORE", &self.store);
+        command.envs(machine_variables()).envs(self.variables.iter().cloned());
+        command
+    }
+
+    /// Runs the program in the workspace.
+    pub(crate) fn vb(&self, arguments: &[&str]) -> Run {
+        Run::of(&mut self.command(arguments))
+    }
+
+    /// Returns the one package below `dist/`.
+    pub(crate) fn package(&self) -> PathBuf {
+        let found: Vec<PathBuf> =
+            fs::read_dir(self.workspace().join("dist/bookworm")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        found[0].clone()
+    }
+}
+
+/// Returns the variables that say how the machine reaches its registries.
+fn machine_variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars().filter(|(name, _)| {
+        MACHINE_NAMES.contains(&name.as_str()) || MACHINE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    })
+}
+
+/// Copies files, links and the execute bit; what git ignores stays behind.
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            if entry.file_name() != "__pycache__" {
+                copy_tree(&source, &target);
+            }
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(&source).unwrap(), &target).unwrap();
+        } else {
+            fs::write(&target, fs::read(&source).unwrap()).unwrap();
+            let is_executable = entry.metadata().unwrap().permissions().mode() & 0o100 != 0;
+            let mode = if is_executable { 0o755 } else { 0o644 };
+            fs::set_permissions(&target, PermissionsExt::from_mode(mode)).unwrap();
+        }
+    }
+}

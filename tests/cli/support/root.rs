@@ -1,0 +1,104 @@
+//! Roots with real tools, made by vb itself from the locks in `tests/roots`.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{Read, Seek},
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+    time::Duration,
+};
+
+use fs_err as fs;
+use vb_sandbox::{
+    Access, Bind, Filter, GuestPath, Helper, HostPath, Identity, Network, Root, Spec, Status, Stdio, Upper,
+};
+
+use super::{
+    env::{TestEnv, repository, shared_store},
+    run::Run,
+};
+
+/// How long a tool may take.
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// A root file system with some tools, never written.
+#[derive(Clone, Debug)]
+pub(crate) struct TestRoot {
+    tree: PathBuf,
+}
+
+/// Makes the root that a recipe of `tests/roots` locks, or finds it in the shared store.
+pub(crate) fn test_root(name: &str) -> TestRoot {
+    let recipe = repository().join(format!("tests/roots/recipes/{name}.ncl"));
+    let env = TestEnv::new();
+    let action = format!("{name} bookworm root run");
+    let arguments = ["output", recipe.to_str().unwrap(), &action];
+    let run = env.with_store(shared_store()).vb(&arguments).ok();
+    TestRoot { tree: PathBuf::from(run.stdout.trim()) }
+}
+
+impl TestRoot {
+    /// Returns where the root's files are.
+    pub(crate) fn path(&self) -> &Path {
+        &self.tree
+    }
+
+    /// Returns the spec of a command over the root; writes go to memory.
+    pub(crate) fn spec(&self, argv: &[&str], identity: Identity) -> Spec {
+        Spec {
+            root: Root::Layers { lowers: vec![HostPath::new(&self.tree).unwrap()], upper: Upper::Discard },
+            binds: vec![],
+            tmpfs: vec![],
+            argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+            env: BTreeMap::from(
+                [
+                    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+                    ("HOME", "/tmp"),
+                    ("LC_ALL", "C.UTF-8"),
+                    ("DEBIAN_FRONTEND", "noninteractive"),
+                ]
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+            ),
+            cwd: GuestPath::new("/").unwrap(),
+            identity,
+            network: Network::Isolated,
+            filter: Filter::None,
+            timeout: Some(TIMEOUT),
+        }
+    }
+
+    /// Runs a command over the root as an ordinary user, with some paths of the host shown read-only.
+    pub(crate) fn run(&self, argv: &[&str], shown: &[(&Path, &str)]) -> Run {
+        let mut spec = self.spec(argv, Identity::User);
+        spec.binds = shown.iter().map(|(source, target)| bind(source, target, Access::ReadOnly)).collect();
+        run_spec(&spec)
+    }
+}
+
+/// Shows a path of the host inside.
+pub(crate) fn bind(source: &Path, target: &str, access: Access) -> Bind {
+    Bind { source: HostPath::new(source).unwrap(), target: GuestPath::new(target).unwrap(), access }
+}
+
+/// Runs a spec to its end; standard output and error are one text.
+pub(crate) fn run_spec(spec: &Spec) -> Run {
+    let mut log: File = tempfile::tempfile().unwrap();
+    let helper = Helper { program: PathBuf::from(env!("CARGO_BIN_EXE_vb")), args: vec!["__sandbox".to_owned()] };
+    let never = AtomicBool::new(false);
+    let outcome = vb_sandbox::run(&helper, spec, Stdio::Log(log.try_clone().unwrap()), &never).unwrap();
+    let mut text = String::new();
+    log.rewind().unwrap();
+    log.read_to_string(&mut text).unwrap();
+    let code = match outcome.status {
+        Status::Exited(code) => code,
+        Status::Signaled(signal) => 128 + signal,
+        Status::TimedOut => panic!("{:?} did not end in {TIMEOUT:?}:\n{text}", spec.argv),
+    };
+    Run { code, stdout: text, stderr: String::new() }
+}
+
+/// Copies a file, because a store's own file must never be written.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::write(to, fs::read(from).unwrap()).unwrap();
+}
