@@ -155,8 +155,8 @@ pub struct EntryConflict {
 /// A sorted list of named nodes.
 ///
 /// Encoding: the tag `vb directory 1`, the number of entries, then for each entry in the byte order of the names its
-/// name and its node. A file node is `0`, blob digest, size, mode; a directory node `1`, directory digest, mode; a
-/// symbolic link `2`, target. The BLAKE3-256 of that is the [`DirectoryDigest`].
+/// name and its node. A file node is the byte `0`, blob digest, size, mode; a directory node `1`, directory digest,
+/// mode; a symbolic link `2`, target. The BLAKE3-256 of that is the [`DirectoryDigest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Directory {
     entries: BTreeMap<Name, Node>,

@@ -71,8 +71,10 @@ pub struct PackageSpec {
     pub depends: Vec<String>,
     /// How the members are compressed.
     pub compression: Compression,
-    /// The time of every entry, in seconds since 1970: the commit time of the source.
+    /// The time of the application's own entries, in seconds since 1970: the commit time of the source.
     pub epoch: u64,
+    /// The application's own directory: `/vrmd/whois/whois`.
+    pub application: String,
 }
 
 impl PackageSpec {
@@ -90,6 +92,7 @@ impl PackageSpec {
             Part::list("depends", &self.depends),
             Part::text("compression", self.compression.extension()),
             Part::text("epoch", self.epoch.to_string()),
+            Part::text("application", &self.application),
         ]
     }
 }

@@ -74,10 +74,11 @@ impl Part {
 /// An action whose inputs are all digests.
 ///
 /// Encoding: the tag `vb action 1`, the kind's name, the kind's version, the number of parts, then for each part in
-/// the order of the kind its name and its value. A text is `0` and the text; a list `1`, its length and its texts; a
-/// fetched file `2`, its name and the 32 bytes of its SHA-256; a node `3` and the node's encoding as a byte string.
-/// Integers and byte strings are encoded as everywhere in this crate: little-endian 64-bit, length first. The
-/// BLAKE3-256 of that is the [`ActionDigest`].
+/// the order of the kind its name and its value. A text is the byte `0` and the text; a list `1`, its length and its
+/// texts; a fetched file `2`, its name and its SHA-256; a node `3` and, as one byte string, the tag `vb node 1` followed
+/// by the node as in a [`Directory`](crate::Directory). Tags, texts and digests are byte strings, which are encoded as
+/// everywhere in this crate: their length as a little-endian 64-bit integer, then their bytes. The BLAKE3-256 of that
+/// is the [`ActionDigest`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ResolvedAction {
     /// The kind's name.

@@ -1,96 +1,80 @@
 //! Compression and decompression of package members.
 //!
 //! Every encoder here gives the same bytes for any number of threads: block and job sizes are fixed, never taken from
-//! the machine. Do not call `flush` on a [`Compressor`]: it would end a block early.
+//! the machine.
 
 use std::io::{self, Read, Write};
 
-use flate2::{GzBuilder, read::MultiGzDecoder, write::GzEncoder};
-use liblzma::{
-    read::XzDecoder,
-    stream::{Check, MtStreamBuilder},
-    write::XzEncoder,
-};
+use flate2::{GzBuilder, read::MultiGzDecoder};
+use liblzma::read::XzDecoder;
 use vb_graph::Compression;
 
-const XZ_PRESET: u32 = 6;
-/// Small enough that a package of a few dozen megabytes keeps several threads busy.
-const XZ_BLOCK: u64 = 4 << 20;
+use crate::segment::{Codec, SegmentCache, SegmentWriter};
+
 /// Slower levels cost ten times the work for two per cent of the size.
 const ZSTD_LEVEL: i32 = 9;
 const GZIP_LEVEL: u32 = 9;
 /// "Unknown" in RFC 1952, so that the header does not tell where it was written.
 const GZIP_UNKNOWN_SYSTEM: u8 = 255;
-/// Far below the limits of both libraries.
+/// Far below the library's limit.
 const MOST_THREADS: usize = 64;
 
-/// A writer that compresses what is written to it.
-pub(crate) enum Compressor<W: Write> {
-    Xz(XzEncoder<W>),
-    Gzip(GzEncoder<W>),
+/// A writer that compresses a data member.
+pub(crate) enum Compressor<'a, W: Write> {
+    Segments(SegmentWriter<'a, W>),
     Zstd(zstd::stream::write::Encoder<'static, W>),
 }
 
-impl<W: Write> Compressor<W> {
-    pub(crate) fn new(compression: Compression, threads: usize, out: W) -> io::Result<Self> {
+impl<'a, W: Write> Compressor<'a, W> {
+    pub(crate) fn new(compression: Compression, threads: usize, cache: SegmentCache<'a>, out: W) -> io::Result<Self> {
+        if let Some(codec) = Codec::of(compression) {
+            return Ok(Self::Segments(SegmentWriter::new(codec, cache, out)));
+        }
         let threads = u32::try_from(threads.clamp(1, MOST_THREADS)).expect("the clamped number fits");
-        match compression {
-            Compression::Xz => {
-                let stream = MtStreamBuilder::new()
-                    .threads(threads)
-                    .preset(XZ_PRESET)
-                    .block_size(XZ_BLOCK)
-                    .check(Check::Crc64)
-                    .encoder()?;
-                Ok(Self::Xz(XzEncoder::new_stream(out, stream)))
-            }
-            Compression::Gzip => {
-                let builder = GzBuilder::new().mtime(0).operating_system(GZIP_UNKNOWN_SYSTEM);
-                Ok(Self::Gzip(builder.write(out, flate2::Compression::new(GZIP_LEVEL))))
-            }
-            Compression::Zstd => {
-                let mut encoder = zstd::stream::write::Encoder::new(out, ZSTD_LEVEL)?;
-                encoder.include_checksum(true)?;
-                // One worker gives the bytes of many; no worker at all gives others.
-                encoder.multithread(threads)?;
-                Ok(Self::Zstd(encoder))
-            }
+        let mut encoder = zstd::stream::write::Encoder::new(out, ZSTD_LEVEL)?;
+        encoder.include_checksum(true)?;
+        // One worker gives the bytes of many; no worker at all gives others.
+        encoder.multithread(threads)?;
+        Ok(Self::Zstd(encoder))
+    }
+
+    /// Says that the entry of a path comes next.
+    pub(crate) fn start_entry(&mut self, path: &str) -> io::Result<()> {
+        match self {
+            Self::Segments(writer) => writer.start_entry(path),
+            Self::Zstd(_) => Ok(()),
         }
     }
 
     pub(crate) fn finish(self) -> io::Result<W> {
         match self {
-            Self::Xz(encoder) => encoder.finish(),
-            Self::Gzip(encoder) => encoder.finish(),
+            Self::Segments(writer) => writer.finish(),
             Self::Zstd(encoder) => encoder.finish(),
         }
+    }
+}
+
+impl<W: Write> Write for Compressor<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Segments(writer) => writer.write(bytes),
+            Self::Zstd(encoder) => encoder.write(bytes),
+        }
+    }
+
+    /// Nothing to do: a flush would end a block early and change the bytes.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 /// Compresses a document to `.gz` with neither name nor time in it, as Debian Policy 12.7 has changelogs.
 pub fn gzip(content: &[u8]) -> Vec<u8> {
     let in_memory = "writing to memory does not fail";
-    let mut compressor = Compressor::new(Compression::Gzip, 1, Vec::new()).expect(in_memory);
-    compressor.write_all(content).expect(in_memory);
-    compressor.finish().expect(in_memory)
-}
-
-impl<W: Write> Write for Compressor<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Xz(encoder) => encoder.write(bytes),
-            Self::Gzip(encoder) => encoder.write(bytes),
-            Self::Zstd(encoder) => encoder.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Xz(encoder) => encoder.flush(),
-            Self::Gzip(encoder) => encoder.flush(),
-            Self::Zstd(encoder) => encoder.flush(),
-        }
-    }
+    let builder = GzBuilder::new().mtime(0).operating_system(GZIP_UNKNOWN_SYSTEM);
+    let mut encoder = builder.write(Vec::new(), flate2::Compression::new(GZIP_LEVEL));
+    encoder.write_all(content).expect(in_memory);
+    encoder.finish().expect(in_memory)
 }
 
 /// Returns a reader of what a member of that name holds, or nothing when its compression is unknown.
@@ -109,7 +93,7 @@ mod tests {
     use super::*;
 
     fn compress(compression: Compression, threads: usize, content: &[u8]) -> Vec<u8> {
-        let mut compressor = Compressor::new(compression, threads, Vec::new()).unwrap();
+        let mut compressor = Compressor::new(compression, threads, SegmentCache::none(), Vec::new()).unwrap();
         compressor.write_all(content).unwrap();
         compressor.finish().unwrap()
     }
@@ -149,7 +133,7 @@ mod tests {
     fn the_size_of_the_writes_does_not_change_the_bytes() {
         for (compression, size) in SIZES {
             let content = filler(size / 2);
-            let mut compressor = Compressor::new(compression, 2, Vec::new()).unwrap();
+            let mut compressor = Compressor::new(compression, 2, SegmentCache::none(), Vec::new()).unwrap();
             for piece in content.chunks(77_777) {
                 compressor.write_all(piece).unwrap();
             }

@@ -86,6 +86,7 @@ mod tests {
             depends: vec!["python3 (>= 3.11)".into(), "libpq5 | libpq6".into()],
             compression: Compression::Xz,
             epoch: 1_700_000_000,
+            application: "/vrmd/whois/whois".into(),
         }
     }
 

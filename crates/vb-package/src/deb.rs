@@ -13,14 +13,15 @@ use std::{
 };
 
 use md5::{Digest, Md5};
-use vb_graph::{BlobDigest, Compression, PackageArchitecture, PackageSpec};
+use vb_graph::{BlobDigest, PackageArchitecture, PackageSpec};
 
 use crate::{
-    compress::Compressor,
+    compress::{Compressor, gzip},
     control,
     elf::ElfMachine,
     fields::{FieldError, check_spec, without_epoch},
     maintainer::{MaintainerFileError, MaintainerFiles},
+    segment::SegmentCache,
     tarball::{LARGEST_FILE, TarWriter},
     tree::{Content, Entry, FileTree},
 };
@@ -28,6 +29,9 @@ use crate::{
 /// The size field of an `ar` header has ten decimal digits.
 const LARGEST_MEMBER: u64 = 9_999_999_999;
 const BUFFER: usize = 128 << 10;
+
+/// The time of every entry that is not the application's own: 2000-01-01. Archive tools take earlier ones for mistakes.
+const ENVIRONMENT_TIME: u64 = 946_684_800;
 
 /// A package could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +102,15 @@ pub enum WriteDebError {
     },
 }
 
+/// What writing a package may use. It changes how long that takes and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct Resources<'a> {
+    /// How many threads compress a member that is not cut into segments; segments use the current rayon pool.
+    pub threads: usize,
+    /// Where compressed segments are found again.
+    pub cache: SegmentCache<'a>,
+}
+
 /// What a written package turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
@@ -112,7 +125,7 @@ pub struct Written {
 /// Writes the package that a spec, a tree and a maintainer's files make into `directory`, under its own file name.
 ///
 /// `open` gives the bytes of a blob; it is called once for each file, and who gives it also verifies what is read.
-/// `threads` changes how long it takes and nothing else. The package appears whole or not at all; one that is there
+/// The package appears whole or not at all; one that is there
 /// already is replaced.
 ///
 /// # Errors
@@ -122,7 +135,7 @@ pub fn write_deb(
     tree: &FileTree,
     maintainer: &MaintainerFiles,
     open: &dyn Fn(&BlobDigest) -> io::Result<Box<dyn Read>>,
-    threads: usize,
+    resources: Resources<'_>,
     directory: &Path,
 ) -> Result<Written, WriteDebError> {
     check_spec(spec)?;
@@ -131,16 +144,15 @@ pub fn write_deb(
     let in_directory = |source| WriteDebError::Write { directory: directory.to_owned(), source };
 
     let data = tempfile::tempfile_in(directory).map_err(in_directory)?;
-    let compressor = Compressor::new(spec.compression, threads, data).map_err(in_directory)?;
-    let buffered = BufWriter::with_capacity(BUFFER, compressor);
-    let tar = TarWriter::new(buffered, spec.epoch).map_err(in_directory)?;
+    let Resources { threads, cache } = resources;
+    let compressor = Compressor::new(spec.compression, threads, cache, data).map_err(in_directory)?;
+    let tar = TarWriter::new(compressor, ENVIRONMENT_TIME).map_err(in_directory)?;
     let mut writer = DataWriter { spec, open, directory, tar, md5sums: String::new(), has_code: false };
     for entry in tree.entries() {
         writer.append(entry, &conffiles)?;
     }
     let DataWriter { tar, md5sums, has_code, .. } = writer;
-    let finish = || tar.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?.finish();
-    let data = finish().map_err(in_directory)?;
+    let data = tar.finish().and_then(Compressor::finish).map_err(in_directory)?;
 
     let native = PackageArchitecture::Native(spec.native_architecture.clone());
     let architecture = if has_code { native } else { PackageArchitecture::All };
@@ -158,13 +170,15 @@ struct DataWriter<'a, W: Write> {
     spec: &'a PackageSpec,
     open: &'a dyn Fn(&BlobDigest) -> io::Result<Box<dyn Read>>,
     directory: &'a Path,
-    tar: TarWriter<W>,
+    tar: TarWriter<Compressor<'a, W>>,
     md5sums: String,
     has_code: bool,
 }
 
 impl<W: Write> DataWriter<'_, W> {
     fn append(&mut self, entry: &Entry, conffiles: &BTreeSet<&str>) -> Result<(), WriteDebError> {
+        self.tar.set_mtime(self.time_of(&entry.path));
+        self.tar.out().start_entry(&entry.path).map_err(|error| self.cannot_write(error))?;
         match &entry.content {
             Content::Directory => self.tar.directory(&entry.path, entry.mode).map_err(|error| self.cannot_write(error)),
             Content::Symlink { target } => {
@@ -178,6 +192,18 @@ impl<W: Write> DataWriter<'_, W> {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Returns the time of an entry: that of the source for the application's own, a fixed one for all others, so that a
+    /// commit changes no byte of the environment.
+    fn time_of(&self, path: &str) -> u64 {
+        let application = self.spec.application.trim_start_matches('/');
+        let rest = path.strip_prefix(application).filter(|_| !application.is_empty());
+        if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            self.spec.epoch
+        } else {
+            ENVIRONMENT_TIME
         }
     }
 
@@ -243,7 +269,7 @@ struct ControlMember<'a> {
 
 impl ControlMember<'_> {
     fn compress(&self) -> io::Result<Vec<u8>> {
-        let mut tar = TarWriter::new(Compressor::new(Compression::Gzip, 1, Vec::new())?, self.spec.epoch)?;
+        let mut tar = TarWriter::new(Vec::new(), self.spec.epoch)?;
         if !self.conffiles.is_empty() {
             let lines: String = self.conffiles.iter().flat_map(|path| ["/", path, "\n"]).collect();
             tar.file("conffiles", 0o644, lines.as_bytes())?;
@@ -258,7 +284,7 @@ impl ControlMember<'_> {
         if let Some(triggers) = &self.maintainer.triggers {
             tar.file("triggers", 0o644, triggers.as_bytes())?;
         }
-        tar.finish()?.finish()
+        Ok(gzip(&tar.finish()?))
     }
 }
 

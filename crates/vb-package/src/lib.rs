@@ -15,14 +15,17 @@ mod fields;
 mod leak;
 mod maintainer;
 mod read;
+mod segment;
 mod tarball;
 mod tree;
+mod xz;
 
 pub use compress::gzip;
-pub use deb::{WriteDebError, Written, write_deb};
+pub use deb::{Resources, WriteDebError, Written, write_deb};
 pub use elf::{ElfClass, ElfFacts, ElfMachine, Endianness, InspectElfError, inspect_elf};
 pub use fields::FieldError;
 pub use leak::{EmptyPattern, Leak, LeakPattern, LeakScanner};
 pub use maintainer::{MaintainerFileError, MaintainerFiles, ScriptName};
 pub use read::{ControlField, DebEntry, DebEntryKind, DebMetadata, ReadDebError, read_deb};
+pub use segment::SegmentCache;
 pub use tree::{Content, Entry, FileTree, FlattenError, InvalidTree};

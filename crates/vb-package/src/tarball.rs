@@ -32,6 +32,16 @@ impl<W: Write> TarWriter<W> {
         Ok(writer)
     }
 
+    /// Sets the time of the entries that follow.
+    pub(crate) fn set_mtime(&mut self, mtime: u64) {
+        self.mtime = mtime;
+    }
+
+    /// Returns what is written to.
+    pub(crate) fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     pub(crate) fn directory(&mut self, path: &str, mode: u32) -> io::Result<()> {
         self.header(EntryType::Directory, &format!("./{path}/"), mode, 0, "")
     }

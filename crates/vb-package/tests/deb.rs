@@ -9,11 +9,13 @@ use std::{
 
 use vb_graph::{BlobDigest, Compression, PackageArchitecture, PackageSpec};
 use vb_package::{
-    Content, DebEntry, DebEntryKind, DebMetadata, Entry, FileTree, MaintainerFiles, ScriptName, WriteDebError, Written,
-    read_deb, write_deb,
+    Content, DebEntry, DebEntryKind, DebMetadata, Entry, FileTree, MaintainerFiles, Resources, ScriptName,
+    SegmentCache, WriteDebError, Written, read_deb, write_deb,
 };
 
 const EPOCH: u64 = 1_700_000_000;
+/// What all entries outside of the application's own directory have: 2000-01-01.
+const ENVIRONMENT_TIME: u64 = 946_684_800;
 const COMPRESSIONS: [Compression; 3] = [Compression::Xz, Compression::Gzip, Compression::Zstd];
 
 /// A package in memory.
@@ -40,6 +42,7 @@ impl Fixture {
             depends: vec!["python3.11".into()],
             compression,
             epoch: EPOCH,
+            application: "/vrmd/whois/whois".into(),
         };
         Self { spec, entries: vec![], blobs: BTreeMap::new(), maintainer: MaintainerFiles::default() }
     }
@@ -84,7 +87,8 @@ impl Fixture {
             Some(bytes) => Ok(Box::new(io::Cursor::new(bytes.clone())) as Box<dyn Read>),
             None => Err(io::Error::from(io::ErrorKind::NotFound)),
         };
-        write_deb(&self.spec, &tree, &self.maintainer, &open, threads, directory)
+        let resources = Resources { threads, cache: SegmentCache::none() };
+        write_deb(&self.spec, &tree, &self.maintainer, &open, resources, directory)
     }
 
     fn to_bytes(&self, threads: usize) -> Vec<u8> {
@@ -141,7 +145,7 @@ fn two_runs_and_any_number_of_threads_give_the_same_bytes() {
 #[test]
 fn the_bytes_of_a_package_have_not_changed() {
     let digests = COMPRESSIONS.map(|compression| BlobDigest::of(&Fixture::full(compression).to_bytes(2)).to_short());
-    assert_eq!(digests, ["d4084f64e338", "26edffe3fcb3", "f3abccd341c5"]);
+    assert_eq!(digests, ["601dbc67530f", "cf71a6a22bbe", "515918abddec"]);
 }
 
 #[test]
@@ -173,11 +177,12 @@ fn entries_come_back_as_they_were_in_the_tree() {
         gid: 0,
         owner: "root".into(),
         group: "root".into(),
-        mtime: EPOCH,
+        mtime: ENVIRONMENT_TIME,
     };
     let directory = |path: &str| entry(path.into(), DebEntryKind::Directory, 0o755, 0);
     let file = |path: &str, mode, size| entry(path.into(), DebEntryKind::File, mode, size);
     let link = |path: &str, target: String| entry(path.into(), DebEntryKind::Symlink { target }, 0o777, 0);
+    let own = |entry: DebEntry| DebEntry { mtime: EPOCH, ..entry };
     let long = format!("./vrmd/whois/{}/", "d".repeat(90));
     let expect = [
         directory("./"),
@@ -195,10 +200,10 @@ fn entries_come_back_as_they_were_in_the_tree() {
         file(&format!("{long}{}.py", "f".repeat(80)), 0o644, 5),
         entry("./vrmd/whois/log/".into(), DebEntryKind::Directory, 0o2775, 0),
         link("./vrmd/whois/long", format!("/{}", "t".repeat(180))),
-        directory("./vrmd/whois/whois/"),
-        file("./vrmd/whois/whois/empty.py", 0o644, 0),
-        file("./vrmd/whois/whois/secret", 0o600, 1),
-        file("./vrmd/whois/whois/\u{151}ri.txt", 0o644, 5),
+        own(directory("./vrmd/whois/whois/")),
+        own(file("./vrmd/whois/whois/empty.py", 0o644, 0)),
+        own(file("./vrmd/whois/whois/secret", 0o600, 1)),
+        own(file("./vrmd/whois/whois/\u{151}ri.txt", 0o644, 5)),
     ];
     for compression in COMPRESSIONS {
         assert_eq!(Fixture::full(compression).read_back().1.entries, expect);

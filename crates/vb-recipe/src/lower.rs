@@ -264,6 +264,7 @@ impl<'a> Lowering<'a> {
             depends,
             compression: platform.compression,
             epoch: facts.epoch,
+            application: self.directory.clone(),
         }
     }
 }

@@ -14,6 +14,7 @@ use vb_store::Store;
 
 use crate::{
     arguments::{Common, Selection},
+    display,
     exit::Exit,
     fatal::Fatal,
 };
@@ -126,7 +127,8 @@ impl Session {
             Some(lock) if mismatches.is_empty() => Ok(lock),
             _ => {
                 let lines: Vec<String> = mismatches.iter().map(|mismatch| format!("  {mismatch}")).collect();
-                let shown = &recipe.files[0].shown;
+                let shown = display::relative(recipe.path());
+                let shown = shown.display();
                 Err(Fatal::message(
                     Exit::Recipe,
                     "vb::lock::mismatch",
@@ -166,7 +168,8 @@ impl Session {
 }
 
 fn read_recipe_files(recipe: &Evaluated<Recipe>) -> Result<(Lock, SourceFacts), Fatal> {
-    let lock = Lock::read(&lock_path(recipe.path())).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+    let path = display::relative(&lock_path(recipe.path()));
+    let lock = Lock::read(&path).map_err(|error| Fatal::new(Exit::Recipe, error))?;
     let facts = source_facts(&recipe.value, &recipe.source_dir()).map_err(|error| Fatal::new(Exit::Recipe, error))?;
     Ok((lock, facts))
 }

@@ -1,14 +1,16 @@
 //! The package, out of a staged tree and the files of its source's `debian/`.
 
 use std::{
-    cell::RefCell,
     io::{self, Cursor, Read},
     path::Path,
+    sync::{Mutex, PoisonError},
 };
 
 use fs_err as fs;
 use vb_graph::{BlobDigest, DirectoryDigest, Node, PackageSpec};
-use vb_package::{Content, Entry, FileTree, FlattenError, LeakPattern, MaintainerFiles, write_deb};
+use vb_package::{
+    Content, Entry, FileTree, FlattenError, LeakPattern, MaintainerFiles, Resources, SegmentCache, write_deb,
+};
 use vb_store::{BlobError, Store};
 
 use crate::{PRIVATE_DIRECTORY, builder::Builder, error::ExecuteError, inputs::Inputs};
@@ -22,6 +24,10 @@ fn document_name(spec: &PackageSpec, name: &str) -> Option<&'static str> {
         "changelog" => Some("changelog.Debian.gz"),
         _ => None,
     }
+}
+
+fn segment_name(key: &BlobDigest) -> String {
+    format!("segment {key}")
 }
 
 /// Returns the paths of a build that must not be in a package.
@@ -54,10 +60,14 @@ impl Builder {
             self.read_debian(spec, &digest, &mut maintainer, &mut documents)?;
         }
         let tree = self.tree(&stage, documents)?;
-        let damaged = RefCell::new(None);
+        let damaged = Mutex::new(None);
         let open = |digest: &BlobDigest| self.open(digest, &damaged);
-        let written = write_deb(spec, &tree, &maintainer, &open, self.data_threads(), &out);
-        if let Some(error) = damaged.into_inner() {
+        let recall = |key: &BlobDigest| self.recall_segment(key);
+        let remember = |key: &BlobDigest, segment: &[u8]| self.remember_segment(key, segment);
+        let cache = SegmentCache { recall: &recall, remember: &remember };
+        let resources = Resources { threads: self.data_threads(), cache };
+        let written = self.on_data_pool(|| write_deb(spec, &tree, &maintainer, &open, resources, &out));
+        if let Some(error) = damaged.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(ExecuteError::Blob(error));
         }
         written?;
@@ -106,12 +116,24 @@ impl Builder {
         })
     }
 
+    fn recall_segment(&self, key: &BlobDigest) -> Option<Vec<u8>> {
+        let blob: BlobDigest = self.store.recall(&segment_name(key))?;
+        self.store.read_blob(&blob).ok()
+    }
+
+    /// A segment that cannot be remembered is compressed again the next time.
+    fn remember_segment(&self, key: &BlobDigest, segment: &[u8]) {
+        if let Ok(blob) = self.store.put_bytes(segment) {
+            drop(self.store.remember(&segment_name(key), &blob));
+        }
+    }
+
     /// Gives the checked bytes of a blob; a damaged one is remembered, because an I/O error cannot say that it was.
-    fn open(&self, digest: &BlobDigest, damaged: &RefCell<Option<BlobError>>) -> io::Result<Box<dyn Read>> {
+    fn open(&self, digest: &BlobDigest, damaged: &Mutex<Option<BlobError>>) -> io::Result<Box<dyn Read>> {
         match self.store.read_blob(digest) {
             Ok(bytes) => Ok(Box::new(Cursor::new(bytes))),
             Err(error) => {
-                damaged.borrow_mut().get_or_insert(error);
+                damaged.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 Err(io::ErrorKind::InvalidData.into())
             }
         }

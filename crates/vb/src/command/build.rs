@@ -99,8 +99,8 @@ fn place(blob: &Path, size: u64, target: &Path) -> std::io::Result<()> {
 fn shell_command(session: &Session, label: &str) -> String {
     let recipe =
         session.recipes.iter().find(|recipe| label.split(' ').next().is_some_and(|name| name == recipe.value.name));
-    let shown = recipe.map_or("RECIPE", |recipe| &recipe.files[0].shown);
-    format!("vb shell {shown} '{label}'")
+    let shown = recipe.map_or_else(|| PathBuf::from("RECIPE"), |recipe| display::relative(recipe.path()));
+    format!("vb shell {} '{label}'", shown.display())
 }
 
 fn exit_of(report: &BuildReport) -> Exit {

@@ -13,7 +13,8 @@ pub(crate) fn install() {
         let options = MietteHandlerOpts::new().terminal_links(false).context_lines(1);
         Box::new(match is_terminal {
             true => options.build(),
-            false => options.width(100).graphical_theme(GraphicalTheme::none()).build(),
+            // A file has no width, and a path that is broken into two lines is not found again.
+            false => options.wrap_lines(false).graphical_theme(GraphicalTheme::none()).build(),
         })
     }));
     // Only a second installation fails, and this is the first.

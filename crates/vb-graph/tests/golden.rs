@@ -1,0 +1,318 @@
+//! Literal action digests, one per kind of action, and what enters them.
+//!
+//! A change of a digest in [`GOLDEN`] is a change of the format: every result of that kind in every store is lost. It
+//! has to be meant, and belongs in the changelog.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vb_graph::{
+    Action, BlobDigest, Compression, Directory, Environment, Fetch, Graph, ImportCheck, Ingest, Input, InputDigest,
+    InterpreterSpec, Kind, Node, Origin, PackageSpec, Part, PartValue, Provenance, ResolvedAction, Root, Sha256, Stage,
+    Unpack, Wheel,
+};
+
+const GOLDEN: [(&str, &str); 9] = [
+    ("fetch", "d09e54ee9f4e3d34ee382c5a35c515e30fd84d90062498682c761b85f2750667"),
+    ("ingest", "f3b19bce9242a3c7cbb101a24df88ce80ff8e37f270c5d60f152559712e849e5"),
+    ("root", "0381e812da8746fa6242bac09bd7bb5a22e74a67b36519a4bd4382719a44ec96"),
+    ("wheel", "07ea1d7dc77268db944e23ec97ae3af5f0973034d593cc8c5e652688f34055e0"),
+    ("unpack", "64dc6c2a263649c077c303e2e4a4fecdc06c38f9cad4839cfb8446bf8cbb6af2"),
+    ("environment", "9735600b211c08fd467de9edfc5312e2f2e897da7b7086eee73324414c87a1f5"),
+    ("stage", "0263332e9ce630c97d7bbf600fe89776cc86ec3cfaa7b56bea482f14df544bd6"),
+    ("import check", "d082d3fdd3aea71cae4df07025173740dc352d398cd2d61ce9615815818f8e2b"),
+    ("package", "71889db2a0c2bbd17ec12b791bb49eb198093f9a09506803c8d4909e99c299b8"),
+];
+
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+fn interpreter() -> InterpreterSpec {
+    InterpreterSpec { version: text("3.11"), command: text("/usr/bin/python3.11") }
+}
+
+fn fetch() -> Fetch {
+    Fetch {
+        sha256: Sha256::from_bytes([1; 32]),
+        size: Some(10),
+        file: text("twisted-25.5.0-py3-none-any.whl"),
+        origin: Origin::Index { project: text("twisted") },
+    }
+}
+
+fn package() -> PackageSpec {
+    PackageSpec {
+        name: text("vrmd-whois"),
+        version: text("1.2-3"),
+        native_architecture: text("amd64"),
+        maintainer: text("A Person <a@person.invalid>"),
+        section: text("net"),
+        priority: text("optional"),
+        homepage: Some(text("https://whois.invalid")),
+        summary: text("a whois server"),
+        description: vec![text("It answers."), text(""), text("Always.")],
+        depends: vec![text("libpq5"), text("python3.11 (= 3.11.2-6)")],
+        compression: Compression::Xz,
+        epoch: 1_700_000_000,
+        application: "/vrmd/whois/whois".into(),
+    }
+}
+
+/// One action of each kind, in the order of [`GOLDEN`].
+fn kinds() -> [Kind; 9] {
+    let [prefix, application] = ["/vrmd/whois", "/vrmd/whois/whois"].map(text);
+    [
+        Kind::Fetch(fetch()),
+        Kind::Ingest(Ingest { path: text("/src/whois"), excludes: vec![text("*.pyc"), text("/docs")] }),
+        Kind::Root(Root { architecture: text("amd64"), has_merged_usr: true }),
+        Kind::Wheel(Wheel {
+            interpreter: interpreter(),
+            variables: BTreeMap::from([(text("CFLAGS"), text("-O2")), (text("LDFLAGS"), text("-s"))]),
+        }),
+        Kind::Unpack(Unpack { prefix: prefix.clone(), interpreter: interpreter() }),
+        Kind::Environment(Environment {
+            prefix: prefix.clone(),
+            interpreter: interpreter(),
+            module_paths: vec![application.clone()],
+        }),
+        Kind::Stage(Stage { prefix: prefix.clone(), application: application.clone(), interpreter: interpreter() }),
+        Kind::ImportCheck(ImportCheck { prefix, application }),
+        Kind::Package(package()),
+    ]
+}
+
+fn file_input() -> InputDigest {
+    InputDigest::File { file: text("six-1.17.0-py2.py3-none-any.whl"), sha256: Sha256::from_bytes([2; 32]) }
+}
+
+fn nodes() -> [Node; 3] {
+    [
+        Node::directory(Directory::default().digest()),
+        Node::File { blob: BlobDigest::of(b"vb"), size: 2, mode: 0o644 },
+        Node::Symlink { target: text("elsewhere") },
+    ]
+}
+
+/// Makes the input names of a resolved action; the edges themselves have no part in it.
+fn inputs(names: &[&str]) -> Vec<Input> {
+    let mut graph = Graph::default();
+    let action = graph.add(Kind::Fetch(fetch()), Vec::new(), provenance("input"));
+    names.iter().map(|&name| Input { name: text(name), action }).collect()
+}
+
+fn provenance(label: &str) -> Provenance {
+    Provenance { label: text(label), declared_at: None }
+}
+
+/// Resolves an action of a kind with a fetched file and one node of each kind as inputs.
+fn resolved(kind: Kind) -> ResolvedAction {
+    let inputs = match kind {
+        Kind::Fetch(_) | Kind::Ingest(_) => Vec::new(),
+        _ => inputs(&["wheel", "root", "source", "link"]),
+    };
+    let digests: Vec<_> =
+        std::iter::once(file_input()).chain(nodes().map(InputDigest::Node)).take(inputs.len()).collect();
+    Action { kind, inputs }.resolve(&digests)
+}
+
+#[test]
+fn the_digests_of_all_kinds_of_action_have_not_changed() {
+    let found = kinds().map(|kind| (kind.name(), resolved(kind).digest().to_string()));
+    assert_eq!(found.each_ref().map(|(name, digest)| (*name, digest.as_str())), GOLDEN);
+}
+
+#[test]
+fn each_part_of_each_kind_changes_the_digest() {
+    for kind in kinds() {
+        let action = resolved(kind);
+        let mut digests = BTreeSet::from([action.digest()]);
+        let mut variants = vec![
+            ResolvedAction { kind: format!("{}x", action.kind), ..action.clone() },
+            ResolvedAction { version: action.version + 1, ..action.clone() },
+        ];
+        for index in 0..action.parts.len() {
+            variants.push(with_parts(&action, |parts| drop(parts.remove(index))));
+            variants.push(with_parts(&action, |parts| parts[index].name.push('x')));
+            variants.push(with_parts(&action, |parts| change(&mut parts[index].value)));
+            variants.push(with_parts(&action, |parts| parts.push(Part { name: text("x"), ..parts[index].clone() })));
+        }
+        let expected = variants.len() + 1;
+        digests.extend(variants.iter().map(ResolvedAction::digest));
+        assert_eq!(digests.len(), expected, "{}", action.kind);
+    }
+}
+
+fn with_parts(action: &ResolvedAction, change: impl FnOnce(&mut Vec<Part>)) -> ResolvedAction {
+    let mut action = action.clone();
+    change(&mut action.parts);
+    action
+}
+
+fn change(value: &mut PartValue) {
+    match value {
+        PartValue::Text(text) => text.push('x'),
+        PartValue::List(texts) => texts.push(String::new()),
+        PartValue::Input(InputDigest::File { sha256, .. }) => *sha256 = Sha256::from_bytes([3; 32]),
+        PartValue::Input(InputDigest::Node(node)) => *node = Node::Symlink { target: text("changed") },
+    }
+}
+
+#[test]
+fn each_field_of_each_kind_is_a_part() {
+    let mut digests: BTreeSet<_> = kinds().map(|kind| resolved(kind).digest()).into();
+    let variants = variants();
+    let expected = digests.len() + variants.len();
+    digests.extend(variants.into_iter().map(|kind| resolved(kind).digest()));
+    assert_eq!(digests.len(), expected);
+}
+
+/// All kinds with one field changed each.
+fn variants() -> Vec<Kind> {
+    let mut variants = package_variants();
+    for kind in kinds() {
+        match kind {
+            Kind::Fetch(fetch) => variants.push(Kind::Fetch(Fetch { sha256: Sha256::from_bytes([9; 32]), ..fetch })),
+            Kind::Ingest(ingest) => {
+                variants.push(Kind::Ingest(Ingest { path: text("/other"), ..ingest.clone() }));
+                variants.push(Kind::Ingest(Ingest { excludes: Vec::new(), ..ingest }));
+            }
+            Kind::Root(root) => {
+                variants.push(Kind::Root(Root { architecture: text("arm64"), ..root.clone() }));
+                variants.push(Kind::Root(Root { has_merged_usr: false, ..root }));
+            }
+            Kind::Wheel(wheel) => {
+                variants.extend(interpreters().map(|interpreter| Kind::Wheel(Wheel { interpreter, ..wheel.clone() })));
+                variants.push(Kind::Wheel(Wheel { variables: BTreeMap::new(), ..wheel }));
+            }
+            Kind::Unpack(unpack) => {
+                variants
+                    .extend(interpreters().map(|interpreter| Kind::Unpack(Unpack { interpreter, ..unpack.clone() })));
+                variants.push(Kind::Unpack(Unpack { prefix: text("/other"), ..unpack }));
+            }
+            Kind::Environment(environment) => {
+                let with = |interpreter| Environment { interpreter, ..environment.clone() };
+                variants.extend(interpreters().map(|interpreter| Kind::Environment(with(interpreter))));
+                variants.push(Kind::Environment(Environment { prefix: text("/other"), ..environment.clone() }));
+                variants.push(Kind::Environment(Environment { module_paths: Vec::new(), ..environment }));
+            }
+            Kind::Stage(stage) => {
+                variants.extend(interpreters().map(|interpreter| Kind::Stage(Stage { interpreter, ..stage.clone() })));
+                variants.push(Kind::Stage(Stage { prefix: text("/other"), ..stage.clone() }));
+                variants.push(Kind::Stage(Stage { application: text("/other"), ..stage }));
+            }
+            Kind::ImportCheck(check) => {
+                variants.push(Kind::ImportCheck(ImportCheck { prefix: text("/other"), ..check.clone() }));
+                variants.push(Kind::ImportCheck(ImportCheck { application: text("/other"), ..check }));
+            }
+            Kind::Package(_) => {}
+        }
+    }
+    variants
+}
+
+fn interpreters() -> [InterpreterSpec; 2] {
+    [
+        InterpreterSpec { version: text("3.12"), ..interpreter() },
+        InterpreterSpec { command: text("/opt/python3.11"), ..interpreter() },
+    ]
+}
+
+fn package_variants() -> Vec<Kind> {
+    let changes: [fn(&mut PackageSpec); 13] = [
+        |spec| spec.name.push('x'),
+        |spec| spec.version.push('x'),
+        |spec| spec.native_architecture.push('x'),
+        |spec| spec.maintainer.push('x'),
+        |spec| spec.section.push('x'),
+        |spec| spec.priority.push('x'),
+        |spec| spec.homepage = None,
+        |spec| spec.summary.push('x'),
+        |spec| spec.description.swap(0, 2),
+        |spec| drop(spec.depends.pop()),
+        |spec| spec.compression = Compression::Gzip,
+        |spec| spec.compression = Compression::Zstd,
+        |spec| spec.epoch += 1,
+    ];
+    let changed = |change: fn(&mut PackageSpec)| {
+        let mut spec = package();
+        change(&mut spec);
+        Kind::Package(spec)
+    };
+    changes.into_iter().map(changed).collect()
+}
+
+#[test]
+fn where_a_file_is_fetched_from_and_its_size_are_no_part_of_a_key() {
+    let archive = Origin::Archive { platform: text("bookworm"), path: text("pool/main/s/six") };
+    let other = Fetch { size: None, file: text("renamed"), origin: archive, ..fetch() };
+    assert_eq!(resolved(Kind::Fetch(other)).digest(), resolved(Kind::Fetch(fetch())).digest());
+}
+
+fn merging(names: &[&str], digests: &[InputDigest]) -> ResolvedAction {
+    let [_, _, _, _, _, environment, ..] = kinds();
+    Action { kind: environment, inputs: inputs(names) }.resolve(digests)
+}
+
+#[test]
+fn names_order_and_kinds_of_inputs_are_parts_of_the_key() {
+    let [directory, file, _] = nodes().map(InputDigest::Node);
+    let pair = [directory.clone(), file.clone()];
+    let turned = [file.clone(), directory.clone()];
+    let renamed = InputDigest::File { file: text("renamed.whl"), sha256: Sha256::from_bytes([2; 32]) };
+    let digests = BTreeSet::from([
+        merging(&["a", "b"], &pair).digest(),
+        merging(&["a", "c"], &pair).digest(),
+        merging(&["b", "a"], &pair).digest(),
+        merging(&["a", "b"], &turned).digest(),
+        merging(&["b", "a"], &turned).digest(),
+        merging(&["a"], &[directory]).digest(),
+        merging(&["a"], &[file]).digest(),
+        merging(&["a"], &[file_input()]).digest(),
+        merging(&["a"], &[renamed]).digest(),
+        merging(&[], &[]).digest(),
+    ]);
+    assert_eq!(digests.len(), 10);
+}
+
+#[test]
+fn texts_do_not_run_into_each_other() {
+    let of = |values: &[PartValue]| {
+        let parts = values.iter().map(|value| Part { name: text("p"), value: value.clone() }).collect();
+        ResolvedAction { kind: text("test"), version: 1, parts }.digest()
+    };
+    let list = |texts: &[&str]| PartValue::List(texts.iter().map(|&value| text(value)).collect());
+    let digests = BTreeSet::from([
+        of(&[list(&["ab", "c"])]),
+        of(&[list(&["a", "bc"])]),
+        of(&[list(&["abc"])]),
+        of(&[list(&["abc", ""])]),
+        of(&[list(&[])]),
+        of(&[list(&[""])]),
+        of(&[PartValue::Text(text("abc"))]),
+        of(&[PartValue::Text(text("ab")), PartValue::Text(text("c"))]),
+        of(&[list(&["ab"]), list(&["c"])]),
+    ]);
+    assert_eq!(digests.len(), 9);
+}
+
+#[test]
+fn an_action_that_reads_the_same_is_in_the_graph_once_and_keeps_its_first_provenance() {
+    let mut graph = Graph::default();
+    assert!(graph.is_empty());
+    let first = graph.add(Kind::Fetch(fetch()), Vec::new(), provenance("first"));
+    assert_eq!(graph.add(Kind::Fetch(fetch()), Vec::new(), provenance("again")), first);
+    let other = graph.add(Kind::Fetch(Fetch { size: None, ..fetch() }), Vec::new(), provenance("other"));
+    assert_ne!(other, first);
+    let unpack = |name: &str, action, graph: &mut Graph| {
+        let kind = Kind::Unpack(Unpack { prefix: text("/vrmd/whois"), interpreter: interpreter() });
+        graph.add(kind, vec![Input { name: text(name), action }], provenance(name))
+    };
+    let reader = unpack("wheel", first, &mut graph);
+    assert_eq!(unpack("wheel", first, &mut graph), reader);
+    assert_ne!(unpack("file", first, &mut graph), reader);
+    assert_ne!(unpack("wheel", other, &mut graph), reader);
+    assert_eq!(graph.len(), 5);
+    assert_eq!(graph.provenance(first).label, "first");
+    assert_eq!(graph.action(reader).inputs[0].action, first);
+    assert!(graph.indices().all(|index| graph.action(index).inputs.iter().all(|input| input.action < index)));
+}

@@ -1,0 +1,173 @@
+//! The `.xz` container around pieces that were compressed one by one.
+//!
+//! A piece is a whole `.xz` file of one block. A file of several pieces has their blocks one after another between one
+//! stream header and one index, which is what a multi-threaded encoder writes: dpkg reads one stream, and stops at a
+//! second one. Format: "The .xz File Format", version 1.2.0, sections 2 to 4.
+
+use std::io::{self, Write};
+
+use flate2::Crc;
+use liblzma::{
+    stream::{Check, MtStreamBuilder},
+    write::XzEncoder,
+};
+
+const PRESET: u32 = 6;
+const HEADER: usize = 12;
+const FOOTER: usize = 12;
+const FOOTER_MAGIC: &[u8] = b"YZ";
+const HEADER_MAGIC: &[u8] = b"\xfd7zXZ\0";
+
+/// Compresses one piece of at most `largest` bytes.
+pub(crate) fn compress_piece(plain: &[u8], largest: usize) -> io::Result<Vec<u8>> {
+    // The multi-threaded encoder, on one thread: it alone writes the sizes into the block's header, with which dpkg
+    // unpacks blocks in parallel.
+    let stream =
+        MtStreamBuilder::new().threads(1).preset(PRESET).block_size(largest as u64).check(Check::Crc64).encoder()?;
+    let mut encoder = XzEncoder::new_stream(Vec::new(), stream);
+    encoder.write_all(plain)?;
+    encoder.finish()
+}
+
+/// A piece, taken apart.
+struct Parts<'a> {
+    header: &'a [u8],
+    block: &'a [u8],
+    unpadded_size: u64,
+    uncompressed_size: u64,
+}
+
+/// Takes a piece apart; `None` when it is not a whole `.xz` file of one block.
+fn take_apart(piece: &[u8]) -> Option<Parts<'_>> {
+    let footer = piece.get(piece.len().checked_sub(FOOTER)?..)?;
+    if !piece.starts_with(HEADER_MAGIC) || footer[10..] != *FOOTER_MAGIC {
+        return None;
+    }
+    let backward = u32::from_le_bytes(footer[4..8].try_into().ok()?);
+    let index_size = (usize::try_from(backward).ok()? + 1) * 4;
+    let index_start = (piece.len() - FOOTER).checked_sub(index_size).filter(|start| *start >= HEADER)?;
+    let index = &piece[index_start..piece.len() - FOOTER];
+    let mut numbers = index.get(1..)?;
+    let (indicator, count) = (index[0], read_number(&mut numbers)?);
+    let (unpadded_size, uncompressed_size) = (read_number(&mut numbers)?, read_number(&mut numbers)?);
+    let block = &piece[HEADER..index_start];
+    let is_whole = unpadded_size.next_multiple_of(4) == block.len() as u64;
+    (indicator == 0 && count == 1 && is_whole).then_some(Parts {
+        header: &piece[..HEADER],
+        block,
+        unpadded_size,
+        uncompressed_size,
+    })
+}
+
+/// Puts pieces together to one file.
+#[derive(Debug, Default)]
+pub(crate) struct Joiner {
+    records: Vec<(u64, u64)>,
+    flags: [u8; 2],
+}
+
+impl Joiner {
+    /// Writes one more piece; false when it is none, and nothing was written.
+    pub(crate) fn append(&mut self, piece: &[u8], out: &mut impl Write) -> io::Result<bool> {
+        let Some(parts) = take_apart(piece) else { return Ok(false) };
+        if self.records.is_empty() {
+            out.write_all(parts.header)?;
+            self.flags = [parts.header[6], parts.header[7]];
+        }
+        out.write_all(parts.block)?;
+        self.records.push((parts.unpadded_size, parts.uncompressed_size));
+        Ok(true)
+    }
+
+    /// Writes index and footer.
+    pub(crate) fn finish(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut index = vec![0];
+        write_number(&mut index, self.records.len() as u64);
+        for (unpadded_size, uncompressed_size) in &self.records {
+            write_number(&mut index, *unpadded_size);
+            write_number(&mut index, *uncompressed_size);
+        }
+        index.resize(index.len().next_multiple_of(4), 0);
+        index.extend(crc32(&index).to_le_bytes());
+        let backward = u32::try_from(index.len() / 4 - 1).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let mut footer = backward.to_le_bytes().to_vec();
+        footer.extend(self.flags);
+        out.write_all(&index)?;
+        out.write_all(&crc32(&footer).to_le_bytes())?;
+        out.write_all(&footer)?;
+        out.write_all(FOOTER_MAGIC)
+    }
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}
+
+/// Section 1.2: seven bits a byte, the lowest first, the eighth says that there are more.
+fn write_number(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+fn read_number(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0_u64;
+    for shift in (0..63).step_by(7) {
+        let (first, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(first & 0x7f) << shift;
+        if first & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use liblzma::read::XzDecoder;
+
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_length_come_back() {
+        for number in [0, 1, 127, 128, 16_383, 16_384, u64::from(u32::MAX), (1 << 63) - 1] {
+            let mut bytes = Vec::new();
+            write_number(&mut bytes, number);
+            assert_eq!(read_number(&mut &bytes[..]), Some(number));
+        }
+        assert_eq!(read_number(&mut &[0x80_u8; 10][..]), None);
+    }
+
+    #[test]
+    fn joined_pieces_are_one_stream_with_the_content_of_all() {
+        let pieces: [&[u8]; 3] = [b"first piece\n", b"second\n", b"and the third one, the longest of them\n"];
+        let (mut joiner, mut joined) = (Joiner::default(), Vec::new());
+        for piece in pieces {
+            assert!(joiner.append(&compress_piece(piece, 1 << 20).unwrap(), &mut joined).unwrap());
+        }
+        joiner.finish(&mut joined).unwrap();
+        let mut back = Vec::new();
+        // This decoder stops at the end of the first stream, as dpkg's does.
+        XzDecoder::new(&joined[..]).read_to_end(&mut back).unwrap();
+        assert_eq!(back, pieces.concat());
+    }
+
+    #[test]
+    fn what_is_no_single_block_is_refused() {
+        let piece = compress_piece(b"content", 1 << 20).unwrap();
+        let two_blocks = compress_piece(&[b' '; 9000], 4096).unwrap();
+        let mut altered = piece.clone();
+        altered[0] = 0;
+        for wrong in [&piece[..piece.len() - 1], &piece[1..], &altered, b"", &two_blocks] {
+            assert!(!Joiner::default().append(wrong, &mut Vec::new()).unwrap());
+        }
+    }
+}
