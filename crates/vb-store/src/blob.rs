@@ -176,8 +176,7 @@ impl Store {
 
     fn link_to_blob(&self, path: &Path, target: &Path) -> io::Result<()> {
         make_parent(target)?;
-        let linked =
-            tempfile::Builder::new().prefix("l-").make_in(self.tmp(), |linked| fs::hard_link(path, linked))?;
+        let linked = tempfile::Builder::new().prefix("l-").make_in(self.tmp(), |linked| fs::hard_link(path, linked))?;
         // The temporary name is removed afterwards: renaming one link of a file onto another of the same does nothing.
         fs::rename(linked.into_temp_path(), target)
     }

@@ -106,7 +106,9 @@ impl Store {
         entries.par_iter().try_for_each(|(name, node)| {
             let path = target.join(name.as_str());
             match node {
-                Node::File { blob, size, mode } => self.write_file(&Content { blob: *blob, size: *size }, *mode, &path, files),
+                Node::File { blob, size, mode } => {
+                    self.write_file(&Content { blob: *blob, size: *size }, *mode, &path, files)
+                }
                 Node::Directory { digest, mode } => self.write_tree(digest, *mode, &path, files),
                 Node::Symlink { target } => write_link(target, &path).map_err(MaterializeError::io(&path)),
             }
@@ -116,13 +118,7 @@ impl Store {
             .map_err(MaterializeError::io(target))
     }
 
-    fn write_file(
-        &self,
-        content: &Content,
-        mode: u32,
-        target: &Path,
-        files: Files,
-    ) -> Result<(), MaterializeError> {
+    fn write_file(&self, content: &Content, mode: u32, target: &Path, files: Files) -> Result<(), MaterializeError> {
         if !self.has_blob(&content.blob, content.size) {
             return Err(content.missing(target));
         }

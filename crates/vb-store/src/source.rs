@@ -184,9 +184,7 @@ fn excludes(root: &Path, options: &SourceOptions) -> Result<Gitignore, IngestErr
     let mut excludes = GitignoreBuilder::new(root);
     excludes.allow_unclosed_class(false);
     for pattern in &options.excludes {
-        excludes
-            .add_line(None, pattern)
-            .map_err(|source| IngestError::Pattern { pattern: pattern.clone(), source })?;
+        excludes.add_line(None, pattern).map_err(|source| IngestError::Pattern { pattern: pattern.clone(), source })?;
     }
     excludes.build().map_err(|source| IngestError::Walk { path: root.to_owned(), source })
 }
@@ -198,4 +196,58 @@ fn is_unsettled(entry: &SourceEntry, cache: &StatCache) -> bool {
 fn now_nanoseconds() -> i128 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i128::try_from(elapsed.as_nanos()).unwrap_or(i128::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i128 = 1_000_000_000;
+
+    /// Records one file, and looks it up with the metadata that it has then.
+    fn look_up(recorded_at: i128, change: impl FnOnce(&mut StatEntry)) -> Option<BlobDigest> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, "text").unwrap();
+        let metadata = fs::symlink_metadata(&path).unwrap();
+        let mut entry = stat_entry(&metadata, BlobDigest::of(b"text"));
+        let recorded_at = entry.modified.max(entry.changed) + recorded_at;
+        change(&mut entry);
+        let cache = StatCache { recorded_at, entries: [("file".to_owned(), entry)].into() };
+        assert_eq!(cache.find("other", &metadata), None);
+        cache.find("file", &metadata)
+    }
+
+    #[test]
+    fn a_file_is_known_by_its_unchanged_metadata_when_it_was_older_than_a_tick() {
+        let blob = Some(BlobDigest::of(b"text"));
+        assert_eq!(look_up(2 * CLOCK_TICK, |_| ()), blob);
+        assert_eq!(look_up(CLOCK_TICK, |_| ()), None);
+        assert_eq!(look_up(-SECOND, |_| ()), None);
+        let changes: [fn(&mut StatEntry); 5] = [
+            |entry| entry.size += 1,
+            |entry| entry.modified -= 1,
+            |entry| entry.changed -= 1,
+            |entry| entry.inode += 1,
+            |entry| entry.mode ^= 0o100,
+        ];
+        for change in changes {
+            assert_eq!(look_up(2 * CLOCK_TICK, change), None);
+        }
+    }
+
+    #[test]
+    fn times_of_whole_seconds_need_more_age() {
+        let entry = |modified, changed| StatEntry {
+            size: 0,
+            modified,
+            changed,
+            inode: 1,
+            mode: 0o644,
+            blob: BlobDigest::of(b""),
+        };
+        assert!(!entry(5 * SECOND, 5 * SECOND).is_settled_at(6 * SECOND));
+        assert!(entry(5 * SECOND, 5 * SECOND).is_settled_at(8 * SECOND));
+        assert!(entry(5 * SECOND, 5 * SECOND + 1).is_settled_at(6 * SECOND));
+    }
 }

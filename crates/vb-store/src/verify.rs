@@ -106,8 +106,7 @@ impl Store {
 
     fn is_intact_result(&self, hex: &str) -> bool {
         hex.parse::<ActionDigest>().is_ok_and(|digest| {
-            self.action_result(&digest)
-                .is_some_and(|result| result.action.digest() == digest && self.is_whole(&result))
+            self.action_result(&digest).is_some_and(|result| result.action.digest() == digest && self.is_whole(&result))
         })
     }
 

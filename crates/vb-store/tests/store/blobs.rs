@@ -10,10 +10,8 @@ use crate::fixture::{Entry, Fixture, alter, blob_of, directory_of, leftovers, tr
 
 type Check = fn(&Fixture, &BlobDigest) -> Option<BlobError>;
 
-const CHECKS: [Check; 2] = [
-    |fixture, digest| fixture.store.read_blob(digest).err(),
-    |fixture, digest| fixture.store.check_blob(digest).err(),
-];
+const CHECKS: [Check; 2] =
+    [|fixture, digest| fixture.store.read_blob(digest).err(), |fixture, digest| fixture.store.check_blob(digest).err()];
 
 /// A store with one content in two materialized trees, as file and as executable, and a third tree without it.
 fn with_trees() -> (Fixture, BlobDigest, [Node; 3]) {
@@ -121,7 +119,9 @@ fn a_damaged_directory_is_missing_and_storing_it_again_mends_it() {
         assert_eq!(fixture.store.directory(&digest).unwrap(), directory);
         damage(&path);
         assert!(!fixture.store.is_complete(&plain));
-        assert!(matches!(fixture.store.directory(&digest), Err(DirectoryError::Missing { digest: found }) if found == digest));
+        assert!(
+            matches!(fixture.store.directory(&digest), Err(DirectoryError::Missing { digest: found }) if found == digest)
+        );
         assert!(!path.exists());
     }
 }

@@ -32,7 +32,7 @@ fn any_tree() -> impl Strategy<Value = Entry> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn ingesting_and_materializing_is_identity(tree in any_tree()) {
@@ -204,7 +204,7 @@ fn a_file_with_all_the_links_that_the_file_system_allows_is_copied() {
     let links = fixture.write("links", &Entry::directory([]));
     let full = tree.join("file");
     let count = (0..MORE_THAN_EXT4_ALLOWS)
-        .take_while(|index| std::fs::hard_link(&full, links.join(index.to_string())).is_ok())
+        .take_while(|index| fs::hard_link(&full, links.join(index.to_string())).is_ok())
         .count();
     let node = fixture.store.ingest_output(&tree).unwrap();
     let blob = fixture.store.blob_path(&blob_of(&fixture.store, &node, "file"));
@@ -243,12 +243,15 @@ fn merged_trees_hold_what_both_hold_and_a_conflict_is_named() {
     let one = Entry::directory([("lib", Entry::directory([("a", file("a")), ("same", file("same"))]))]);
     let two = Entry::directory([("lib", Entry::directory([("b", file("b")), ("same", file("same"))]))]);
     let bad = Entry::directory([("lib", Entry::directory([("a", file("other"))]))]);
-    let [one, two, bad] = [("one", one), ("two", two), ("bad", bad)]
-        .map(|(name, entry)| directory_of(&fixture.ingest(name, &entry)));
+    let [one, two, bad] =
+        [("one", one), ("two", two), ("bad", bad)].map(|(name, entry)| directory_of(&fixture.ingest(name, &entry)));
     let merged = fixture.store.merge(&one, &two).unwrap();
     assert_eq!(fixture.store.merge(&two, &one).unwrap(), merged);
     let mut paths = Vec::new();
     fixture.store.walk(&merged, &mut |path, _| paths.push(path.to_owned())).unwrap();
     assert_eq!(paths, ["lib", "lib/a", "lib/b", "lib/same"]);
-    assert_eq!(fixture.store.merge(&merged, &bad).unwrap_err().to_string(), "`lib/a` is in both trees with different content");
+    assert_eq!(
+        fixture.store.merge(&merged, &bad).unwrap_err().to_string(),
+        "`lib/a` is in both trees with different content"
+    );
 }

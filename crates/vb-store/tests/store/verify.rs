@@ -115,8 +115,7 @@ fn a_damaged_result_is_removed_and_its_output_stays() {
 fn a_result_under_the_key_of_another_action_is_removed() {
     check(
         |fixture, _| {
-            let [first, second] =
-                ["first", "second"].map(|name| fixture.place("results", &action(name).digest()));
+            let [first, second] = ["first", "second"].map(|name| fixture.place("results", &action(name).digest()));
             fs::copy(second, first).unwrap();
         },
         |report| VerifyReport { broken_results: 1, ..report },
