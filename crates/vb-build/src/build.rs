@@ -395,10 +395,11 @@ impl Execution<'_> {
                 }
             }
         };
-        if is_announced && self.mode == Mode::Build {
-            if let Some(digest) = self.made_elsewhere(&key) {
-                return Ok((digest, How::ExecutedElsewhere));
-            }
+        if is_announced
+            && self.mode == Mode::Build
+            && let Some(digest) = self.made_elsewhere(&key)
+        {
+            return Ok((digest, How::ExecutedElsewhere));
         }
         (self.events)(&Event::Started { label: self.label(), kind: self.graph.action(self.action).kind.name() });
         Ok((self.execute(&key)?, How::Executed))
@@ -416,7 +417,7 @@ impl Execution<'_> {
 
     fn execute(&self, key: &ActionDigest) -> Result<InputDigest, ExecuteError> {
         if let Kind::Fetch(fetch) = &self.graph.action(self.action).kind {
-            self.builder.fetch(fetch)?;
+            self.builder.fetch(fetch, self.cancel)?;
             return Ok(InputDigest::File { file: fetch.file.clone(), sha256: fetch.sha256 });
         }
         let begun = Instant::now();

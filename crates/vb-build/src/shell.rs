@@ -25,7 +25,7 @@ pub enum ShellError {
     Inputs(Box<BuildReport>),
     /// The sandbox could not be prepared or started.
     #[error(transparent)]
-    Execute(#[from] ExecuteError),
+    Execute(Box<ExecuteError>),
 }
 
 impl Builder {
@@ -53,11 +53,16 @@ impl Builder {
             _ => return Err(ShellError::Inputs(Box::new(report))),
         };
         let inputs = Inputs::new(graph.action(action), &digests);
-        let prepared = self.prepare(&graph.action(action).kind, &inputs)?.ok_or(ShellError::NoCommand)?;
+        let prepared =
+            self.prepare(&graph.action(action).kind, &inputs).map_err(boxed)?.ok_or(ShellError::NoCommand)?;
         let mut spec = prepared.spec.clone();
         spec.argv = argv;
         spec.timeout = None;
         vb_sandbox::run(&self.helper, &spec, Stdio::Inherit, cancel)
-            .map_err(|error| ShellError::Execute(ExecuteError::Sandbox(error)))
+            .map_err(|error| boxed(ExecuteError::Sandbox(error)))
     }
+}
+
+fn boxed(error: ExecuteError) -> ShellError {
+    ShellError::Execute(Box::new(error))
 }

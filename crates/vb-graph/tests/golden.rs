@@ -20,7 +20,7 @@ const GOLDEN: [(&str, &str); 9] = [
     ("environment", "9735600b211c08fd467de9edfc5312e2f2e897da7b7086eee73324414c87a1f5"),
     ("stage", "0263332e9ce630c97d7bbf600fe89776cc86ec3cfaa7b56bea482f14df544bd6"),
     ("import check", "d082d3fdd3aea71cae4df07025173740dc352d398cd2d61ce9615815818f8e2b"),
-    ("package", "71889db2a0c2bbd17ec12b791bb49eb198093f9a09506803c8d4909e99c299b8"),
+    ("package", "67f755a6fc29ddec4032f20985ca2df71e34b027f191336d925da11e998b2dcf"),
 ];
 
 fn text(text: &str) -> String {

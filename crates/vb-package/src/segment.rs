@@ -92,7 +92,7 @@ impl<'a, W: Write> SegmentWriter<'a, W> {
 
     /// Says that the entry of a path comes next.
     pub(crate) fn start_entry(&mut self, path: &str) -> io::Result<()> {
-        let ends = BlobDigest::of(path.as_bytes()).as_bytes()[0] % ENDING_PATHS == 0;
+        let ends = BlobDigest::of(path.as_bytes()).as_bytes()[0].is_multiple_of(ENDING_PATHS);
         if ends && self.plain.len() >= SMALLEST { self.cut() } else { Ok(()) }
     }
 

@@ -108,11 +108,15 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 /// Section 1.2: seven bits a byte, the lowest first, the eighth says that there are more.
 fn write_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
+    loop {
+        let low = u8::try_from(number & 0x7f).expect("seven bits");
         number >>= 7;
+        if number == 0 {
+            out.push(low);
+            return;
+        }
+        out.push(low | 0x80);
     }
-    out.push(number as u8);
 }
 
 fn read_number(bytes: &mut &[u8]) -> Option<u64> {

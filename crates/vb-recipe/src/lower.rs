@@ -35,7 +35,7 @@ pub enum LowerError {
     /// The platform has no such interpreter.
     #[error("`{platform}` has no Python `{python}`")]
     #[diagnostic(
-        code(vb::recipe::unknown_interpreter),
+        code(vb::recipe::unknown_python),
         help("choose a version that `recipes/platforms/{platform}.ncl` has")
     )]
     Interpreter {

@@ -56,7 +56,7 @@ impl Builder {
         let taken = |_| ExecuteError::ApplicationTaken { path: stage.application.clone() };
         let name = Name::new(name).expect("lowering gives the application a directory of its own");
         top.insert(name, application).map_err(taken)?;
-        let root = wrap(&self.store, &stage.prefix, top)?;
+        let root = wrap(&self.store, &stage.prefix, &top)?;
         // What upstream put into its wheels may name upstream's homes; no path of this store can be among it.
         let build_only: Vec<_> = leak_patterns(&self.store, None);
         self.check_for_leaks(&root, "", &build_only)?;
@@ -93,8 +93,8 @@ impl Builder {
 }
 
 /// Puts a directory at an absolute path, in directories of its own.
-fn wrap(store: &Store, path: &str, directory: Directory) -> Result<Node, ExecuteError> {
-    let mut node = Node::directory(store.put_directory(&directory).map_err(ExecuteError::Store)?);
+fn wrap(store: &Store, path: &str, directory: &Directory) -> Result<Node, ExecuteError> {
+    let mut node = Node::directory(store.put_directory(directory).map_err(ExecuteError::Store)?);
     for component in path.split('/').filter(|component| !component.is_empty()).rev() {
         let mut outer = Directory::default();
         outer.replace(Name::new(component).expect("a prefix is a clean path"), node);
