@@ -212,3 +212,23 @@ pub(crate) fn hash_file(path: &Path) -> io::Result<BlobDigest> {
     hasher.update_reader(fs::File::open(path)?)?;
     Ok(BlobDigest::from_bytes(*hasher.finalize().as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn linking_a_file_that_is_the_blob_already_leaves_no_temporary_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let scratch = store.scratch().unwrap();
+        let path = scratch.path().join("file");
+        fs::write(&path, "text").unwrap();
+        let target = store.blob_path(&BlobDigest::of(b"text"));
+        store.link_to_blob(&path, &target).unwrap();
+        store.link_to_blob(&path, &target).unwrap();
+        drop(scratch);
+        assert_eq!(fs::read(target).unwrap(), b"text");
+        assert_eq!(fs::read_dir(store.tmp()).unwrap().count(), 0);
+    }
+}
