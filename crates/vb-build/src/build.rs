@@ -395,8 +395,8 @@ impl Execution<'_> {
                 }
             }
         };
-        if is_announced
-            && self.mode == Mode::Build
+        // Another process may have executed it between the look-up and the lock, without having been waited for.
+        if self.mode == Mode::Build
             && let Some(digest) = self.made_elsewhere(&key)
         {
             return Ok((digest, How::ExecutedElsewhere));

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use nickel_lang_core::{
@@ -16,17 +17,18 @@ use nickel_lang_core::{
     files::FileId,
     position::TermPos,
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     convert::{Texts, to_diagnostics},
     diagnostic::{Code, RecipeDiagnostic},
     fields::{FileKind, KnownFields, fields},
+    memory::Memory,
     position::{Evaluated, FieldPosition, Position, Positions, SourceFile},
     survey::{CONTRACTS_FILE, Survey},
 };
 
-const CONTRACTS: &str = include_str!("vb.ncl");
+pub(crate) const CONTRACTS: &str = include_str!("vb.ncl");
 
 /// A directory that cannot exist, for texts that are not files: a file name cannot hold a NUL byte.
 const VIRTUAL_DIR: &str = "/\0vb";
@@ -40,13 +42,14 @@ type Context = VmContext<CacheHub, CacheImpl>;
 pub(crate) struct Evaluator {
     context: Context,
     survey: Survey,
+    memory: Arc<Memory>,
     given: BTreeSet<(PathBuf, &'static str)>,
     known: BTreeMap<&'static str, KnownFields>,
 }
 
 impl Evaluator {
     /// Makes a context for the workspace below a root that has no symbolic links in it.
-    pub(crate) fn new(root: PathBuf) -> Self {
+    pub(crate) fn new(root: PathBuf, memory: Arc<Memory>) -> Self {
         let mut hub = CacheHub::new();
         let contracts = Path::new(VIRTUAL_DIR).join(CONTRACTS_FILE);
         hub.sources.add_string(SourcePath::Path(contracts, InputFormat::Nickel), CONTRACTS.to_owned());
@@ -54,18 +57,32 @@ impl Evaluator {
         Self {
             context: VmContext::new(hub, std::io::sink(), NullReporter {}),
             survey: Survey::new(root),
+            memory,
             given: BTreeSet::new(),
             known: BTreeMap::new(),
         }
     }
 
-    /// Evaluates one file under its contract.
-    pub(crate) fn evaluate<T: DeserializeOwned>(
+    /// Evaluates one file under its contract, or remembers what it evaluated to.
+    pub(crate) fn evaluate<T: Serialize + DeserializeOwned>(
         &mut self,
         path: &Path,
         kind: FileKind,
     ) -> Result<Evaluated<T>, Vec<RecipeDiagnostic>> {
         let files = self.survey.read(path)?;
+        if let Some(evaluated) = self.memory.recall(kind, &files) {
+            return Ok(evaluated);
+        }
+        let evaluated = self.evaluate_files(files, kind)?;
+        self.memory.remember(kind, &evaluated);
+        Ok(evaluated)
+    }
+
+    fn evaluate_files<T: DeserializeOwned>(
+        &mut self,
+        files: Vec<SourceFile>,
+        kind: FileKind,
+    ) -> Result<Evaluated<T>, Vec<RecipeDiagnostic>> {
         self.give_to_nickel(&files);
         let main = &files[0];
         let written = self.prepare_file(main).map_err(|error| self.convert(error, main))?;
@@ -267,9 +284,14 @@ impl Walk<'_> {
             }
             _ => {}
         }
-        let position =
-            FieldPosition { key: self.position(key), value: self.position(value.pos(&self.context.pos_table)) };
+        let position = FieldPosition { key: self.position(key), value: self.value_position(value) };
         positions.insert(path, position);
+    }
+
+    /// A contract makes a tagged value anew; what the tag holds is still the user's.
+    fn value_position(&self, value: &NickelValue) -> Option<Position> {
+        let place = |value: &NickelValue| self.position(value.pos(&self.context.pos_table));
+        place(value).or_else(|| place(value.as_enum_variant()?.arg.as_ref()?))
     }
 
     fn position(&self, position: TermPos) -> Option<Position> {

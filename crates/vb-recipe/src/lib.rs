@@ -15,6 +15,7 @@ mod loader;
 mod lock;
 mod lock_text;
 mod lower;
+mod memory;
 mod platform;
 mod position;
 mod recipe;
@@ -30,6 +31,7 @@ pub use lock::{
     Asker, DistributionLock, LOCK_VERSION, Lock, LockError, LockRequest, Mismatch, PackageLock, PlatformLock, RootKind,
 };
 pub use lower::{Application, LowerError, lower, lower_fetch, lower_root};
+pub use memory::Memory;
 pub use platform::{Family, Interpreter, Platform, PlatformSuite};
 pub use position::{Evaluated, Position, Positions, SourceFile};
 pub use recipe::{Override, PlatformRecipe, Recipe, Source, Version};

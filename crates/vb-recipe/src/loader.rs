@@ -9,16 +9,17 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
-    sync::{OnceLock, mpsc},
+    sync::{Arc, OnceLock, mpsc},
     thread,
 };
 
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     diagnostic::{Code, RecipeDiagnostic, RecipeErrors, did_you_mean, quote_all},
     evaluate::Evaluator,
     fields::FileKind,
+    memory::Memory,
     platform::Platform,
     position::Evaluated,
     recipe::Recipe,
@@ -43,6 +44,7 @@ pub enum LoaderError {
 #[derive(Debug)]
 pub struct Loader {
     root: PathBuf,
+    memory: Arc<Memory>,
     jobs: OnceLock<mpsc::Sender<Job>>,
 }
 
@@ -53,7 +55,14 @@ impl Loader {
     /// When there is no such directory.
     pub fn new(root: &Path) -> Result<Self, LoaderError> {
         let root = fs_err::canonicalize(root).map_err(LoaderError::Root)?;
-        Ok(Self { root, jobs: OnceLock::new() })
+        Ok(Self { root, memory: Arc::default(), jobs: OnceLock::new() })
+    }
+
+    /// Makes the loader evaluate only what it does not remember.
+    #[must_use]
+    pub fn with_memory(mut self, memory: Memory) -> Self {
+        self.memory = Arc::new(memory);
+        self
     }
 
     /// Returns the workspace's root.
@@ -127,7 +136,7 @@ impl Loader {
         self.root.join(PLATFORMS_DIR).join(format!("{name}.ncl"))
     }
 
-    fn load<T: DeserializeOwned + Send + 'static>(
+    fn load<T: Serialize + DeserializeOwned + Send + 'static>(
         &self,
         kind: FileKind,
         path: PathBuf,
@@ -135,7 +144,7 @@ impl Loader {
         self.load_all(kind, vec![path]).map(|mut files| files.remove(0))
     }
 
-    fn load_all<T: DeserializeOwned + Send + 'static>(
+    fn load_all<T: Serialize + DeserializeOwned + Send + 'static>(
         &self,
         kind: FileKind,
         paths: Vec<PathBuf>,
@@ -163,7 +172,7 @@ impl Loader {
             // Nobody waits any more only when the caller's thread has ended, and then the answer is for nobody.
             drop(answer.send(result));
         });
-        let jobs = self.jobs.get_or_init(|| start(self.root.clone()));
+        let jobs = self.jobs.get_or_init(|| start(self.root.clone(), Arc::clone(&self.memory)));
         jobs.send(job).expect("the evaluating thread lives as long as its loader");
         match answered.recv().expect("the evaluating thread answers each job") {
             Ok(value) => value,
@@ -173,10 +182,10 @@ impl Loader {
 }
 
 /// Starts the evaluating thread; it ends when the sender is dropped.
-fn start(root: PathBuf) -> mpsc::Sender<Job> {
+fn start(root: PathBuf, memory: Arc<Memory>) -> mpsc::Sender<Job> {
     let (sender, receiver) = mpsc::channel::<Job>();
     let body = move || {
-        let mut evaluator = Evaluator::new(root);
+        let mut evaluator = Evaluator::new(root, memory);
         for job in receiver {
             job(&mut evaluator);
         }
@@ -189,7 +198,7 @@ fn start(root: PathBuf) -> mpsc::Sender<Job> {
     sender
 }
 
-fn evaluate_file<T: DeserializeOwned>(
+fn evaluate_file<T: Serialize + DeserializeOwned>(
     evaluator: &mut Evaluator,
     path: &Path,
     kind: FileKind,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use vb_graph::Compression;
 
 /// What a platform file says.
@@ -10,7 +10,7 @@ use vb_graph::Compression;
 #[serde(deny_unknown_fields)]
 pub struct Platform {
     /// The name that recipes use: the platform file's, without its extension.
-    #[serde(skip_deserializing)]
+    #[serde(skip)]
     pub name: String,
     /// What kind of packages it has.
     pub family: Family,
@@ -41,7 +41,7 @@ pub struct Platform {
     /// The interpreter that `python = "3"` means.
     pub default_python: String,
     /// How packages for it are compressed.
-    #[serde(deserialize_with = "compression")]
+    #[serde(with = "CompressionTag")]
     pub compression: Compression,
 }
 
@@ -90,17 +90,11 @@ impl Platform {
     }
 }
 
-#[derive(Deserialize)]
+/// The tags that a platform file has for compressions.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Compression")]
 enum CompressionTag {
     Xz,
     Gzip,
     Zstd,
-}
-
-fn compression<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Compression, D::Error> {
-    Ok(match CompressionTag::deserialize(deserializer)? {
-        CompressionTag::Xz => Compression::Xz,
-        CompressionTag::Gzip => Compression::Gzip,
-        CompressionTag::Zstd => Compression::Zstd,
-    })
 }

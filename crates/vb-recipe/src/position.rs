@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
 };
 
+use serde::{Deserialize, Serialize};
 use vb_graph::BlobDigest;
 
 /// An evaluated file: its value, where each field was written, and what was read for it.
@@ -43,7 +44,7 @@ impl fmt::Debug for SourceFile {
 }
 
 /// Where a value was written. Equal when file and bytes are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// Which of [`Evaluated::files`] it is in.
     pub file: usize,
@@ -54,11 +55,11 @@ pub struct Position {
 /// Where each field of a value was written, by field path: `overrides.trixie.python`, `platforms[0]`.
 ///
 /// Fields that come from a contract's default have no position.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Positions(BTreeMap<String, FieldPosition>);
 
 /// Where a field's key and value were written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FieldPosition {
     pub(crate) key: Option<Position>,
     pub(crate) value: Option<Position>,

@@ -57,7 +57,7 @@ pub(crate) enum Command {
     /// Open a shell in the sandbox of an action.
     Shell(Shell),
     /// Build one action, and print where its output is.
-    Output(Output),
+    Output(ActionChoice),
     /// Look after the store.
     Cache {
         #[command(subcommand)]
@@ -96,8 +96,9 @@ pub(crate) struct Why {
     pub(crate) action: Option<String>,
 }
 
+/// Which action of which recipe.
 #[derive(Args, Debug)]
-pub(crate) struct Shell {
+pub(crate) struct ActionChoice {
     /// The recipe.
     pub(crate) recipe: PathBuf,
     /// The action's label, as `vb plan` shows it, or its end: `wheel psycopg2`.
@@ -105,20 +106,22 @@ pub(crate) struct Shell {
     /// Which platform, where the recipe has several.
     #[arg(long, value_name = "NAME")]
     pub(crate) platform: Vec<String>,
-    /// The command to run instead of a shell.
-    #[arg(last = true)]
-    pub(crate) command: Vec<String>,
+}
+
+impl ActionChoice {
+    /// Returns the recipe as a selection.
+    pub(crate) fn selection(&self) -> Selection {
+        Selection { recipes: vec![self.recipe.clone()], all: false, platform: self.platform.clone() }
+    }
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Output {
-    /// The recipe.
-    pub(crate) recipe: PathBuf,
-    /// The action's label, as `vb plan` shows it, or its end: `wheel psycopg2`.
-    pub(crate) action: String,
-    /// Which platform, where the recipe has several.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) platform: Vec<String>,
+pub(crate) struct Shell {
+    #[command(flatten)]
+    pub(crate) choice: ActionChoice,
+    /// The command to run instead of a shell.
+    #[arg(last = true)]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

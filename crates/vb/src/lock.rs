@@ -50,7 +50,7 @@ pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal>
 
 /// The lock that is there keeps the platforms that are not asked for, unless the recipe has dropped them.
 fn existing(recipe: &Evaluated<Recipe>) -> Result<Lock, Fatal> {
-    let mut lock = match Lock::read(&lock_path(recipe.path())) {
+    let mut lock = match Lock::read(&display::relative(&lock_path(recipe.path()))) {
         Ok(lock) => lock,
         Err(LockError::Missing { .. } | LockError::Syntax { .. }) => Lock::default(),
         Err(error) => return Err(Fatal::new(Exit::Recipe, error)),

@@ -10,6 +10,7 @@ mod fatal;
 mod lock;
 mod machine;
 mod session;
+mod workbench;
 
 use std::process::ExitCode;
 

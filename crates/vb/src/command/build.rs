@@ -14,49 +14,40 @@ use crate::{
     display::{self, Display},
     exit::Exit,
     fatal::Fatal,
-    machine::Machine,
-    session::{Session, Target},
+    session::Session,
+    workbench::Workbench,
 };
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, arguments: &Build) -> Result<Exit, Fatal> {
     let begun = Instant::now();
-    let session = Session::open(&arguments.selection)?;
-    let (graph, targets) = session.graph()?;
-    let store = session.store(common)?;
-    let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
-    let builder = Machine::read()?.builder(common, store, &session.workspace.value, platforms)?;
-    let goals: Vec<ActionIndex> = targets.iter().map(|target| target.package).collect();
+    let bench = Workbench::open(common, &arguments.selection)?;
+    let goals = bench.goals();
     let on_failure = if arguments.keep_going { OnFailure::KeepGoing } else { OnFailure::Stop };
 
     let display = Display::new(common.json);
     let cancel = crate::command::interrupt_flag();
-    let mut report = builder.build(&graph, &goals, on_failure, cancel, &|event| display.event(event));
-    let packages = place_packages(&session, arguments, &builder, &targets, &report)?;
+    let mut report = bench.builder.build(&bench.graph, &goals, on_failure, cancel, &|event| display.event(event));
+    let packages = place_packages(&bench, arguments, &report)?;
     if arguments.check && report.is_success() {
-        let check = builder.check(&graph, &goals, cancel, &|event| display.event(event));
+        let check = bench.builder.check(&bench.graph, &goals, cancel, &|event| display.event(event));
         report.failures = check.failures;
         report.is_cancelled = check.is_cancelled;
         report.executed += check.executed;
     }
     display.finish();
-    display::failures(&graph, &report, |label| shell_command(&session, label));
+    display::failures(&bench.graph, &report, |label| shell_command(&bench.session, label));
     packages.iter().for_each(|package| display.package(package));
     display.summary(packages.len(), &report, begun.elapsed());
     Ok(exit_of(&report))
 }
 
 /// Copies each package that was made to its place below `dist/`; one that is there already is left.
-fn place_packages(
-    session: &Session,
-    arguments: &Build,
-    builder: &Builder,
-    targets: &[Target],
-    report: &BuildReport,
-) -> Result<Vec<PathBuf>, Fatal> {
-    let output = arguments.output.clone().unwrap_or_else(|| session.root.join("dist"));
+fn place_packages(bench: &Workbench, arguments: &Build, report: &BuildReport) -> Result<Vec<PathBuf>, Fatal> {
+    let output = arguments.output.clone().unwrap_or_else(|| bench.session.root.join("dist"));
+    let store = bench.builder.store();
     let mut placed = Vec::new();
-    for (target, node) in targets.iter().zip(&report.outputs) {
+    for (target, node) in bench.targets.iter().zip(&report.outputs) {
         let Some(Node::Directory { digest, .. }) = node else { continue };
         let directory = output.join(&target.platform);
         let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
@@ -68,11 +59,11 @@ fn place_packages(
                 OutputError(error),
             )
         };
-        let packages = builder.store().directory(digest).map_err(|error| failed(error.into()))?;
+        let packages = store.directory(digest).map_err(|error| failed(error.into()))?;
         for (name, node) in packages.entries() {
             let Node::File { blob, size, .. } = node else { continue };
             let path = directory.join(name.as_str());
-            place(&builder.store().blob_path(blob), *size, &path).map_err(|error| failed(error.into()))?;
+            place(&store.blob_path(blob), *size, &path).map_err(|error| failed(error.into()))?;
             placed.push(display::relative(&path));
         }
     }

@@ -28,14 +28,18 @@ fn verify(common: &Common) -> Result<Exit, Fatal> {
     if report.corrupt_directories > 0 {
         lines.push(format!("removed {} corrupted directories", report.corrupt_directories));
     }
+    if report.corrupt_trees > 0 {
+        lines.push(format!("removed {} trees that were not as their directories say", report.corrupt_trees));
+    }
     if report.broken_results > 0 {
         lines.push(format!("removed {} action results that name what is not there", report.broken_results));
     }
     lines.push(format!(
-        "{}: {} blobs, {} directories, {} action results",
+        "{}: {} blobs, {} directories, {} trees, {} action results",
         if report.is_clean() { "the store is intact" } else { "the store is intact again" },
         report.blobs,
         report.directories,
+        report.trees,
         report.results
     ));
     display::lines(&lines);

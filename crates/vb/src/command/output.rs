@@ -3,27 +3,21 @@
 use vb_graph::Node;
 
 use crate::{
-    arguments::{Common, Output, Selection},
+    arguments::{ActionChoice, Common},
     command::build::build_or_fail,
     display::{self, Display},
     exit::Exit,
     fatal::Fatal,
-    machine::Machine,
-    session::{Session, find_action},
+    session::find_action,
+    workbench::Workbench,
 };
 
 /// Runs the command.
-pub(crate) fn run(common: &Common, arguments: &Output) -> Result<Exit, Fatal> {
-    let selection =
-        Selection { recipes: vec![arguments.recipe.clone()], all: false, platform: arguments.platform.clone() };
-    let session = Session::open(&selection)?;
-    let (graph, _) = session.graph()?;
-    let action = find_action(&graph, &arguments.action)?;
-    let store = session.store(common)?;
-    let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
-    let builder = Machine::read()?.builder(common, store, &session.workspace.value, platforms)?;
+pub(crate) fn run(common: &Common, arguments: &ActionChoice) -> Result<Exit, Fatal> {
+    let bench = Workbench::open(common, &arguments.selection())?;
+    let action = find_action(&bench.graph, &arguments.action)?;
     let display = Display::new(common.json);
-    let outputs = build_or_fail(&builder, &graph, &[action], &display)?;
+    let outputs = build_or_fail(&bench.builder, &bench.graph, &[action], &display)?;
     display.finish();
     let Some(Node::Directory { digest, .. }) = outputs.first() else {
         return Err(Fatal::message(
@@ -33,7 +27,7 @@ pub(crate) fn run(common: &Common, arguments: &Output) -> Result<Exit, Fatal> {
             "choose another action",
         ));
     };
-    let tree = builder.store().materialize(digest).map_err(|error| {
+    let tree = bench.builder.store().materialize(digest).map_err(|error| {
         Fatal::caused(
             Exit::Environment,
             "vb::store::materialize",

@@ -1,29 +1,25 @@
 //! `vb plan`: what a build would do.
 
 use vb_build::{Forecast, Planned};
-use vb_graph::{ActionIndex, Graph, Kind};
+use vb_graph::{Graph, Kind};
 
 use crate::{
     arguments::{Common, Selection},
     display,
     exit::Exit,
     fatal::Fatal,
-    machine::Machine,
-    session::Session,
+    workbench::Workbench,
 };
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal> {
-    let session = Session::open(selection)?;
-    let (graph, targets) = session.graph()?;
-    let store = session.store(common)?;
-    let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
-    let builder = Machine::read()?.builder(common, store, &session.workspace.value, platforms)?;
-    let goals: Vec<ActionIndex> = targets.iter().map(|target| target.package).collect();
-    let plan = builder
-        .plan(&graph, &goals)
+    let bench = Workbench::open(common, selection)?;
+    let goals = bench.goals();
+    let plan = bench
+        .builder
+        .plan(&bench.graph, &goals)
         .map_err(|error| Fatal::caused(Exit::Environment, "vb::plan::source", "cannot read a source", "", error))?;
-    display::lines(&render(&graph, &plan));
+    display::lines(&render(&bench.graph, &plan));
     Ok(Exit::Success)
 }
 
@@ -47,10 +43,11 @@ fn render(graph: &Graph, plan: &[Planned]) -> Vec<String> {
     };
     let fetches = plan.iter().filter(is_fetch).filter(|planned| planned.forecast == Forecast::Execute).count();
     lines.push(format!(
-        "{} hits, {} to run, {} that depend on these, {fetches} files to fetch",
-        count(|forecast| *forecast == Forecast::Hit),
+        "{}, {} to run, {} after these, {} to fetch",
+        display::counted(count(|forecast| *forecast == Forecast::Hit), "hit"),
         count(|forecast| *forecast == Forecast::Execute),
         count(|forecast| matches!(forecast, Forecast::After { .. })),
+        display::counted(fetches, "file"),
     ));
     lines
 }

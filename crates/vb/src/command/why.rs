@@ -1,33 +1,29 @@
 //! `vb why`: which named part of an action's key made it run.
 
 use vb_build::{Change, Contrast, Why, WhyState};
-use vb_graph::{ActionIndex, Graph};
+use vb_graph::Graph;
 
 use crate::{
     arguments::{Common, Why as Arguments},
     display,
     exit::Exit,
     fatal::Fatal,
-    machine::Machine,
-    session::Session,
+    workbench::Workbench,
 };
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Fatal> {
-    let session = Session::open(&arguments.selection)?;
-    let (graph, targets) = session.graph()?;
-    let store = session.store(common)?;
-    let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
-    let builder = Machine::read()?.builder(common, store, &session.workspace.value, platforms)?;
-    let goals: Vec<ActionIndex> = targets.iter().map(|target| target.package).collect();
-    let all = builder
-        .why(&graph, &goals)
+    let bench = Workbench::open(common, &arguments.selection)?;
+    let goals = bench.goals();
+    let all = bench
+        .builder
+        .why(&bench.graph, &goals)
         .map_err(|error| Fatal::caused(Exit::Environment, "vb::why::source", "cannot read a source", "", error))?;
     let is_asked = |why: &&Why| {
-        let label = &graph.provenance(why.action).label;
+        let label = &bench.graph.provenance(why.action).label;
         arguments.action.as_ref().is_none_or(|text| label.contains(text.as_str()))
     };
-    let lines: Vec<String> = all.iter().filter(is_asked).flat_map(|why| render(&graph, why)).collect();
+    let lines: Vec<String> = all.iter().filter(is_asked).flat_map(|why| render(&bench.graph, why)).collect();
     display::lines(&lines);
     Ok(Exit::Success)
 }

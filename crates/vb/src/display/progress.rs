@@ -67,10 +67,9 @@ impl Display {
 
     /// Prints the sums of a build.
     pub(crate) fn summary(&self, packages: usize, report: &BuildReport, wall: Duration) {
-        let plural = if packages == 1 { "package" } else { "packages" };
         let mut parts = vec![
-            format!("{packages} {plural}"),
-            format!("{} actions executed", report.executed),
+            super::counted(packages, "package"),
+            format!("{} executed", super::counted(report.executed, "action")),
             format!("{} from the cache", report.hits),
         ];
         if !report.failures.is_empty() {
