@@ -1,4 +1,16 @@
 //! The command line as its users meet it: one test binary, the real program, real packages.
 
+#![expect(clippy::unwrap_used, reason = "test support outside of test functions fails the test by panicking")]
+
+mod bad_input;
 mod build;
+mod import_check;
+mod install;
+mod lintian;
+mod lock;
+mod nix;
+mod plan_why;
+mod recipe_errors;
+mod reproducible;
+mod robust;
 mod support;

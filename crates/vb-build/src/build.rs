@@ -300,18 +300,22 @@ impl<'a> Run<'a> {
     /// Forgets the results of inputs that turned out to be incomplete; true when there were some, so that another run
     /// makes them again.
     fn repair(&mut self) -> bool {
-        let lost: Vec<ActionIndex> = self
-            .report
-            .failures
-            .iter()
-            .filter(|failure| failure.error.is_lost_input())
-            .flat_map(|failure| self.graph.action(failure.action).inputs.iter().map(|input| input.action))
-            .collect();
+        let lost = self.report.failures.iter().filter(|failure| failure.error.is_lost_input());
+        let mut pending: Vec<ActionIndex> = lost.flat_map(|failure| self.inputs_of(failure.action)).collect();
+        let mut seen = vec![false; self.graph.len()];
         let mut is_repaired = false;
-        for action in lost {
-            is_repaired |= self.forget_if_incomplete(action);
+        while let Some(action) = pending.pop() {
+            if !std::mem::replace(&mut seen[action.as_usize()], true) && self.forget_if_incomplete(action) {
+                is_repaired = true;
+                // What an environment lacks, the wheel that it was merged from lacks too.
+                pending.extend(self.inputs_of(action));
+            }
         }
         is_repaired
+    }
+
+    fn inputs_of(&self, action: ActionIndex) -> impl Iterator<Item = ActionIndex> {
+        self.graph.action(action).inputs.iter().map(|input| input.action)
     }
 
     fn forget_if_incomplete(&self, action: ActionIndex) -> bool {

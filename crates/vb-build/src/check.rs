@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use vb_graph::Node;
+use vb_graph::{BlobDigest, Node};
+use vb_python::ArchiveError;
 use vb_store::{DirectoryError, Store};
 
 use crate::error::{Contrast, Difference};
@@ -20,7 +21,7 @@ pub(crate) fn compare(store: &Store, one: &Node, other: &Node) -> Result<Vec<Dif
         let contrast = match (one.get(path), other.get(path)) {
             (Some(_), None) => Contrast::OnlyFirst,
             (None, Some(_)) => Contrast::OnlySecond,
-            (Some(first), Some(second)) if first != second => Contrast::Differs(describe(path, first, second)),
+            (Some(first), Some(second)) if first != second => Contrast::Differs(describe(store, path, first, second)),
             _ => return None,
         };
         Some(Difference { path: path.clone(), contrast })
@@ -44,15 +45,41 @@ fn flatten(store: &Store, node: &Node) -> Result<BTreeMap<String, Node>, Directo
     Ok(entries)
 }
 
-fn describe(path: &str, first: &Node, second: &Node) -> String {
+fn describe(store: &Store, path: &str, first: &Node, second: &Node) -> String {
     match (first, second) {
-        (Node::File { size: a, mode: x, .. }, Node::File { size: b, mode: y, .. }) => {
+        (Node::File { blob: one, size: a, mode: x }, Node::File { blob: other, size: b, mode: y }) => {
             let sizes = if a == b { format!("{a} bytes") } else { format!("{a} and {b} bytes") };
             let modes = if x == y { String::new() } else { format!(", mode {x:o} and {y:o}") };
-            format!("the content differs ({sizes}{modes}){}", known_cause(path))
+            let members = different_members(store, path, one, other);
+            let cause = if members.is_empty() { known_cause(path).to_owned() } else { format!("; in it: {members}") };
+            format!("the content differs ({sizes}{modes}){cause}")
         }
         _ => "it is of another kind".to_owned(),
     }
+}
+
+/// Names the members of two wheels that differ. None of them does when only the times and the order are others.
+fn different_members(store: &Store, path: &str, one: &BlobDigest, other: &BlobDigest) -> String {
+    if !path.ends_with(".whl") {
+        return String::new();
+    }
+    let (Ok(one), Ok(other)) = (members(store, one), members(store, other)) else { return String::new() };
+    let mut names: Vec<&String> = one.keys().chain(other.keys()).collect();
+    names.sort();
+    names.dedup();
+    let different = names.into_iter().filter(|name| one.get(*name) != other.get(*name));
+    different.take(LIMIT).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn members(store: &Store, wheel: &BlobDigest) -> Result<BTreeMap<String, BlobDigest>, ArchiveError> {
+    let mut found = BTreeMap::new();
+    vb_python::read_members(&store.blob_path(wheel), &mut |name, reader| {
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes)?;
+        found.insert(name.to_owned(), BlobDigest::of(&bytes));
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 fn known_cause(path: &str) -> &'static str {

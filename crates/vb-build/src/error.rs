@@ -122,7 +122,7 @@ pub enum ExecuteError {
         second: String,
     },
     /// A path of the build is left in a file of the package.
-    #[error("`{path}` contains {what}, a path of the build")]
+    #[error("`{path}` contains {what}, which only this machine has")]
     Leak {
         /// The file in the package.
         path: String,
@@ -130,7 +130,7 @@ pub enum ExecuteError {
         what: String,
     },
     /// Modules that the application imports cannot be imported where it will run.
-    #[error("{} of the application's imports fail with the run dependencies alone", failures.len())]
+    #[error("{} of the application's imports cannot succeed with the run dependencies alone", failures.len())]
     Imports {
         /// Each failing module.
         failures: Vec<ImportFailure>,

@@ -5,7 +5,8 @@
 use std::{
     collections::BTreeMap,
     io,
-    path::{Path, PathBuf},
+    panic::resume_unwind,
+    path::{Component, Path, PathBuf},
     process::{Command, Output},
 };
 
@@ -17,6 +18,25 @@ use crate::recipe::{Recipe, Version};
 
 /// The time of a source that is in no commit: 1980-01-01, the earliest that a zip file can hold.
 const NO_COMMIT_EPOCH: u64 = 315_532_800;
+
+/// What is asked of git. The options are there so that the user's configuration does not count: what a package is made
+/// of does not depend on who builds it.
+const STATUS: [&str; 7] =
+    ["status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--ignore-submodules=none", "--", "."];
+const LOG: [&str; 6] = ["log", "-1", "--format=%H %ct", "--no-show-signature", "--", "."];
+
+/// Variables that lead git to another repository than the one around the directory. A hook has some of them set.
+const REPOSITORY_VARIABLES: [&str; 9] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
 
 /// What a source says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +93,15 @@ pub enum SourceError {
         #[source]
         source: io::Error,
     },
+    /// A requirements file includes one that is not in the source, and would not be where the lock is made.
+    #[error("`{}` includes `{included}`, which is outside of the source", file.display())]
+    #[diagnostic(code(vb::source::outside_requirements), help("move the included file into the source"))]
+    OutsideRequirements {
+        /// The file that includes.
+        file: PathBuf,
+        /// What it includes.
+        included: String,
+    },
     /// git is there and failed.
     #[error("`git {}` failed in `{}`: {}", arguments.join(" "), path.display(), message.trim_end())]
     #[diagnostic(code(vb::source::git), help("mend the repository, or build from a directory that is in none"))]
@@ -95,7 +124,13 @@ pub fn source_facts(recipe: &Recipe, directory: &Path) -> Result<SourceFacts, So
         Version::Fixed(version) => version.clone(),
         Version::Changelog => changelog_version(&directory.join("debian/changelog"))?,
     };
-    let Some(status) = git(directory, &["status", "--porcelain=v2", "--branch", "--", "."])? else {
+    // Asked at once, because starting git is most of what it costs. Without a commit the log is an error, and not used.
+    let (status, log) = std::thread::scope(|scope| {
+        let log = scope.spawn(|| git(directory, &LOG));
+        let status = git(directory, &STATUS);
+        (status, log.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    let Some(status) = status? else {
         return Ok(SourceFacts { version, branch: None, commit: None, is_modified: false, epoch: NO_COMMIT_EPOCH });
     };
     let header = |name: &str| status.lines().find_map(|line| line.strip_prefix(&format!("# branch.{name} ")));
@@ -103,7 +138,7 @@ pub fn source_facts(recipe: &Recipe, directory: &Path) -> Result<SourceFacts, So
     let is_modified = status.lines().any(|line| !line.starts_with('#'));
     let log = match header("oid") {
         Some("(initial)") | None => None,
-        Some(_) => git(directory, &["log", "-1", "--format=%H %ct", "--", "."])?,
+        Some(_) => log?,
     };
     let commit = log.as_deref().and_then(|log| log.trim().split_once(' '));
     Ok(SourceFacts {
@@ -117,13 +152,7 @@ pub fn source_facts(recipe: &Recipe, directory: &Path) -> Result<SourceFacts, So
 
 /// Runs git; `None` when the directory is in no repository, or there is no git.
 fn git(directory: &Path, arguments: &[&str]) -> Result<Option<String>, SourceError> {
-    // A checkout may belong to somebody else than the user who builds; only its history is read.
-    let output = Command::new("git")
-        .args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false", "--no-optional-locks"])
-        .args(arguments)
-        .current_dir(directory)
-        .env("LC_ALL", "C")
-        .output();
+    let output = git_command(directory, arguments).output();
     let failed = |message: String| SourceError::Git {
         path: directory.to_owned(),
         arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
@@ -142,6 +171,17 @@ fn git(directory: &Path, arguments: &[&str]) -> Result<Option<String>, SourceErr
     }
 }
 
+fn git_command(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("git");
+    // A checkout may belong to somebody else than the user who builds; only its history is read.
+    command.args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.excludesFile=/dev/null"]);
+    command.arg("--no-optional-locks").args(arguments).current_dir(directory).env("LC_ALL", "C");
+    for name in REPOSITORY_VARIABLES {
+        command.env_remove(name);
+    }
+    command
+}
+
 fn changelog_version(path: &Path) -> Result<String, SourceError> {
     let text = fs::read_to_string(path).map_err(|source| SourceError::NoChangelog { path: path.to_owned(), source })?;
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
@@ -157,7 +197,7 @@ fn parse_changelog_line(line: &str) -> Option<String> {
 /// Returns the requirements file and those that it includes, by path in the source, with the SHA-256 of their bytes.
 ///
 /// # Errors
-/// [`SourceError::Requirements`] when one cannot be read.
+/// [`SourceError::Requirements`] when one cannot be read, [`SourceError::OutsideRequirements`] when one is elsewhere.
 pub fn requirement_files(directory: &Path, file: &str) -> Result<BTreeMap<String, Sha256>, SourceError> {
     let mut found = BTreeMap::new();
     let mut pending = vec![PathBuf::from(file)];
@@ -168,11 +208,31 @@ pub fn requirement_files(directory: &Path, file: &str) -> Result<BTreeMap<String
         }
         let path = directory.join(&relative);
         let bytes = fs::read(&path).map_err(|source| SourceError::Requirements { path: path.clone(), source })?;
-        let parent = relative.parent().unwrap_or(Path::new(""));
-        pending.extend(included(&String::from_utf8_lossy(&bytes)).into_iter().map(|file| parent.join(file)));
+        for included in included(&String::from_utf8_lossy(&bytes)) {
+            let inner = inner_path(relative.parent().unwrap_or(Path::new("")), &included);
+            pending.push(inner.ok_or_else(|| SourceError::OutsideRequirements { file: path.clone(), included })?);
+        }
         found.insert(name, Sha256::from_bytes(Hasher::digest(&bytes).into()));
     }
     Ok(found)
+}
+
+/// Returns the path in the source that a file there means by another path; `None` when that is outside.
+fn inner_path(parent: &Path, path: &str) -> Option<PathBuf> {
+    let mut inner = parent.to_owned();
+    for component in Path::new(path).components() {
+        match component {
+            Component::Normal(name) => inner.push(name),
+            Component::CurDir => {}
+            Component::ParentDir => {
+                if !inner.pop() {
+                    return None;
+                }
+            }
+            Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    Some(inner)
 }
 
 /// Returns the files that a requirements file names with `-r` and `-c`.
@@ -218,8 +278,51 @@ mod tests {
     }
 
     #[test]
-    fn a_source_outside_of_git_has_the_fixed_time() {
+    fn included_requirements_are_named_by_their_clean_path() {
         let directory = tempfile::tempdir().unwrap();
-        assert_eq!(git(directory.path(), &["status"]).unwrap(), None);
+        fs::create_dir(directory.path().join("more")).unwrap();
+        fs::write(directory.path().join("requirements.txt"), "-r ./more/a.txt\n-c more/../b.txt\n").unwrap();
+        fs::write(directory.path().join("more/a.txt"), "-c ../b.txt\n").unwrap();
+        fs::write(directory.path().join("b.txt"), "").unwrap();
+        let found = requirement_files(directory.path(), "requirements.txt").unwrap();
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["b.txt", "more/a.txt", "requirements.txt"]);
+    }
+
+    #[test]
+    fn requirements_outside_of_the_source_are_refused() {
+        let outer = tempfile::tempdir().unwrap();
+        let directory = outer.path().join("source");
+        fs::create_dir(&directory).unwrap();
+        fs::write(outer.path().join("limits.txt"), "").unwrap();
+        for outside in ["../limits.txt".to_owned(), outer.path().join("limits.txt").display().to_string()] {
+            fs::write(directory.join("requirements.txt"), format!("-c {outside}\n")).unwrap();
+            let error = requirement_files(&directory, "requirements.txt").unwrap_err();
+            assert!(matches!(error, SourceError::OutsideRequirements { included, .. } if included == outside));
+        }
+    }
+
+    #[test]
+    fn a_source_outside_of_git_is_in_no_commit() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(git(directory.path(), &STATUS).unwrap(), None);
+    }
+
+    #[test]
+    fn the_configuration_of_git_does_not_hide_a_file_that_is_in_no_commit() {
+        let directory = tempfile::tempdir().unwrap();
+        for arguments in [["init", "--quiet", "."], ["config", "status.showUntrackedFiles", "no"]] {
+            assert!(git(directory.path(), &arguments).unwrap().is_some());
+        }
+        fs::write(directory.path().join("module.py"), "").unwrap();
+        let status = git(directory.path(), &STATUS).unwrap().unwrap();
+        assert!(status.contains("\n? module.py\n"), "{status}");
+    }
+
+    #[test]
+    fn the_repository_of_a_hook_is_not_taken_for_that_of_the_source() {
+        let command = git_command(Path::new("/"), &STATUS);
+        for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
+            assert!(command.get_envs().any(|(removed, value)| removed == name && value.is_none()), "{name}");
+        }
     }
 }

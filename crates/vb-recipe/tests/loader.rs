@@ -1,10 +1,15 @@
 //! What a loader keeps to, whatever is in the files that it is given.
 
-use std::{path::Path, process::Command};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::Command,
+    sync::{Arc, Mutex},
+};
 
 use tempfile::TempDir;
 use vb_graph::BlobDigest;
-use vb_recipe::{Code, Loader, RecipeErrors, find_root, lock_path};
+use vb_recipe::{Code, Loader, Memory, RecipeErrors, WORKSPACE_FILE, find_root, lock_path};
 
 const WORKSPACE: &str = "{ maintainer = \"Jane Doe <jane@example.org>\" }";
 
@@ -164,4 +169,52 @@ fn errors_of_platform_and_workspace_files_point_at_them() {
 #[test]
 fn a_lock_is_beside_its_recipe() {
     assert_eq!(lock_path(Path::new("recipes/whois.ncl")), Path::new("recipes/whois.lock"));
+}
+
+/// A memory that lives as long as the returned map; a loader with `is_frozen` must find everything in it.
+fn memory(kept: &Arc<Mutex<BTreeMap<String, String>>>, is_frozen: bool) -> Memory {
+    let (recalled, remembered) = (Arc::clone(kept), Arc::clone(kept));
+    Memory::new(
+        move |name| recalled.lock().unwrap().get(name).cloned(),
+        move |name, text| {
+            assert!(!is_frozen, "`{name}` was evaluated again");
+            remembered.lock().unwrap().insert(name.to_owned(), text.to_owned());
+        },
+    )
+}
+
+#[test]
+fn what_is_remembered_is_what_was_evaluated() {
+    let root = find_root(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let kept = Arc::default();
+    let loaders = [false, true].map(|is_frozen| Loader::new(&root).unwrap().with_memory(memory(&kept, is_frozen)));
+    let paths = loaders[0].recipe_paths().unwrap();
+    let [(workspaces, platforms, recipes), again] = loaders.each_ref().map(|loader| {
+        (loader.workspace().unwrap(), loader.platforms().unwrap(), loader.recipes(&paths).unwrap())
+    });
+    assert_eq!(again.0.value, workspaces.value);
+    for (name, platform) in &platforms {
+        assert_eq!(again.1[name].value, platform.value);
+        assert_eq!(again.1[name].positions, platform.positions);
+    }
+    for (recipe, again) in recipes.iter().zip(&again.2) {
+        assert_eq!((&again.value, &again.positions), (&recipe.value, &recipe.positions));
+        assert_eq!((again.files.as_slice(), again.place("python")), (recipe.files.as_slice(), recipe.place("python")));
+    }
+    assert_eq!(kept.lock().unwrap().len(), 1 + platforms.len() + recipes.len());
+}
+
+#[test]
+fn a_changed_import_is_evaluated_again() {
+    let dir = workspace(&[("recipes/owner.ncl", "\"Jane\"")]);
+    let kept = Arc::default();
+    let maintainer = || {
+        let loader = Loader::new(dir.path()).unwrap().with_memory(memory(&kept, false));
+        loader.workspace().unwrap().value.maintainer
+    };
+    let file = dir.path().join(WORKSPACE_FILE);
+    fs_err::write(file, "{ maintainer = \"%{import \"owner.ncl\"} Doe <doe@example.org>\" }").unwrap();
+    assert_eq!(maintainer(), "Jane Doe <doe@example.org>");
+    fs_err::write(dir.path().join("recipes/owner.ncl"), "\"John\"").unwrap();
+    assert_eq!(maintainer(), "John Doe <doe@example.org>");
 }

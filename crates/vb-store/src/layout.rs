@@ -37,7 +37,7 @@ pub enum OpenError {
 }
 
 /// A store on disk. Cheap to share between threads; any number of processes may use one directory.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
 }

@@ -22,10 +22,10 @@ use crate::{
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal> {
-    let session = Session::open(selection)?;
+    let session = Session::open(common, selection)?;
     let machine = Machine::read()?;
     let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
-    let builder = machine.builder(common, session.store(common)?, &session.workspace.value, platforms)?;
+    let builder = machine.builder(common, session.store.clone(), &session.workspace.value, platforms)?;
     let display = Display::new(common.json);
     let mut indexes = Indexes::new(&machine, &session.workspace.value, builder.fetcher());
     let mut locks: BTreeMap<&str, (Lock, &Evaluated<Recipe>)> = BTreeMap::new();

@@ -7,7 +7,7 @@ use std::{
 
 use vb_graph::{ActionIndex, Graph};
 use vb_recipe::{
-    Application, Evaluated, Loader, Lock, LockRequest, Platform, PlatformLock, Recipe, RecipeDiagnostic, RecipeErrors,
+    Application, Evaluated, Loader, Lock, LockRequest, Memory, Platform, PlatformLock, Recipe, RecipeDiagnostic, RecipeErrors,
     SourceFacts, Workspace, check, find_root, lock_path, lower, requirement_files, source_facts,
 };
 use vb_store::Store;
@@ -26,6 +26,7 @@ pub(crate) struct Session {
     pub(crate) workspace: Evaluated<Workspace>,
     pub(crate) platforms: BTreeMap<String, Evaluated<Platform>>,
     pub(crate) recipes: Vec<Evaluated<Recipe>>,
+    pub(crate) store: Store,
     only: Vec<String>,
 }
 
@@ -37,12 +38,15 @@ pub(crate) struct Target {
 }
 
 impl Session {
-    /// Loads and checks what is selected.
-    pub(crate) fn open(selection: &Selection) -> Result<Self, Fatal> {
+    /// Loads and checks what is selected, and opens the store.
+    pub(crate) fn open(common: &Common, selection: &Selection) -> Result<Self, Fatal> {
         let root = workspace_root(selection)?;
+        let store = open_store(&common.store.clone().unwrap_or_else(|| root.join("cache")));
+        let memory = store.as_ref().map(memory).unwrap_or_default();
         let loader = Loader::new(&root).map_err(|error| {
             Fatal::caused(Exit::Environment, "vb::recipe::loader", "cannot load recipes", "", error)
         })?;
+        let loader = loader.with_memory(memory);
         let paths = if selection.all { loader.recipe_paths().map_err(recipe_errors)? } else { absolute(selection)? };
         let (workspace, recipes) = (loader.workspace(), loader.recipes(&paths));
         let (workspace, recipes) = match (workspace, recipes) {
@@ -51,7 +55,9 @@ impl Session {
         };
         let platforms = loader.platforms().map_err(recipe_errors)?;
         RecipeErrors::check(check(&workspace, &recipes, &platforms)).map_err(recipe_errors)?;
-        let session = Self { root, workspace, platforms, recipes, only: selection.platform.clone() };
+        // Only after the recipes, because a recipe's error is nearer to the user than the store's.
+        let session =
+            Self { root, workspace, platforms, recipes, store: store?, only: selection.platform.clone() };
         session.check_platform_arguments()?;
         Ok(session)
     }
@@ -69,11 +75,6 @@ impl Session {
                 ))
             }
         }
-    }
-
-    /// Opens the store of this run.
-    pub(crate) fn store(&self, common: &Common) -> Result<Store, Fatal> {
-        open_store(&common.store.clone().unwrap_or_else(|| self.root.join("cache")))
     }
 
     /// Returns each recipe with each platform that is asked of it.
@@ -174,13 +175,19 @@ fn read_recipe_files(recipe: &Evaluated<Recipe>) -> Result<(Lock, SourceFacts), 
     Ok((lock, facts))
 }
 
+/// Keeps evaluated files in the store. One that cannot be kept is evaluated again.
+fn memory(store: &Store) -> Memory {
+    let (recalling, remembering) = (store.clone(), store.clone());
+    Memory::new(move |name| recalling.recall(name), move |name, text| drop(remembering.remember(name, &text)))
+}
+
 /// Opens a store in a directory.
 pub(crate) fn open_store(path: &Path) -> Result<Store, Fatal> {
     Store::open(path).map_err(|error| {
         Fatal::caused(
             Exit::Environment,
             "vb::store::open",
-            "cannot open the store",
+            "there is no store to work with",
             "name a directory that can be written with `--store`",
             error,
         )

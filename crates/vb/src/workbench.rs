@@ -22,11 +22,10 @@ pub(crate) struct Workbench {
 impl Workbench {
     /// Loads what is selected, lowers it, and opens the store.
     pub(crate) fn open(common: &Common, selection: &Selection) -> Result<Self, Fatal> {
-        let session = Session::open(selection)?;
+        let session = Session::open(common, selection)?;
         let (graph, targets) = session.graph()?;
-        let store = session.store(common)?;
         let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
-        let builder = Machine::read()?.builder(common, store, &session.workspace.value, platforms)?;
+        let builder = Machine::read()?.builder(common, session.store.clone(), &session.workspace.value, platforms)?;
         Ok(Self { session, graph, targets, builder })
     }
 

@@ -47,7 +47,7 @@ impl TestEnv {
         let env = Self { directory, store: shared_store(), variables: vec![] };
         fs::create_dir(env.home()).unwrap();
         copy_tree(&repository().join("recipes"), &env.workspace().join("recipes"));
-        env.git(&["init", "--quiet", "--initial-branch=main"]);
+        drop(env.git(&["init", "--quiet", "--initial-branch=main"]));
         env.commit();
         env
     }
@@ -103,20 +103,21 @@ impl TestEnv {
         self.write(path, &text.replace(from, to));
     }
 
-    /// Commits everything, always as the same author at the same time.
+    /// Commits everything.
     pub(crate) fn commit(&self) {
-        self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--allow-empty", "--message", "test"]);
+        drop(self.git(&["add", "--all"]));
+        drop(self.git(&["commit", "--quiet", "--allow-empty", "--message", "test"]));
     }
 
-    fn git(&self, arguments: &[&str]) {
+    /// Runs git in the workspace, always as the same author at the same time.
+    pub(crate) fn git(&self, arguments: &[&str]) -> Run {
         let mut command = Command::new("git");
         command.args(arguments).current_dir(self.workspace()).env("HOME", self.home());
         for who in ["AUTHOR", "COMMITTER"] {
             command.env(format!("GIT_{who}_NAME"), "test").env(format!("GIT_{who}_EMAIL"), "test@example.org");
             command.env(format!("GIT_{who}_DATE"), "2026-01-02T03:04:05Z");
         }
-        Run::of(command.env("GIT_CONFIG_NOSYSTEM", "1")).ok();
+        Run::of(command.env("GIT_CONFIG_NOSYSTEM", "1")).ok()
     }
 
     /// Prepares a run of the program in the workspace.
@@ -130,6 +131,7 @@ impl TestEnv {
     }
 
     /// Runs the program in the workspace.
+    #[must_use]
     pub(crate) fn vb(&self, arguments: &[&str]) -> Run {
         Run::of(&mut self.command(arguments))
     }

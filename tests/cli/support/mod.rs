@@ -1,13 +1,29 @@
 //! What the tests stand on: a hermetic environment, runs of the program, roots with real tools.
 
+mod distribution;
 mod env;
+mod hello;
+mod mirror;
+mod own_store;
+mod postgresql;
+mod process;
 mod redact;
+mod repository;
 mod root;
 mod run;
+mod small;
 
 pub(crate) use self::{
+    distribution::{sha256, write_sdist, write_wheel},
     env::{TestEnv, repository, shared_store},
+    hello::write_hello,
+    mirror::{Mirror, build_whois_once},
+    own_store::{damage, forget, seeded_store},
+    postgresql::{Postgresql, SOCKET_DIRECTORY},
+    process::{OwnProgram, Started},
     redact::redact,
-    root::{TestRoot, test_root},
+    repository::{Repository, company_key},
+    root::{TestRoot, bind, run_spec, test_root},
     run::Run,
+    small::{GOOD_SETUP, SMALL, add_small_recipe},
 };

@@ -81,12 +81,16 @@ pub(crate) fn bind(source: &Path, target: &str, access: Access) -> Bind {
     Bind { source: HostPath::new(source).unwrap(), target: GuestPath::new(target).unwrap(), access }
 }
 
+/// Returns how to start the sandbox: the program itself does.
+pub(crate) fn helper() -> Helper {
+    Helper { program: PathBuf::from(env!("CARGO_BIN_EXE_vb")), args: vec!["__sandbox".to_owned()] }
+}
+
 /// Runs a spec to its end; standard output and error are one text.
 pub(crate) fn run_spec(spec: &Spec) -> Run {
     let mut log: File = tempfile::tempfile().unwrap();
-    let helper = Helper { program: PathBuf::from(env!("CARGO_BIN_EXE_vb")), args: vec!["__sandbox".to_owned()] };
     let never = AtomicBool::new(false);
-    let outcome = vb_sandbox::run(&helper, spec, Stdio::Log(log.try_clone().unwrap()), &never).unwrap();
+    let outcome = vb_sandbox::run(&helper(), spec, Stdio::Log(log.try_clone().unwrap()), &never).unwrap();
     let mut text = String::new();
     log.rewind().unwrap();
     log.read_to_string(&mut text).unwrap();

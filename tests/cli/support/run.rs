@@ -4,7 +4,6 @@ use std::process::{Command, Output, Stdio};
 
 /// How a run ended.
 #[derive(Debug)]
-#[must_use]
 pub(crate) struct Run {
     /// The exit code; 128 and the signal's number when a signal ended it.
     pub(crate) code: i32,
@@ -14,6 +13,7 @@ pub(crate) struct Run {
 
 impl Run {
     /// Runs a command to its end.
+    #[must_use]
     pub(crate) fn of(command: &mut Command) -> Self {
         let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Self::from_output(&output)

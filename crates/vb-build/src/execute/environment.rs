@@ -48,8 +48,20 @@ impl Builder {
 
     /// Names the first tree that has the path.
     fn conflict(&self, path: String, trees: &[(&str, DirectoryDigest)], second: &str) -> ExecuteError {
-        let has = |digest: &DirectoryDigest| matches!(self.store.find(&Node::directory(*digest), &path), Ok(Some(_)));
+        let holds = |digest: &DirectoryDigest, path: &str| {
+            matches!(self.store.find(&Node::directory(*digest), path), Ok(Some(_)))
+        };
+        let has_source = |source: &String| trees.iter().any(|(_, digest)| holds(digest, source));
+        let path = source_of(&path).filter(has_source).unwrap_or(path);
+        let has = |digest: &DirectoryDigest| holds(digest, &path);
         let first = trees.iter().find(|(_, digest)| has(digest)).map_or(OWN, |(name, _)| name);
         ExecuteError::Conflict { first: first.to_owned(), second: second.to_owned(), path }
     }
+}
+
+/// Bytecode differs because its source does: `a/__pycache__/b.cpython-311.pyc` is made of `a/b.py` (PEP 3147).
+fn source_of(bytecode: &str) -> Option<String> {
+    let (directory, file) = bytecode.rsplit_once("__pycache__/")?;
+    let (module, _) = file.split_once('.')?;
+    Some(format!("{directory}{module}.py"))
 }

@@ -78,6 +78,8 @@ impl Builder {
             Node::Symlink { target } => files.push((path.to_owned(), None, target.clone())),
             Node::Directory { .. } => {}
         })?;
+        // The file that was written by hand is told, not the bytecode that was made of it.
+        files.sort_by_key(|(path, ..)| path.contains("__pycache__/"));
         for (path, blob, target) in files {
             let bytes = match blob {
                 Some(blob) => self.store.read_blob(&blob)?,

@@ -29,11 +29,17 @@ pub(crate) fn run(common: &Common, arguments: &Shell) -> Result<Exit, Fatal> {
             });
             Ok(Exit::ActionFailed)
         }
+        Err(ShellError::NoCommand) => Err(Fatal::message(
+            Exit::Usage,
+            "vb::usage::no_sandbox",
+            format!("`{}` has no sandbox: vb does it itself", arguments.choice.action),
+            "choose an action that runs a command: root, wheel, unpack, stage or import check",
+        )),
         Err(error) => Err(Fatal::caused(
             Exit::Environment,
             "vb::shell::failed",
             "cannot open a shell",
-            "choose an action that runs a command: root, wheel, unpack, stage or import check",
+            "`vb doctor` checks what the sandbox needs",
             error,
         )),
     }

@@ -155,7 +155,7 @@ fn help(error: &ExecuteError) -> Option<String> {
         }
         E::Imports { .. } => "add what is missing to the requirements or to run_deps, or delete the import".to_owned(),
         E::Conflict { first, second, .. } => format!("leave `{first}` or `{second}` out of the requirements"),
-        E::Leak { .. } => "look at what wrote the path there: a build that records where it ran needs a setting, such as -ffile-prefix-map".to_owned(),
+        E::Leak { .. } => "take the path out; where a build wrote down where it ran, give that build a setting such as -ffile-prefix-map".to_owned(),
         E::ApplicationTaken { .. } => "give the application another name".to_owned(),
         E::Sandbox(_) => "`vb doctor` checks what the sandbox needs".to_owned(),
         E::NotReproducible { .. } => "make the step write the same bytes for the same input; the differing files are named above".to_owned(),

@@ -174,7 +174,7 @@ impl<'a> Resolver<'a> {
             Ok(()) => Ok(()),
             Err(vb_build::ExecuteError::Command(failure)) => {
                 self.display.finish();
-                let lines: Vec<String> = failure.last_lines.iter().map(|line| format!("  | {line}")).collect();
+                let lines: Vec<String> = failure.last_lines.iter().map(|line| format!("  {line}")).collect();
                 Err(Fatal::message(
                     Exit::Recipe,
                     "vb::lock::resolve",

@@ -1,0 +1,56 @@
+//! Imports that fail where the application will run, and what else is built then.
+
+use expect_test::expect;
+
+use crate::support::{Mirror, Run, TestEnv, redact, write_hello};
+
+fn failure(env: &TestEnv, run: &Run) -> String {
+    let (_, told) = run.stderr.split_once("\nerror[").unwrap_or_else(|| panic!("{}", run.stderr));
+    let told: Vec<&str> = told.lines().collect();
+    redact(env, &format!("error[{}\n", told[..told.len() - 1].join("\n")))
+}
+
+#[test]
+fn a_library_that_no_run_dependency_has_is_told_with_the_package_that_has_it() {
+    let (env, mirror) = (TestEnv::new(), Mirror::of_whois());
+    mirror.use_in(&env);
+    env.edit("recipes/whois.ncl", "[\"libpq5\", \"runit\"]", "[\"runit\"]");
+    env.vb(&["lock", "recipes/whois.ncl"]).ok();
+    let run = env.vb(&["build", "recipes/whois.ncl"]).expect(1);
+    assert_eq!(run.stdout, "");
+    expect![[r#"
+        error[vb::import_check::failed]: whois bookworm import check failed: 2 of the application's imports fail with the run dependencies alone
+          asked for at  recipes/whois.ncl:19
+          `psycopg2` cannot be imported: the shared library `libpq.so.5` is missing (needed by `whois_server/config.py:10`, `whois_server/database.py:6`)
+          `psycopg2.extensions` cannot be imported: the shared library `libpq.so.5` is missing (needed by `whois_server/config.py:11`, `whois_server/database.py:7`)
+          help          add "libpq5" to run_deps (it has libpq.so.5), then run `vb lock`
+    "#]].assert_eq(&failure(&env, &run));
+}
+
+#[test]
+fn a_module_that_nobody_brings_is_told_with_the_line_that_imports_it() {
+    let env = TestEnv::new();
+    env.edit("recipes/apps/whois/whois_server/domain.py", "import re\n", "import re\nimport rainbows\n");
+    let run = env.vb(&["build", "recipes/whois.ncl"]).expect(1);
+    expect![[r#"
+        error[vb::import_check::failed]: whois bookworm import check failed: 1 of the application's imports fail with the run dependencies alone
+          asked for at  recipes/whois.ncl:19
+          `rainbows` cannot be imported: it is not in the environment (needed by `whois_server/domain.py:4`)
+          help          add what is missing to the requirements or to run_deps, or delete the import
+    "#]].assert_eq(&failure(&env, &run));
+}
+
+#[test]
+fn keep_going_builds_the_recipe_beside_the_one_that_fails() {
+    let (env, mirror) = (TestEnv::new(), Mirror::of_whois());
+    mirror.use_in(&env);
+    write_hello(&env, "structlog==26.1.0\n");
+    env.vb(&["lock", "recipes/hello.ncl"]).ok();
+    env.write("recipes/apps/whois/whois_server/broken.py", "import rainbows\n");
+    let run = env.vb(&["build", "--all", "--keep-going"]).expect(1);
+    assert_eq!(run.stdout, "dist/bookworm/vrmd-hello_1.0_all.deb\n");
+    assert!(run.stderr.contains("whois bookworm import check failed"), "{}", run.stderr);
+    let summary = run.stderr.lines().last().unwrap();
+    assert!(summary.starts_with("1 package, ") && summary.contains("1 failed, 1 skipped"), "{summary}");
+    assert!(!env.workspace().join("dist/bookworm/vrmd-whois_1.0.0_amd64.deb").exists());
+}

@@ -1,0 +1,169 @@
+//! `vb lock`: the answers that it writes, and those that it cannot give.
+
+use expect_test::{Expect, expect};
+
+use crate::support::{Mirror, TestEnv, redact, write_wheel};
+
+const LOCK: &str = "recipes/whois.lock";
+
+/// A workspace with a mirror of its own, so that nothing moves between two runs.
+fn mirrored() -> (TestEnv, Mirror) {
+    let (env, mirror) = (TestEnv::new(), Mirror::of_whois());
+    mirror.use_in(&env);
+    (env, mirror)
+}
+
+/// Compares what is told after the progress.
+fn check_failure(env: &TestEnv, expected: &Expect) {
+    let before = env.read(LOCK);
+    let run = env.vb(&["lock", "recipes/whois.ncl"]).expect(3);
+    assert_eq!(run.stdout, "");
+    assert_eq!(env.read(LOCK), before, "a lock is written whole or not at all");
+    let is_progress = |line: &&str| ["lock ", "run ", "done ", "wait "].iter().any(|word| line.starts_with(word));
+    let told: String = run.stderr.lines().filter(|line| !is_progress(line)).map(|line| format!("{line}\n")).collect();
+    expected.assert_eq(&redact(env, &told));
+}
+
+#[test]
+fn the_same_index_gives_the_same_bytes_and_no_place_of_it() {
+    let (env, _mirror) = mirrored();
+    let run = env.vb(&["lock", "recipes/whois.ncl"]).ok();
+    assert_eq!(run.stdout, "recipes/whois.lock\n");
+    let first = env.read(LOCK);
+    env.vb(&["lock", "--all"]).ok();
+    assert_eq!(env.read(LOCK), first);
+    assert!(!first.contains("://") && !first.contains("/tmp"), "{first}");
+}
+
+#[test]
+fn a_mirror_of_a_lock_gives_the_lock_again() {
+    let (env, _mirror) = mirrored();
+    let committed = env.read(LOCK);
+    env.write(LOCK, "");
+    env.vb(&["lock", "recipes/whois.ncl"]).ok();
+    assert_eq!(env.read(LOCK), committed);
+}
+
+#[test]
+fn the_lock_of_the_machines_own_indexes_names_no_host() {
+    let env = TestEnv::new();
+    env.vb(&["lock", "recipes/whois.ncl"]).ok();
+    assert!(!env.read(LOCK).contains("://"));
+    let request = |text: &str| text.split("[bookworm]").next().unwrap().to_owned();
+    let committed = fs_err::read_to_string(crate::support::repository().join(LOCK)).unwrap();
+    assert_eq!(request(&env.read(LOCK)), request(&committed));
+}
+
+#[test]
+fn an_unknown_package_is_told_with_its_place_and_a_likely_name() {
+    let (env, _mirror) = mirrored();
+    env.edit("recipes/whois.ncl", "[\"libpq5\", \"runit\"]", "[\"libpq55\", \"runit\"]");
+    check_failure(
+        &env,
+        &expect![[r#"
+        vb::lock::packages
+
+          x cannot resolve the packages of `recipes/whois.ncl:19` for `bookworm`
+          `-> no package is named `libpq55`, did you mean `libpq5`?
+          help: change `run_deps` in the recipe
+    "#]],
+    );
+}
+
+#[test]
+fn a_version_that_the_archive_lacks_is_told() {
+    let (env, _mirror) = mirrored();
+    env.edit("recipes/whois.ncl", "[\"libpq5\", \"runit\"]", "[\"libpq5 (>= 99)\", \"runit\"]");
+    check_failure(
+        &env,
+        &expect![[r#"
+        vb::lock::packages
+
+          x cannot resolve the packages of `recipes/whois.ncl:19` for `bookworm`
+          `-> no package satisfies `libpq5 (>= 99)` (there is: 15.20-0+deb12u1)
+          help: change `run_deps` in the recipe
+    "#]],
+    );
+}
+
+#[test]
+fn a_requirement_that_does_not_exist_is_told_in_uvs_words() {
+    let (env, _mirror) = mirrored();
+    env.edit("recipes/apps/whois/requirements.txt", "structlog==26.1.0", "structlogg==26.1.0");
+    check_failure(
+        &env,
+        &expect![[r#"
+        vb::lock::resolve
+
+          x uv cannot resolve requirements.txt for `bookworm`
+          |   error: No solution found when resolving dependencies
+          |     cause: Because structlogg was not found in the provided package locations and you require structlogg==26.1.0, we can conclude that your requirements are unsatisfiable.
+          help: change the requirements; a failing build of metadata may need another of `build_deps`
+    "#]],
+    );
+}
+
+#[test]
+fn requirements_that_contradict_each_other_are_told_in_uvs_words() {
+    let (env, mirror) = mirrored();
+    write_wheel(&mirror.links(), "one", "1.0", &[("one.py", "")]);
+    write_wheel(&mirror.links(), "one", "2.0", &[("one.py", "")]);
+    env.edit("recipes/apps/whois/requirements.txt", "structlog==26.1.0", "one==1.0\none==2.0");
+    check_failure(
+        &env,
+        &expect![[r#"
+        vb::lock::resolve
+
+          x uv cannot resolve requirements.txt for `bookworm`
+          |   error: No solution found when resolving dependencies
+          |     cause: Because you require one==1.0 and one==2.0, we can conclude that your requirements are unsatisfiable.
+          help: change the requirements; a failing build of metadata may need another of `build_deps`
+    "#]],
+    );
+}
+
+#[test]
+fn a_distribution_that_is_only_there_as_source_is_refused_where_only_wheels_are_asked() {
+    let (env, _mirror) = mirrored();
+    env.edit("recipes/whois.ncl", "python = \"3.11\",", "python = \"3.11\",\n  only_binary = [\":all:\"],");
+    check_failure(
+        &env,
+        &expect![[r#"
+        vb::lock::resolve
+
+          x uv cannot resolve requirements.txt for `bookworm`
+          |   error: No solution found when resolving dependencies
+          |     cause: Because psycopg2==2.9.13 has no usable wheels and you require psycopg2==2.9.13, we can conclude that your requirements are unsatisfiable.
+          |   
+          |   hint: Wheels are required for `psycopg2` because building from source is disabled for all packages (i.e., with `--no-build`)
+          help: change the requirements; a failing build of metadata may need another of `build_deps`
+    "#]],
+    );
+}
+
+#[test]
+fn an_index_that_is_signed_and_then_changed_is_refused() {
+    let (env, mirror) = mirrored();
+    let path = mirror.archive().join("dists/bookworm/InRelease");
+    let text = fs_err::read_to_string(&path).unwrap();
+    mirror.replace(&path, text.replace("Date: Thu, 01 Jan 2026", "Date: Fri, 02 Jan 2026").as_bytes());
+    let before = env.read(LOCK);
+    let run = env.vb(&["lock", "recipes/whois.ncl"]).expect(4);
+    assert_eq!(env.read(LOCK), before);
+    let text = redact(&env, &run.stderr).replace(&mirror.archive().display().to_string(), "[ARCHIVE]");
+    for words in
+        ["cannot load the package index of `bookworm`", "is not signed as it should be", "it does not match the text"]
+    {
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn an_index_that_is_not_the_signed_one_is_refused() {
+    let (env, mirror) = mirrored();
+    let path = mirror.archive().join("dists/bookworm/main/binary-amd64/Packages");
+    let text = fs_err::read_to_string(&path).unwrap();
+    mirror.replace(&path, text.replace("Package: bash\n", "Package: bush\n").as_bytes());
+    let run = env.vb(&["lock", "recipes/whois.ncl"]).expect(4);
+    assert!(run.stderr.contains("has not the size and digest that the signed Release file gives"), "{}", run.stderr);
+}
