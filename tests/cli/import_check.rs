@@ -19,7 +19,7 @@ fn a_library_that_no_run_dependency_has_is_told_with_the_package_that_has_it() {
     let run = env.vb(&["build", "recipes/whois.ncl"]).expect(1);
     assert_eq!(run.stdout, "");
     expect![[r#"
-        error[vb::import_check::failed]: whois bookworm import check failed: 2 of the application's imports fail with the run dependencies alone
+        error[vb::import_check::failed]: whois bookworm import check failed: 2 of the application's imports cannot succeed with the run dependencies alone
           asked for at  recipes/whois.ncl:19
           `psycopg2` cannot be imported: the shared library `libpq.so.5` is missing (needed by `whois_server/config.py:10`, `whois_server/database.py:6`)
           `psycopg2.extensions` cannot be imported: the shared library `libpq.so.5` is missing (needed by `whois_server/config.py:11`, `whois_server/database.py:7`)
@@ -33,7 +33,7 @@ fn a_module_that_nobody_brings_is_told_with_the_line_that_imports_it() {
     env.edit("recipes/apps/whois/whois_server/domain.py", "import re\n", "import re\nimport rainbows\n");
     let run = env.vb(&["build", "recipes/whois.ncl"]).expect(1);
     expect![[r#"
-        error[vb::import_check::failed]: whois bookworm import check failed: 1 of the application's imports fail with the run dependencies alone
+        error[vb::import_check::failed]: whois bookworm import check failed: 1 of the application's imports cannot succeed with the run dependencies alone
           asked for at  recipes/whois.ncl:19
           `rainbows` cannot be imported: it is not in the environment (needed by `whois_server/domain.py:4`)
           help          add what is missing to the requirements or to run_deps, or delete the import

@@ -134,7 +134,7 @@ fn a_distribution_that_is_only_there_as_source_is_refused_where_only_wheels_are_
           x uv cannot resolve requirements.txt for `bookworm`
           |   error: No solution found when resolving dependencies
           |     cause: Because psycopg2==2.9.13 has no usable wheels and you require psycopg2==2.9.13, we can conclude that your requirements are unsatisfiable.
-          |   
+          |  
           |   hint: Wheels are required for `psycopg2` because building from source is disabled for all packages (i.e., with `--no-build`)
           help: change the requirements; a failing build of metadata may need another of `build_deps`
     "#]],

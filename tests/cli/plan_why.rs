@@ -40,7 +40,8 @@ fn after_a_build_everything_is_a_hit() {
         hit   whois bookworm import check
         hit   whois bookworm package
         22 hits, 0 to run, 0 after these, 0 files to fetch
-    "#]].assert_eq(&plan);
+    "#]]
+    .assert_eq(&plan);
 }
 
 #[test]
@@ -48,13 +49,15 @@ fn an_edited_file_of_the_application_runs_what_reads_it() {
     let env = built();
     env.edit(SOURCE, "\n", "\n# another line\n");
     let plan = env.vb(&["plan", "recipes/whois.ncl"]).ok().stdout;
-    let not_hit: String = plan.lines().filter(|line| !line.starts_with("hit")).map(|line| format!("{line}\n")).collect();
+    let not_hit: String =
+        plan.lines().filter(|line| !line.starts_with("hit")).map(|line| format!("{line}\n")).collect();
     expect![[r#"
         run   whois bookworm stage
         run?  whois bookworm import check  (after `whois bookworm stage`)
         run?  whois bookworm package  (after `whois bookworm stage`)
         19 hits, 1 to run, 2 after these, 0 files to fetch
-    "#]].assert_eq(&not_hit);
+    "#]]
+    .assert_eq(&not_hit);
 }
 
 #[test]
@@ -86,7 +89,8 @@ fn an_empty_store_has_everything_to_run_and_to_fetch() {
         run?  whois bookworm import check  (after `whois bookworm stage`)
         run?  whois bookworm package  (after `whois bookworm stage`)
         1 hit, 3 to run, 18 after these, 162 files to fetch
-    "#]].assert_eq(&plan);
+    "#]]
+    .assert_eq(&plan);
 }
 
 /// A store of the test's own, where the application was last built with a file that no other test has: what `why`
@@ -110,14 +114,16 @@ fn why_names_the_input_and_the_file_that_changed_before_and_after_the_build() {
         run   whois bookworm stage: these parts of its key have changed
                 input source: directory [DIGEST] -> directory [DIGEST]
                     changed whois_server/__init__.py
-    "#]].assert_eq(&redact(&env, &why));
+    "#]]
+    .assert_eq(&redact(&env, &why));
     env.vb(&["build", "recipes/whois.ncl"]).ok();
     let why = env.vb(&arguments).ok().stdout;
     expect![[r#"
         hit   whois bookworm stage: it ran last because these parts of its key had changed
                 input source: directory [DIGEST] -> directory [DIGEST]
                     changed whois_server/__init__.py
-    "#]].assert_eq(&redact(&env, &why));
+    "#]]
+    .assert_eq(&redact(&env, &why));
 }
 
 #[test]
@@ -131,7 +137,8 @@ fn why_shows_a_variable_of_the_compiler_before_and_after() {
         run   whois bookworm wheel psycopg2: these parts of its key have changed
                 variables: [CFLAGS=-pipe -O0 -g0] -> [CFLAGS=-pipe -O1 -g0]
         run?  whois bookworm unpack psycopg2: only when `whois bookworm wheel psycopg2` turns out otherwise than before
-    "#]].assert_eq(&redact(&env, &why));
+    "#]]
+    .assert_eq(&redact(&env, &why));
 }
 
 #[test]
@@ -155,8 +162,11 @@ fn json_tells_which_action_failed() {
     env.edit(SOURCE, "\n", "\nimport module_that_is_nowhere\n");
     let run = env.vb(&["build", "--json", "recipes/whois.ncl"]).expect(1);
     let events: Vec<serde_json::Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let failed: Vec<&str> =
-        events.iter().filter(|event| event["event"] == "failed").map(|event| event["label"].as_str().unwrap()).collect();
+    let failed: Vec<&str> = events
+        .iter()
+        .filter(|event| event["event"] == "failed")
+        .map(|event| event["label"].as_str().unwrap())
+        .collect();
     assert_eq!(failed, ["whois bookworm import check"]);
     assert_eq!(events.last().unwrap()["failed"], 1);
 }

@@ -64,31 +64,31 @@ fn a_platform_and_a_source_that_are_not_there_are_told_in_one_run() {
         &env,
         &["build", "recipes/whois.ncl"],
         &expect![[r#"
-        exit code 3
-          x 2 errors in the recipes
+            exit code 3
+              x 2 errors in the recipes
 
-        Error: vb::recipe::missing_source
+            Error: vb::recipe::missing_source
 
-          x the source `apps/whoami` is not a directory
-           ,-[recipes/whois.ncl:3:1]
-         2 | let vb = import "vb.ncl" in
-         3 | {
-           : ^
-         4 |   name = "whois",
-           `----
-          help: give the directory of the application, relative to this file's
+              x the source `apps/whoami` is not a directory
+                ,-[recipes/whois.ncl:12:18]
+             11 |   # Relative to this file. The version is that of debian/changelog in there.
+             12 |   source = 'Path "apps/whoami",
+                :                  ^^^^^^^^^^^^^
+             13 | 
+                `----
+              help: give the directory of the application, relative to this file's
 
-        Error: vb::recipe::unknown_platform
+            Error: vb::recipe::unknown_platform
 
-          x there is no platform `bokworm`
-            ,-[recipes/whois.ncl:21:16]
-         20 | 
-         21 |   platforms = ["bokworm"],
-            :                ^^^^^^^^^
-         22 | } | vb.Recipe
-            `----
-          help: did you mean `bookworm`?
-    "#]],
+              x there is no platform `bokworm`
+                ,-[recipes/whois.ncl:21:16]
+             20 | 
+             21 |   platforms = ["bokworm"],
+                :                ^^^^^^^^^
+             22 | } | vb.Recipe
+                `----
+              help: did you mean `bookworm`?
+        "#]],
     );
 }
 

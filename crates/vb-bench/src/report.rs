@@ -91,9 +91,7 @@ mod tests {
 
     #[test]
     fn the_longest_action_comes_first_and_fetches_and_hits_are_left_out() {
-        let event = |label: &str, kind: &str, how: &str, wall: f64| {
-            serde_json::json!({"event": "finished", "label": label, "kind": kind, "how": how, "wall": wall})
-        };
+        let event = |label: &str, kind: &str, how: &str, wall: f64| serde_json::json!({"event": "finished", "label": label, "kind": kind, "how": how, "wall": wall});
         let events = [
             event("a", "unpack", "executed", 0.5),
             event("b", "wheel", "executed", 12.34),

@@ -64,8 +64,11 @@ impl Copy {
         fs::copy(other.join("version"), store.join("version"))?;
         for record in files_below(&store.join("files"))? {
             let text = fs::read_to_string(record)?;
-            let json: Value = serde_json::from_str(text.lines().next().unwrap_or_default()).map_err(BenchError::Event)?;
-            let Some((outer, inner)) = json["blob"].as_str().and_then(|blob| blob.split_at_checked(2)) else { continue };
+            let json: Value =
+                serde_json::from_str(text.lines().next().unwrap_or_default()).map_err(BenchError::Event)?;
+            let Some((outer, inner)) = json["blob"].as_str().and_then(|blob| blob.split_at_checked(2)) else {
+                continue;
+            };
             let place = Path::new("blobs").join(outer).join(inner);
             fs::create_dir_all(store.join("blobs").join(outer))?;
             fs::copy(other.join(&place), store.join(&place))?;

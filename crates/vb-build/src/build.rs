@@ -58,10 +58,12 @@ impl BuildReport {
     }
 }
 
-/// Does a look-up count, or is everything executed again and compared?
+/// Does what was done before count, or is everything executed again and compared?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
+pub(crate) enum Mode {
+    /// What is known is not done again.
     Build,
+    /// Nothing is taken from an earlier execution, and nothing is recorded.
     Check,
 }
 
@@ -111,12 +113,12 @@ impl Builder {
             let mut run = Run::new(self, mode, graph, goals, on_failure, cancel, events);
             run.drive();
             if !run.repair() {
-                return run.into_report(goals);
+                return run.into_report();
             }
         }
         let mut run = Run::new(self, mode, graph, goals, on_failure, cancel, events);
         run.drive();
-        run.into_report(goals)
+        run.into_report()
     }
 }
 
@@ -124,6 +126,7 @@ struct Run<'a> {
     builder: &'a Builder,
     mode: Mode,
     graph: &'a Graph,
+    goals: &'a [ActionIndex],
     frontier: Frontier,
     digests: Vec<Option<InputDigest>>,
     keys: Vec<Option<ActionDigest>>,
@@ -138,7 +141,7 @@ impl<'a> Run<'a> {
         builder: &'a Builder,
         mode: Mode,
         graph: &'a Graph,
-        goals: &[ActionIndex],
+        goals: &'a [ActionIndex],
         on_failure: OnFailure,
         cancel: &'a AtomicBool,
         events: &'a (dyn Fn(&Event) + Sync),
@@ -147,6 +150,7 @@ impl<'a> Run<'a> {
             builder,
             mode,
             graph,
+            goals,
             frontier: Frontier::new(graph, goals, on_failure),
             digests: graph.indices().map(|index| static_digest(graph, index)).collect(),
             keys: vec![None; graph.len()],
@@ -224,7 +228,7 @@ impl<'a> Run<'a> {
     fn look_up_result(&mut self, action: ActionIndex) {
         let key = self.resolve(action).digest();
         self.keys[action.as_usize()] = Some(key);
-        let known = self.builder.known_output(&key);
+        let known = self.builder.known_output(&key).filter(|node| self.is_whole(action, &key, node));
         match (known, self.mode) {
             (Some(node), Mode::Build) => self.complete(Completion {
                 action,
@@ -234,6 +238,18 @@ impl<'a> Run<'a> {
             }),
             _ => self.frontier.miss(action),
         }
+    }
+
+    /// Is everything of a hit there, as far as nothing else would notice? A goal is read by nobody in the graph; one that
+    /// lost something is forgotten.
+    fn is_whole(&self, action: ActionIndex, key: &ActionDigest, output: &Node) -> bool {
+        if !self.goals.contains(&action) || self.builder.store.is_complete(output) {
+            return true;
+        }
+        (self.events)(&Event::Repairing { label: self.graph.provenance(action).label.clone() });
+        // When it cannot be removed it is found again, and who reads the goal says what is missing.
+        drop(self.builder.store.remove_action_result(key));
+        false
     }
 
     fn resolve(&self, action: ActionIndex) -> ResolvedAction {
@@ -335,8 +351,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn into_report(mut self, goals: &[ActionIndex]) -> BuildReport {
-        self.report.outputs = goals
+    fn into_report(mut self) -> BuildReport {
+        self.report.outputs = self
+            .goals
             .iter()
             .map(|goal| match &self.digests[goal.as_usize()] {
                 Some(InputDigest::Node(node)) if self.frontier.state(*goal) == State::Done => Some(node.clone()),
@@ -425,7 +442,7 @@ impl Execution<'_> {
             return Ok(InputDigest::File { file: fetch.file.clone(), sha256: fetch.sha256 });
         }
         let begun = Instant::now();
-        let executed = self.builder.execute(&self.graph.action(self.action).kind, &self.inputs, self.cancel);
+        let executed = self.builder.execute(&self.graph.action(self.action).kind, &self.inputs, self.mode, self.cancel);
         let executed = executed.map_err(|error| self.builder.explain(error, self.graph))?;
         let previous = match self.mode {
             Mode::Build => self.builder.store.latest_action(&self.label()).filter(|previous| previous != key),

@@ -83,7 +83,10 @@ pub enum ExecuteError {
     },
     /// The source tree is damaged or cannot be read.
     #[error("cannot read the source")]
-    Ingest(#[from] IngestError),
+    Ingest(#[source] IngestError),
+    /// What the action wrote cannot be kept: it holds a socket or a name that is not UTF-8, or the disk fails.
+    #[error("cannot take in what the action wrote")]
+    Output(#[source] IngestError),
     /// A distribution package cannot be unpacked.
     #[error("cannot unpack the root's packages")]
     UnpackRoot(#[from] UnpackError),
@@ -205,7 +208,16 @@ impl ExecuteError {
     /// Is the machine at fault (disk, network, kernel), and not the recipe or the application?
     pub fn is_environment(&self) -> bool {
         self.is_disk_full()
-            || matches!(self, Self::Fetch { .. } | Self::Locate { .. } | Self::Sandbox(_) | Self::Store(_))
+            || self.is_of_store()
+            || matches!(self, Self::Fetch { .. } | Self::Locate { .. } | Self::Sandbox(_))
+    }
+
+    /// Could the store not be read or written? What was only missing has been made again before a build gives up.
+    fn is_of_store(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(_) | Self::FileLost { .. } | Self::Blob(_) | Self::Directory(_) | Self::Materialize(_)
+        ) || matches!(self, Self::Output(IngestError::Io { .. }))
     }
 
     /// Is the disk full?

@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicBool;
 use vb_graph::{ActionDigest, BlobDigest, Graph, Kind, Node};
 
 pub(crate) use self::command::{Prepared, layered, read_only, read_write};
-use crate::{builder::Builder, error::ExecuteError, inputs::Inputs};
+use crate::{build::Mode, builder::Builder, error::ExecuteError, inputs::Inputs};
 
 /// What an execution gave.
 #[derive(Debug)]
@@ -41,10 +41,16 @@ impl Builder {
     }
 
     /// Executes an action whose inputs are in the store.
-    pub(crate) fn execute(&self, kind: &Kind, inputs: &Inputs, cancel: &AtomicBool) -> Result<Executed, ExecuteError> {
+    pub(crate) fn execute(
+        &self,
+        kind: &Kind,
+        inputs: &Inputs,
+        mode: Mode,
+        cancel: &AtomicBool,
+    ) -> Result<Executed, ExecuteError> {
         match kind {
             Kind::Environment(environment) => self.environment(environment, inputs).map(Executed::without_command),
-            Kind::Package(spec) => self.package(spec, inputs).map(Executed::without_command),
+            Kind::Package(spec) => self.package(spec, inputs, mode).map(Executed::without_command),
             Kind::Fetch(_) | Kind::Ingest(_) => unreachable!("a build fetches and ingests by other ways"),
             Kind::Root(_) | Kind::Wheel(_) | Kind::Unpack(_) | Kind::Stage(_) | Kind::ImportCheck(_) => {
                 let prepared = self.prepare(kind, inputs)?.expect("the kind has a command");

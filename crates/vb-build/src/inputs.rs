@@ -1,9 +1,12 @@
 //! The inputs of one action, by name, with their digests.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+};
 
 use fs_err as fs;
-use vb_graph::{Action, DirectoryDigest, InputDigest, Node, Sha256};
+use vb_graph::{Action, DirectoryDigest, InputDigest, Name, Node, Sha256};
 use vb_store::Store;
 
 use crate::error::ExecuteError;
@@ -74,10 +77,21 @@ fn lost(sha256: Sha256) -> ExecuteError {
 impl FetchedInput {
     /// Shows the file under its own name in a directory, by link where that works. It must not be written there.
     pub(crate) fn place(&self, directory: &Path) -> Result<PathBuf, ExecuteError> {
-        let target = directory.join(&self.file);
+        let name = Name::new(self.file.as_str()).expect("a lock and a directory hold single names");
+        let target = directory.join(name.as_str());
         fs::create_dir_all(directory)
-            .and_then(|()| fs::hard_link(&self.blob, &target).or_else(|_| fs::copy(&self.blob, &target).map(drop)))
+            .and_then(|()| fs::hard_link(&self.blob, &target).or_else(|error| self.copy(&target, error)))
             .map_err(ExecuteError::scratch)?;
         Ok(target)
+    }
+
+    /// Copies where the file system cannot link; what is at the target is never written through.
+    fn copy(&self, target: &Path, error: io::Error) -> io::Result<()> {
+        let cannot_link = [ErrorKind::CrossesDevices, ErrorKind::TooManyLinks, ErrorKind::PermissionDenied];
+        if !cannot_link.contains(&error.kind()) {
+            return Err(error);
+        }
+        let mut copy = fs::OpenOptions::new().write(true).create_new(true).open(target)?;
+        io::copy(&mut fs::File::open(&self.blob)?, &mut copy).map(drop)
     }
 }

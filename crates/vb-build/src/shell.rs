@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use vb_graph::{ActionIndex, Graph, InputDigest};
-use vb_sandbox::{Outcome, Stdio};
+use vb_sandbox::{Outcome, SandboxError, Stdio};
 
 use crate::{
     build::{BuildReport, static_digest},
@@ -58,8 +58,10 @@ impl Builder {
         let mut spec = prepared.spec.clone();
         spec.argv = argv;
         spec.timeout = None;
-        vb_sandbox::run(&self.helper, &spec, Stdio::Inherit, cancel)
-            .map_err(|error| boxed(ExecuteError::Sandbox(error)))
+        vb_sandbox::run(&self.helper, &spec, Stdio::Inherit, cancel).map_err(|error| match error {
+            SandboxError::Cancelled => boxed(ExecuteError::Cancelled),
+            other => boxed(ExecuteError::Sandbox(other)),
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why an action was run, or would be: the named parts of its key that differ from those of its last result.
 
-use vb_graph::{ActionIndex, Graph, InputDigest, Node, Part, PartValue, ResolvedAction};
+use vb_graph::{ActionIndex, Graph, InputDigest, Kind, Node, Part, PartValue, ResolvedAction};
 
 use crate::{
     builder::Builder,
@@ -43,7 +43,7 @@ pub struct Why {
     pub action: ActionIndex,
     /// How it stands.
     pub state: WhyState,
-    /// Was there an earlier result to compare with?
+    /// Is there an earlier result to compare with?
     pub has_earlier: bool,
     /// What differs.
     pub changes: Vec<Change>,
@@ -58,18 +58,18 @@ impl Builder {
         let needed = needed(graph, goals);
         let (digests, _) = self.forecast(graph, &needed)?;
         let has_key = |index: &ActionIndex| {
-            use vb_graph::Kind;
             needed[index.as_usize()] && !matches!(graph.action(*index).kind, Kind::Fetch(_) | Kind::Ingest(_))
         };
-        graph.indices().filter(has_key).map(|index| self.why_one(graph, index, &digests)).collect()
+        Ok(graph.indices().filter(has_key).map(|index| self.why_one(graph, index, &digests)).collect())
     }
 
-    fn why_one(&self, graph: &Graph, index: ActionIndex, digests: &[Option<InputDigest>]) -> Result<Why, ExecuteError> {
+    fn why_one(&self, graph: &Graph, index: ActionIndex, digests: &[Option<InputDigest>]) -> Why {
         let action = graph.action(index);
         let digest = |index: ActionIndex| digests[index.as_usize()].clone();
         if let Some(input) = action.inputs.iter().find(|input| digest(input.action).is_none()) {
             let state = WhyState::After { input: graph.provenance(input.action).label.clone() };
-            return Ok(Why { action: index, state, has_earlier: false, changes: vec![] });
+            let has_earlier = self.store.latest_action(&graph.provenance(index).label).is_some();
+            return Why { action: index, state, has_earlier, changes: vec![] };
         }
         let inputs: Vec<_> = action.inputs.iter().filter_map(|input| digest(input.action)).collect();
         let resolved = action.resolve(&inputs);
@@ -81,13 +81,13 @@ impl Builder {
         };
         let earlier = earlier.and_then(|earlier| self.store.action_result(&earlier));
         let changes = match &earlier {
-            Some(earlier) => self.changes(&earlier.action, &resolved)?,
+            Some(earlier) => self.changes(&earlier.action, &resolved),
             None => vec![],
         };
-        Ok(Why { action: index, state, has_earlier: earlier.is_some(), changes })
+        Why { action: index, state, has_earlier: earlier.is_some(), changes }
     }
 
-    fn changes(&self, before: &ResolvedAction, after: &ResolvedAction) -> Result<Vec<Change>, ExecuteError> {
+    fn changes(&self, before: &ResolvedAction, after: &ResolvedAction) -> Vec<Change> {
         let mut changes = Vec::new();
         if before.version != after.version {
             changes.push(Change {
@@ -102,20 +102,20 @@ impl Builder {
         for part in after.parts.iter().chain(gone) {
             let (old, new) = (find(&before.parts, &part.name), find(&after.parts, &part.name));
             if old != new {
-                changes.push(self.change(&part.name, old.as_ref(), new.as_ref())?);
+                changes.push(self.change(&part.name, old.as_ref(), new.as_ref()));
             }
         }
-        Ok(changes)
+        changes
     }
 
-    fn change(&self, name: &str, before: Option<&Part>, after: Option<&Part>) -> Result<Change, ExecuteError> {
+    fn change(&self, name: &str, before: Option<&Part>, after: Option<&Part>) -> Change {
         let entries = match (before.map(|part| &part.value), after.map(|part| &part.value)) {
             (Some(PartValue::Input(InputDigest::Node(one))), Some(PartValue::Input(InputDigest::Node(other)))) => {
                 self.entry_changes(one, other)
             }
             _ => vec![],
         };
-        Ok(Change { part: name.to_owned(), before: before.map(show), after: after.map(show), entries })
+        Change { part: name.to_owned(), before: before.map(show), after: after.map(show), entries }
     }
 
     /// The earlier directory may be gone from the store; then only the digests are told.

@@ -9,13 +9,14 @@ use std::{
 
 use ureq::{
     Agent,
-    http::header::ACCEPT,
+    config::RedirectAuthHeaders,
+    http::header::{ACCEPT, AUTHORIZATION, HeaderName},
     tls::{RootCerts, TlsConfig},
 };
 
 use crate::{
     FetchError,
-    location::{Location, without_credentials},
+    location::{Location, split_authorization},
 };
 
 /// Which proxy HTTP requests go through.
@@ -84,6 +85,7 @@ impl Fetcher {
         let mut config = Agent::config_builder()
             .tls_config(tls)
             .http_status_as_error(false)
+            .redirect_auth_headers(RedirectAuthHeaders::SameHost)
             .user_agent(options.user_agent.as_str())
             .timeout_connect(Some(options.connect_timeout))
             .timeout_recv_response(Some(options.silence_timeout))
@@ -146,27 +148,36 @@ impl Fetcher {
     }
 
     fn fetch_http(&self, url: &str, accept: Option<&str>, to: &mut dyn Write) -> Result<u64, FetchError> {
+        // Apart from the URL, credentials cannot get into an error's text.
+        let (url, authorization) = split_authorization(url);
+        let headers: Vec<(HeaderName, &str)> = [(ACCEPT, accept), (AUTHORIZATION, authorization.as_deref())]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect();
         let mut written = 0;
         let mut pause = self.pause;
         let mut attempt = 1;
         loop {
-            match self.try_once(url, accept, to, &mut written) {
+            match self.try_once(&url, &headers, to, &mut written) {
                 Ok(()) => return Ok(written),
                 Err(failure) if failure.may_pass() && attempt < self.attempts => {
                     thread::sleep(pause);
                     pause *= 2;
                     attempt += 1;
                 }
-                Err(failure) => return Err(failure.into_error(without_credentials(url), attempt)),
+                Err(failure) => return Err(failure.into_error(url, attempt)),
             }
         }
     }
 
-    fn try_once(&self, url: &str, accept: Option<&str>, to: &mut dyn Write, written: &mut u64) -> Result<(), Failure> {
-        let mut request = self.agent.get(url);
-        if let Some(accept) = accept {
-            request = request.header(ACCEPT, accept);
-        }
+    fn try_once(
+        &self,
+        url: &str,
+        headers: &[(HeaderName, &str)],
+        to: &mut dyn Write,
+        written: &mut u64,
+    ) -> Result<(), Failure> {
+        let request = headers.iter().fold(self.agent.get(url), |request, (name, value)| request.header(name, *value));
         let mut response = request.call().map_err(|error| Failure::Transport(Box::new(error)))?;
         let status = response.status();
         if !status.is_success() {

@@ -9,3 +9,4 @@ mod location;
 
 pub use error::FetchError;
 pub use fetcher::{FetchOptions, Fetcher, Proxy};
+pub use location::without_credentials;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 use crate::FetchError;
 
 /// A location, told apart by how it is read.
@@ -51,13 +53,32 @@ fn percent_decode(text: &str) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
-/// Returns the text without `user:password@`, which must not reach a message or a log.
-pub(crate) fn without_credentials(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+/// Returns a location without `user:password@`, which must not reach a message or a log.
+pub fn without_credentials(text: &str) -> String {
+    match split_credentials(text) {
+        (clean, Some(_)) => clean,
+        (_, None) => text.to_owned(),
+    }
+}
+
+/// Returns the value of the `Authorization` header that the credentials of a URL mean (RFC 7617), and the URL without
+/// them. They are percent-encoded in the URL and not in the header.
+pub(crate) fn split_authorization(url: &str) -> (String, Option<String>) {
+    let (clean, credentials) = split_credentials(url);
+    let value = credentials.map(|credentials| {
+        let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
+        let decode = |text: &str| percent_decode(text).unwrap_or_else(|| text.to_owned());
+        format!("Basic {}", STANDARD.encode(format!("{}:{}", decode(user), decode(password))))
+    });
+    (clean, value)
+}
+
+fn split_credentials(text: &str) -> (String, Option<&str>) {
+    let Some((scheme, rest)) = text.split_once("://") else { return (text.to_owned(), None) };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     match authority.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://{host}{path}"),
-        None => text.to_owned(),
+        Some((credentials, host)) => (format!("{scheme}://{host}{path}"), Some(credentials)),
+        None => (text.to_owned(), None),
     }
 }
 
@@ -85,6 +106,19 @@ mod tests {
     fn credentials_do_not_reach_messages() {
         assert_eq!(without_credentials("https://me:se@cret@h:8/a@b"), "https://h:8/a@b");
         assert_eq!(without_credentials("https://h/a@b"), "https://h/a@b");
+        assert_eq!(without_credentials("https://h?q=a@b"), "https://h?q=a@b");
         assert_eq!(without_credentials("/a@b"), "/a@b");
+    }
+
+    #[test]
+    fn credentials_become_a_header_decoded() {
+        let check = |url, value: Option<&str>| {
+            assert_eq!(split_authorization(url), ("https://h/x".to_owned(), value.map(str::to_owned)));
+        };
+        check("https://h/x", None);
+        check("https://me:secret@h/x", Some("Basic bWU6c2VjcmV0"));
+        check("https://me:a%40b%3Ac@h/x", Some("Basic bWU6YUBiOmM="));
+        check("https://token@h/x", Some("Basic dG9rZW46"));
+        check("https://me:100%@h/x", Some("Basic bWU6MTAwJQ=="));
     }
 }

@@ -132,6 +132,20 @@ fn the_accept_header_is_sent() {
 }
 
 #[test]
+fn credentials_are_sent_decoded_and_to_their_own_host_only() {
+    let other = Server::start(vec![answer("200 OK", "", "there")]);
+    let elsewhere = format!("Location: {}/y\r\n", other.base.replace("127.0.0.1", "localhost"));
+    let server =
+        Server::start(vec![answer("302 Found", "Location: /same\r\n", ""), answer("302 Found", &elsewhere, "")]);
+    let location = format!("{}/x", server.base.replace("http://", "http://me:a%40b@"));
+    assert_eq!(fetcher().get(&location).unwrap(), b"there");
+    for request in server.requests() {
+        assert!(request.to_ascii_lowercase().contains("\r\nauthorization: basic bwu6yubi\r\n"), "{request}");
+    }
+    assert!(!other.requests()[0].to_ascii_lowercase().contains("authorization"));
+}
+
+#[test]
 fn a_body_beyond_the_limit_is_refused() {
     let server = Server::start(vec![answer("200 OK", "", "12345"), answer("200 OK", "", "1234")]);
     let fetcher = Fetcher::new(&FetchOptions { get_limit: 4, ..options() }).unwrap();

@@ -58,7 +58,7 @@ pub enum MaintainerFileError {
         /// The name of the file.
         file: &'static str,
     },
-    /// A maintainer script names no interpreter, so that the kernel could not run it.
+    /// A maintainer script names no interpreter, or its first line ends in a carriage return: the kernel could not run it.
     #[error("the maintainer script `{script}` does not begin with `#!` and an interpreter")]
     NoInterpreter {
         /// The script.
@@ -158,6 +158,8 @@ fn to_text(file: &'static str, content: Vec<u8>) -> Result<String, MaintainerFil
 
 fn has_interpreter(script: &[u8]) -> bool {
     let line = script.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    // The kernel would look for an interpreter whose name ends in a carriage return.
+    let line = if line.ends_with(b"\r") { b"" } else { line };
     line.strip_prefix(b"#!").is_some_and(|interpreter| interpreter.trim_ascii().starts_with(b"/"))
 }
 
@@ -223,7 +225,9 @@ mod tests {
         for script in ["#!/bin/sh\nset -e\n", "#! /usr/bin/perl -w\n", "#!/bin/sh"] {
             assert_eq!(with_script(script.as_bytes()).check(), Ok(()));
         }
-        for script in ["", "set -e\n", "\n#!/bin/sh\n", "#!\n/bin/sh\n", "#!sh\n", " #!/bin/sh\n"] {
+        for script in
+            ["", "#!/bin/sh\r\nset -e\r\n", "set -e\n", "\n#!/bin/sh\n", "#!\n/bin/sh\n", "#!sh\n", " #!/bin/sh\n"]
+        {
             let expect = MaintainerFileError::NoInterpreter { script: ScriptName::Postinst };
             assert_eq!(with_script(script.as_bytes()).check(), Err(expect), "{script:?}");
         }

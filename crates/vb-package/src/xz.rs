@@ -13,10 +13,11 @@ use liblzma::{
 };
 
 const PRESET: u32 = 6;
-const HEADER: usize = 12;
+/// The stream header of every piece and of what they are joined to: magic, flags for CRC64, CRC32 of the flags.
+const HEADER: &[u8] = b"\xfd7zXZ\0\x00\x04\xe6\xd6\xb4\x46";
+const FLAGS: [u8; 2] = [HEADER[6], HEADER[7]];
 const FOOTER: usize = 12;
 const FOOTER_MAGIC: &[u8] = b"YZ";
-const HEADER_MAGIC: &[u8] = b"\xfd7zXZ\0";
 
 /// Compresses one piece of at most `largest` bytes.
 pub(crate) fn compress_piece(plain: &[u8], largest: usize) -> io::Result<Vec<u8>> {
@@ -31,57 +32,53 @@ pub(crate) fn compress_piece(plain: &[u8], largest: usize) -> io::Result<Vec<u8>
 
 /// A piece, taken apart.
 struct Parts<'a> {
-    header: &'a [u8],
     block: &'a [u8],
     unpadded_size: u64,
     uncompressed_size: u64,
 }
 
-/// Takes a piece apart; `None` when it is not a whole `.xz` file of one block.
+/// Takes a piece apart; `None` when it is not a whole `.xz` file of one block with the check that all pieces have.
 fn take_apart(piece: &[u8]) -> Option<Parts<'_>> {
     let footer = piece.get(piece.len().checked_sub(FOOTER)?..)?;
-    if !piece.starts_with(HEADER_MAGIC) || footer[10..] != *FOOTER_MAGIC {
+    if !piece.starts_with(HEADER) || footer[10..] != *FOOTER_MAGIC {
         return None;
     }
     let backward = u32::from_le_bytes(footer[4..8].try_into().ok()?);
     let index_size = (usize::try_from(backward).ok()? + 1) * 4;
-    let index_start = (piece.len() - FOOTER).checked_sub(index_size).filter(|start| *start >= HEADER)?;
+    let index_start = (piece.len() - FOOTER).checked_sub(index_size).filter(|start| *start >= HEADER.len())?;
     let index = &piece[index_start..piece.len() - FOOTER];
     let mut numbers = index.get(1..)?;
     let (indicator, count) = (index[0], read_number(&mut numbers)?);
     let (unpadded_size, uncompressed_size) = (read_number(&mut numbers)?, read_number(&mut numbers)?);
-    let block = &piece[HEADER..index_start];
+    let block = &piece[HEADER.len()..index_start];
     let is_whole = unpadded_size.next_multiple_of(4) == block.len() as u64;
-    (indicator == 0 && count == 1 && is_whole).then_some(Parts {
-        header: &piece[..HEADER],
-        block,
-        unpadded_size,
-        uncompressed_size,
-    })
+    (indicator == 0 && count == 1 && is_whole).then_some(Parts { block, unpadded_size, uncompressed_size })
 }
 
 /// Puts pieces together to one file.
 #[derive(Debug, Default)]
 pub(crate) struct Joiner {
     records: Vec<(u64, u64)>,
-    flags: [u8; 2],
 }
 
 impl Joiner {
-    /// Writes one more piece; false when it is none, and nothing was written.
-    pub(crate) fn append(&mut self, piece: &[u8], out: &mut impl Write) -> io::Result<bool> {
-        let Some(parts) = take_apart(piece) else { return Ok(false) };
+    /// Writes one more piece, of so many plain bytes; false when it is none, and nothing was written.
+    pub(crate) fn append(&mut self, piece: &[u8], plain_size: usize, out: &mut impl Write) -> io::Result<bool> {
+        let parts = take_apart(piece).filter(|parts| parts.uncompressed_size == plain_size as u64);
+        let Some(parts) = parts else { return Ok(false) };
         if self.records.is_empty() {
-            out.write_all(parts.header)?;
-            self.flags = [parts.header[6], parts.header[7]];
+            out.write_all(HEADER)?;
         }
         out.write_all(parts.block)?;
         self.records.push((parts.unpadded_size, parts.uncompressed_size));
         Ok(true)
     }
 
-    /// Writes index and footer.
+    /// Writes index and footer. Without any piece that makes the `.xz` file of nothing.
     pub(crate) fn finish(&self, out: &mut impl Write) -> io::Result<()> {
+        if self.records.is_empty() {
+            out.write_all(HEADER)?;
+        }
         let mut index = vec![0];
         write_number(&mut index, self.records.len() as u64);
         for (unpadded_size, uncompressed_size) in &self.records {
@@ -92,7 +89,7 @@ impl Joiner {
         index.extend(crc32(&index).to_le_bytes());
         let backward = u32::try_from(index.len() / 4 - 1).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let mut footer = backward.to_le_bytes().to_vec();
-        footer.extend(self.flags);
+        footer.extend(FLAGS);
         out.write_all(&index)?;
         out.write_all(&crc32(&footer).to_le_bytes())?;
         out.write_all(&footer)?;
@@ -100,7 +97,7 @@ impl Joiner {
     }
 }
 
-fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = Crc::new();
     crc.update(bytes);
     crc.sum()
@@ -155,7 +152,8 @@ mod tests {
         let pieces: [&[u8]; 3] = [b"first piece\n", b"second\n", b"and the third one, the longest of them\n"];
         let (mut joiner, mut joined) = (Joiner::default(), Vec::new());
         for piece in pieces {
-            assert!(joiner.append(&compress_piece(piece, 1 << 20).unwrap(), &mut joined).unwrap());
+            let compressed = compress_piece(piece, 1 << 20).unwrap();
+            assert!(joiner.append(&compressed, piece.len(), &mut joined).unwrap());
         }
         joiner.finish(&mut joined).unwrap();
         let mut back = Vec::new();
@@ -165,13 +163,35 @@ mod tests {
     }
 
     #[test]
+    fn no_piece_at_all_makes_a_file_of_nothing() {
+        let mut joined = Vec::new();
+        Joiner::default().finish(&mut joined).unwrap();
+        let mut back = Vec::new();
+        XzDecoder::new(&joined[..]).read_to_end(&mut back).unwrap();
+        assert_eq!(back, b"");
+    }
+
+    #[test]
     fn what_is_no_single_block_is_refused() {
+        let append = |piece: &[u8], size| Joiner::default().append(piece, size, &mut Vec::new()).unwrap();
         let piece = compress_piece(b"content", 1 << 20).unwrap();
+        assert!(append(&piece, 7));
         let two_blocks = compress_piece(&[b' '; 9000], 4096).unwrap();
         let mut altered = piece.clone();
         altered[0] = 0;
         for wrong in [&piece[..piece.len() - 1], &piece[1..], &altered, b"", &two_blocks] {
-            assert!(!Joiner::default().append(wrong, &mut Vec::new()).unwrap());
+            assert!(!append(wrong, 7));
         }
+        assert!(!append(&piece, 8));
+    }
+
+    #[test]
+    fn a_piece_with_another_check_is_refused() {
+        // Joined to pieces with CRC64 it would make a file that no decoder takes.
+        let stream = MtStreamBuilder::new().threads(1).preset(PRESET).check(Check::Crc32).encoder().unwrap();
+        let mut encoder = XzEncoder::new_stream(Vec::new(), stream);
+        encoder.write_all(b"content").unwrap();
+        let piece = encoder.finish().unwrap();
+        assert!(!Joiner::default().append(&piece, 7, &mut Vec::new()).unwrap());
     }
 }

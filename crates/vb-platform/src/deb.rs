@@ -10,7 +10,7 @@ use std::{
 
 use fs_err::File;
 
-/// Longest control member that is believed; the largest in Debian are a few megabytes of md5sums and symbols.
+/// Longest file of a control member that is believed; the largest in Debian are a few megabytes of md5sums and symbols.
 const MAX_CONTROL_FILE: u64 = 64 << 20;
 
 /// A `.deb` could not be read.
@@ -155,7 +155,10 @@ fn read_control(path: &Path, member: &Member) -> Result<BTreeMap<String, Control
         }
         let is_executable = entry.header().mode().map_err(read_error)? & 0o111 != 0;
         let mut content = Vec::new();
-        entry.take(MAX_CONTROL_FILE).read_to_end(&mut content).map_err(read_error)?;
+        entry.take(MAX_CONTROL_FILE + 1).read_to_end(&mut content).map_err(read_error)?;
+        if content.len() as u64 > MAX_CONTROL_FILE {
+            return Err(read_error(io::ErrorKind::FileTooLarge.into()));
+        }
         files.insert(name, ControlFile { content, is_executable });
     }
     Ok(files)

@@ -11,7 +11,7 @@ use std::{
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256 as Sha256Hasher, Sha512 as Sha512Hasher};
-use vb_fetch::{FetchError, Fetcher};
+use vb_fetch::{FetchError, Fetcher, without_credentials};
 use vb_graph::Sha256;
 
 use crate::{
@@ -228,7 +228,7 @@ fn load_suite(
         None => IndexError::NoLocation { suite: suite.name.clone() },
         Some(source) => IndexError::Fetch {
             suite: suite.name.clone(),
-            locations: suite.locations.iter().map(|location| location.base.clone()).collect(),
+            locations: suite.locations.iter().map(|location| without_credentials(&location.base)).collect(),
             source,
         },
     })
@@ -263,8 +263,10 @@ fn load_from(
 ) -> Result<Vec<IndexPackage>, LoadError> {
     let dist = format!("{}/dists/{}", location.base, suite.name);
     let text = fetch_release(fetcher, suite, location, &dist, time)?;
-    let release = Release::parse(&text)
-        .ok_or_else(|| IndexError::MalformedRelease { suite: suite.name.clone(), base: location.base.clone() })?;
+    let release = Release::parse(&text).ok_or_else(|| IndexError::MalformedRelease {
+        suite: suite.name.clone(),
+        base: without_credentials(&location.base),
+    })?;
     check_release(&release, suite, location, time)?;
     let mut packages = Vec::new();
     for component in &suite.components {
@@ -294,7 +296,8 @@ fn fetch_release(
     dist: &str,
     time: SystemTime,
 ) -> Result<String, LoadError> {
-    let refused = |source| IndexError::Signature { suite: suite.name.clone(), base: location.base.clone(), source };
+    let refused =
+        |source| IndexError::Signature { suite: suite.name.clone(), base: without_credentials(&location.base), source };
     let in_release = match fetcher.get(&format!("{dist}/InRelease")) {
         Err(error) if error.is_not_found() => None,
         other => Some(other?),
@@ -324,7 +327,7 @@ fn check_release(
     if let Some(found) = names.first().filter(|_| !names.contains(&&suite.name)) {
         return Err(IndexError::OtherSuite {
             suite: suite.name.clone(),
-            base: location.base.clone(),
+            base: without_credentials(&location.base),
             found: (*found).clone(),
         });
     }
@@ -332,7 +335,7 @@ fn check_release(
         Some(valid_until) if suite.valid_until == ValidUntil::Checked && release.is_expired(time) => {
             Err(IndexError::Expired {
                 suite: suite.name.clone(),
-                base: location.base.clone(),
+                base: without_credentials(&location.base),
                 date: release.date.clone(),
                 valid_until: valid_until.clone(),
             })
@@ -359,6 +362,7 @@ fn fetch_packages(
             }
             other => other?,
         };
+        let location = without_credentials(&location);
         if !is_vouched_for(&bytes, file) {
             return Err(LoadError::from(IndexError::Mismatch { location }));
         }

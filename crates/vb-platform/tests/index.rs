@@ -272,6 +272,17 @@ fn a_location_without_the_suite_is_passed_over_and_one_with_a_bad_signature_is_n
 }
 
 #[test]
+fn no_message_holds_the_password_of_a_location() {
+    let mut suite = Fixture::new().written().suite();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    suite.locations[0].base = format!("http://me:secret@127.0.0.1:{port}/debian");
+    let fetcher = Fetcher::new(&FetchOptions { attempts: 1, ..FetchOptions::default() }).unwrap();
+    let error = load(&fetcher, &[suite], "amd64", today()).unwrap_err();
+    assert_eq!(error.to_string(), format!("suite `bookworm` cannot be fetched from `http://127.0.0.1:{port}/debian`"));
+    assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+}
+
+#[test]
 fn a_package_of_two_suites_is_taken_from_the_earlier_one() {
     let first = Fixture::new().written();
     let mut second = Fixture::new();

@@ -172,6 +172,7 @@ fn a_merged_usr_has_one_name_for_a_file() {
 fn two_packages_with_different_files_at_one_path_are_named() {
     for (one, other) in [
         (Package::new("a", "1").file("./x", "a", 0o644), Package::new("b", "1").file("./x", "b", 0o644)),
+        (Package::new("a", "1").file("./x", "a", 0o644), Package::new("b", "1").file("./x", "a", 0o755)),
         (Package::new("a", "1").link("./x", "a"), Package::new("b", "1").link("./x", "b")),
         (Package::new("a", "1").link("./x", "a"), Package::new("b", "1").file("./x", "b", 0o644)),
         (Package::new("a", "1").directory("./x", 0o755), Package::new("b", "1").file("./x", "b", 0o644)),

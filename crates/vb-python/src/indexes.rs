@@ -10,10 +10,11 @@ use std::{
 };
 
 use serde::Deserialize;
+use vb_fetch::without_credentials;
 
 use crate::{
     ini::{self, IniError},
-    location::{local_path, without_credentials},
+    location::local_path,
 };
 
 /// The package indexes and find-links locations to look in, best first.
@@ -110,7 +111,7 @@ pub fn read_config(variables: &BTreeMap<String, String>, files: &HostFiles) -> R
     let pip = read_pip(variables, files)?;
     let mut find_links = Vec::new();
     for location in uv.find_links.iter().chain(&pip.find_links) {
-        let location = expand_home(location, &files.home);
+        let location = make_absolute(expand_home(location, &files.home));
         let is_there = local_path(&location).is_none_or(|path| path.exists());
         if is_there && !find_links.contains(&location) {
             find_links.push(location);
@@ -124,6 +125,15 @@ fn expand_home(location: &str, home: &Path) -> String {
     match location.strip_prefix("~/") {
         Some(rest) => home.join(rest).display().to_string(),
         None => location.to_owned(),
+    }
+}
+
+/// A relative path of a variable is below the working directory, as for pip and uv.
+fn make_absolute(location: String) -> String {
+    let relative = local_path(&location).filter(|path| path.is_relative());
+    match relative.and_then(|path| std::path::absolute(path).ok()) {
+        Some(path) => path.display().to_string(),
+        None => location,
     }
 }
 
@@ -432,6 +442,12 @@ mod tests {
         let home = machine.dir.path().join("home/wheels").display().to_string();
         let config = machine.read(&[("PIP_FIND_LINKS", "/no/such/dir ~/wheels https://links.example/all.html")]);
         assert_eq!(config.find_links, [etc, home, "https://links.example/all.html".into()]);
+    }
+
+    #[test]
+    fn relative_find_links_are_made_absolute() {
+        let config = Machine::new(&[]).read(&[("PIP_FIND_LINKS", "src")]);
+        assert_eq!(config.find_links, [std::path::absolute("src").unwrap().display().to_string()]);
     }
 
     #[test]

@@ -40,7 +40,6 @@ pub use indexes::{HostFiles, IndexConfig, IndexConfigError, default_index_query,
 pub use ini::IniError;
 pub use locate::{LocateError, locate};
 pub use lock::{CompileRequest, UV, UvTool};
-pub use names::normalize_name;
 pub use pylock::{BinaryPolicy, PylockError, read_pylock};
 pub use record::{RecordError, add_bytecode_to_record};
 pub use sdist::{BuildRequest, SdistError, build_constraints, build_requires, unpack_sdist};

@@ -3,15 +3,15 @@
 //! A lock names files, not hosts; this is where it meets the machine's configuration. What is found is a candidate:
 //! whoever downloads it compares the SHA-256.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use sha2::{Digest, Sha256 as Hasher};
-use vb_fetch::{FetchError, Fetcher};
+use vb_fetch::{FetchError, Fetcher, without_credentials};
 use vb_graph::LockedFile;
 
 use crate::{
     indexes::IndexConfig,
-    location::{local_path, without_credentials},
+    location::local_path,
     names::normalize_name,
     pages::{self, PageFile},
 };
@@ -96,6 +96,12 @@ pub fn locate(
     search.finish()
 }
 
+fn sha256_of(path: &Path) -> io::Result<String> {
+    let mut hasher = Hasher::new();
+    io::copy(&mut fs_err::File::open(path)?, &mut hasher)?;
+    Ok(hex::encode(hasher.finalize()))
+}
+
 fn project_page(index: &str, project: &str) -> String {
     format!("{}/{}/", index.trim_end_matches('/'), normalize_name(project))
 }
@@ -116,8 +122,7 @@ impl Search<'_> {
         }
         self.searched.push(path.display().to_string());
         let candidate = path.join(&self.file.file);
-        if let Ok(bytes) = fs_err::read(&candidate) {
-            let found = hex::encode(Hasher::digest(&bytes));
+        if let Ok(found) = sha256_of(&candidate) {
             self.add(&candidate.display().to_string(), Some(&found));
         }
     }
@@ -282,10 +287,7 @@ mod tests {
         let base = serve(vec![]).replace("http://", "http://bob:secret@");
         let error = locate_with(&indexes(&[format!("{base}/simple")])).unwrap_err();
         let address = base.trim_start_matches("http://bob:secret@");
-        assert_eq!(
-            error.to_string(),
-            format!("`a_b-1.0-py3-none-any.whl` is not in `http://***@{address}/simple/a-b/`")
-        );
+        assert_eq!(error.to_string(), format!("`a_b-1.0-py3-none-any.whl` is not in `http://{address}/simple/a-b/`"));
         assert_eq!(
             locate_with(&indexes(&[])).unwrap_err().to_string(),
             "`a_b-1.0-py3-none-any.whl` is not in any index: none is configured"

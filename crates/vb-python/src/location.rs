@@ -1,21 +1,8 @@
-//! Locations of indexes and files: resolving relative ones, their last component, and hiding credentials.
+//! Locations of indexes and files: resolving relative ones, and their last component.
 
 use std::path::PathBuf;
 
 use url::Url;
-
-/// Returns the location with the user name and password of a URL masked.
-pub(crate) fn without_credentials(location: &str) -> String {
-    match Url::parse(location) {
-        Ok(mut url) if !url.username().is_empty() || url.password().is_some() => {
-            // Both fail only for URLs that cannot have a user name at all, and this one has one.
-            let _ = url.set_username("***");
-            let _ = url.set_password(None);
-            url.to_string()
-        }
-        _ => location.to_owned(),
-    }
-}
 
 /// Returns the local path that a plain path or a `file://` URL means, and nothing for other URLs.
 pub(crate) fn local_path(location: &str) -> Option<PathBuf> {
@@ -61,18 +48,6 @@ fn percent_decode(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn credentials_are_masked_in_urls_only() {
-        for (location, expect) in [
-            ("https://bob:secret@index.example/simple", "https://***@index.example/simple"),
-            ("https://token@index.example/simple", "https://***@index.example/simple"),
-            ("https://index.example/simple", "https://index.example/simple"),
-            ("/srv/wheels", "/srv/wheels"),
-        ] {
-            assert_eq!(without_credentials(location), expect);
-        }
-    }
 
     #[test]
     fn a_file_on_the_same_server_inherits_credentials() {

@@ -89,8 +89,8 @@ pub enum PylockError {
         /// Does the policy allow its sdist?
         is_sdist_allowed: bool,
     },
-    /// A file has neither a name nor a location with one.
-    #[error("a file of `{name}` has no name")]
+    /// A file has neither a name nor a location with one, or its name is a path.
+    #[error("a file of `{name}` has no name, or one that no file can have")]
     NoFileName {
         /// The distribution's name.
         name: String,
@@ -150,8 +150,13 @@ impl File {
     fn file_name(&self) -> Option<String> {
         let of_path = || self.path.as_deref()?.rsplit('/').next().map(str::to_owned);
         let of_url = || location::file_name(&Url::parse(self.url.as_deref()?).ok()?);
-        self.name.clone().or_else(of_path).or_else(of_url).filter(|name| !name.is_empty())
+        self.name.clone().or_else(of_path).or_else(of_url).filter(|name| is_file_name(name))
     }
+}
+
+/// A name that came from an index becomes a file's below directories of the build, so it must not be a path.
+fn is_file_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains(|character: char| character == '/' || character.is_control())
 }
 
 /// Reads a lock and chooses one file of each distribution; sorted by name.
@@ -323,6 +328,11 @@ mod tests {
             ("name = \"a\"\nsdist = { name = \"a-1.tar.gz\", hashes = {} }", "has no version"),
             ("name = \"a\"\nversion = \"1\"\nsdist = { name = \"a-1.tar.gz\" }", "has no sha256"),
             ("name = \"a\"\nversion = \"1\"\nsdist = { hashes = {} }", "has no name"),
+            ("name = \"a\"\nversion = \"1\"\nsdist = { name = \"../a-1.tar.gz\", hashes = {} }", "no file can have"),
+            (
+                "name = \"a\"\nversion = \"1\"\nsdist = { url = \"x://h/..%2Fa.tar.gz\", hashes = {} }",
+                "no file can have",
+            ),
         ] {
             let error = read_package(package).unwrap_err().to_string();
             assert!(error.contains(expect), "{error}");

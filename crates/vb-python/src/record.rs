@@ -153,7 +153,10 @@ fn add_bytecode(record: &mut Record, site_packages: &Path) -> Result<(), RecordE
             caches.insert(cache.clone(), file_names(&site_packages.join(&cache))?);
         }
         let stem = source.file_stem().unwrap_or_default().to_string_lossy();
-        let is_of_source = |name: &&String| name.ends_with(".pyc") && name.split('.').next() == Some(&*stem);
+        // `a.b.cpython-311.pyc` is of `a.b.py`, not of `a.py`.
+        let is_of_source = |name: &&String| {
+            name.ends_with(".pyc") && name.strip_prefix(&*stem).is_some_and(|rest| rest.starts_with(".cpython-"))
+        };
         for name in caches[&cache].iter().filter(is_of_source) {
             record.insert(cache.join(name).display().to_string(), Row::default());
         }
@@ -219,11 +222,16 @@ mod tests {
         let layout = Layout { prefix: "/vrmd/a".into(), python_version: "3.11".into() };
         let site_packages = dir.path().join(layout.site_packages());
         for (path, text) in [
-            ("a-1.dist-info/RECORD", "z.py,sha256=x,1\na/b.py,sha256=x,1\na-1.dist-info/RECORD,,\n"),
+            (
+                "a-1.dist-info/RECORD",
+                "z.py,sha256=x,1\na/b.py,sha256=x,1\na/b.c.py,sha256=x,1\na-1.dist-info/RECORD,,\n",
+            ),
             ("__pycache__/z.cpython-311.pyc", ""),
             ("__pycache__/other.cpython-311.pyc", ""),
             ("a/__pycache__/b.cpython-311.pyc", ""),
             ("a/__pycache__/b.cpython-311.opt-1.pyc", ""),
+            ("a/__pycache__/b.c.cpython-311.pyc", ""),
+            ("a/__pycache__/b.other.cpython-311.pyc", ""),
             ("a/__pycache__/bc.cpython-311.pyc", ""),
         ] {
             fs_err::create_dir_all(site_packages.join(path).parent().unwrap()).unwrap();
@@ -233,8 +241,9 @@ mod tests {
             add_bytecode_to_record(dir.path(), &layout).unwrap();
             assert_eq!(
                 fs_err::read_to_string(site_packages.join("a-1.dist-info/RECORD")).unwrap(),
-                "__pycache__/z.cpython-311.pyc,,\na-1.dist-info/RECORD,,\na/__pycache__/b.cpython-311.opt-1.pyc,,\n\
-                 a/__pycache__/b.cpython-311.pyc,,\na/b.py,sha256=x,1\nz.py,sha256=x,1\n"
+                "__pycache__/z.cpython-311.pyc,,\na-1.dist-info/RECORD,,\na/__pycache__/b.c.cpython-311.pyc,,\n\
+                 a/__pycache__/b.cpython-311.opt-1.pyc,,\na/__pycache__/b.cpython-311.pyc,,\n\
+                 a/b.c.py,sha256=x,1\na/b.py,sha256=x,1\nz.py,sha256=x,1\n"
             );
         }
     }

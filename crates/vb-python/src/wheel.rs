@@ -301,7 +301,6 @@ enum Place {
 #[derive(Debug)]
 struct Places {
     dist_info: String,
-    data: String,
     headers: String,
     site_packages: String,
 }
@@ -311,7 +310,6 @@ impl Places {
         let name = stem.split('-').next().unwrap_or(stem);
         Self {
             dist_info: format!("{stem}.dist-info/"),
-            data: format!("{stem}.data/"),
             headers: format!("include/site/python{}/{name}", layout.python_version),
             site_packages: layout.site_packages(),
         }
@@ -324,7 +322,8 @@ impl Places {
         if is_in_dist_info(&NOT_INSTALLED) || is_bytecode(member) {
             return Ok(Place::Nowhere);
         }
-        let Some(rest) = member.strip_prefix(&self.data) else {
+        // As pip has it: the name before `.data` need not be spelt as that of `.dist-info`.
+        let Some((_, rest)) = member.split_once('/').filter(|(top, _)| top.ends_with(".data")) else {
             return Ok(Place::File(format!("{}/{member}", self.site_packages)));
         };
         match rest.split_once('/') {

@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt, io,
+    fmt, io, iter,
     path::{Path, PathBuf},
 };
 
@@ -132,6 +132,15 @@ pub enum LockError {
         #[source]
         source: toml::de::Error,
     },
+    /// Something in the lock has a name that nothing can have: it would be a path, or be read as two words.
+    #[error("the lock `{}` has a package or file called `{name}`", path.display())]
+    #[diagnostic(code(vb::lock::name), help("run `vb lock {}`", recipe(path).display()))]
+    Name {
+        /// Where the lock is.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
     /// A later vb has written the lock.
     #[error("the lock `{}` has version {version}, and this vb reads version {LOCK_VERSION}", path.display())]
     #[diagnostic(code(vb::lock::version), help("use a later vb, or run `vb lock {}`", recipe(path).display()))]
@@ -175,13 +184,17 @@ impl Lock {
             io::ErrorKind::NotFound => LockError::Missing { path: path_buf() },
             _ => LockError::Read { path: path_buf(), source },
         })?;
-        from_text(&text).map_err(|error| match error {
+        let lock = from_text(&text).map_err(|error| match error {
             ReadLockError::Version(version) => LockError::Version { path: path_buf(), version },
             ReadLockError::Syntax(source) => {
                 let line = line_number(&text, source.span().map_or(0, |span| span.start));
                 LockError::Syntax { path: path_buf(), line, source }
             }
-        })
+        })?;
+        if let Some(name) = lock.platforms.values().flat_map(PlatformLock::names).find(|name| !is_name(name)) {
+            return Err(LockError::Name { path: path_buf(), name: name.to_owned() });
+        }
+        Ok(lock)
     }
 
     /// Writes the lock; who reads at the same time sees the old one or all of it.
@@ -211,7 +224,21 @@ impl Lock {
     }
 }
 
+/// Can it be the name of a file in a directory, and one word among others?
+fn is_name(text: &str) -> bool {
+    !["", ".", ".."].contains(&text)
+        && !text.contains(|char: char| char == '/' || char.is_whitespace() || char.is_control())
+}
+
 impl PlatformLock {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let packages = self.packages.iter().map(|lock| &lock.package);
+        let packages = packages.flat_map(|package| [&package.name, &package.version, &package.architecture]);
+        let built = self.distributions.iter().flat_map(|lock| iter::once(&lock.distribution).chain(&lock.build));
+        let files = built.chain(&self.tools).flat_map(|file| [&file.name, &file.version, &file.file.file]);
+        packages.chain(files).map(String::as_str)
+    }
+
     /// Returns the packages of one root, by name.
     pub fn root(&self, kind: RootKind) -> Vec<LockedPackage> {
         let uses = self.packages.iter().filter(|package| package.roots.contains(&kind));

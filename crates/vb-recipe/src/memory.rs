@@ -76,7 +76,8 @@ fn name(kind: FileKind, main: &SourceFile) -> String {
 
 /// Digests the version of vb, its contracts, and the files: their number, and path and digest of each.
 fn key_of(files: &[SourceFile]) -> BlobDigest {
-    let mut text = format!("{}\n{}\n{}\n", env!("CARGO_PKG_VERSION"), BlobDigest::of(CONTRACTS.as_bytes()), files.len());
+    let mut text =
+        format!("{}\n{}\n{}\n", env!("CARGO_PKG_VERSION"), BlobDigest::of(CONTRACTS.as_bytes()), files.len());
     for file in files {
         text.push_str(&format!("{:?} {}\n", file.path, file.digest));
     }

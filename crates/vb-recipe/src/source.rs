@@ -183,7 +183,9 @@ fn git_command(directory: &Path, arguments: &[&str]) -> Command {
 }
 
 fn changelog_version(path: &Path) -> Result<String, SourceError> {
-    let text = fs::read_to_string(path).map_err(|source| SourceError::NoChangelog { path: path.to_owned(), source })?;
+    let bytes = fs::read(path).map_err(|source| SourceError::NoChangelog { path: path.to_owned(), source })?;
+    // The names of maintainers in old entries may be in any encoding.
+    let text = String::from_utf8_lossy(&bytes);
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     parse_changelog_line(first).ok_or_else(|| SourceError::Changelog { path: path.to_owned() })
 }

@@ -175,10 +175,10 @@ fn a_lock_is_beside_its_recipe() {
 fn memory(kept: &Arc<Mutex<BTreeMap<String, String>>>, is_frozen: bool) -> Memory {
     let (recalled, remembered) = (Arc::clone(kept), Arc::clone(kept));
     Memory::new(
-        move |name| recalled.lock().unwrap().get(name).cloned(),
+        move |name| recalled.lock().expect("no holder panics").get(name).cloned(),
         move |name, text| {
             assert!(!is_frozen, "`{name}` was evaluated again");
-            remembered.lock().unwrap().insert(name.to_owned(), text.to_owned());
+            remembered.lock().expect("no holder panics").insert(name.to_owned(), text.to_owned());
         },
     )
 }
@@ -189,9 +189,9 @@ fn what_is_remembered_is_what_was_evaluated() {
     let kept = Arc::default();
     let loaders = [false, true].map(|is_frozen| Loader::new(&root).unwrap().with_memory(memory(&kept, is_frozen)));
     let paths = loaders[0].recipe_paths().unwrap();
-    let [(workspaces, platforms, recipes), again] = loaders.each_ref().map(|loader| {
-        (loader.workspace().unwrap(), loader.platforms().unwrap(), loader.recipes(&paths).unwrap())
-    });
+    let [(workspaces, platforms, recipes), again] = loaders
+        .each_ref()
+        .map(|loader| (loader.workspace().unwrap(), loader.platforms().unwrap(), loader.recipes(&paths).unwrap()));
     assert_eq!(again.0.value, workspaces.value);
     for (name, platform) in &platforms {
         assert_eq!(again.1[name].value, platform.value);

@@ -1,7 +1,7 @@
 //! The re-executed helper process: enters fresh namespaces, starts their first process, and watches over it.
 //!
-//! Runs with one thread and ends with the sandbox. It uses nothing but the standard library, `nix`, and JSON for the request,
-//! so that it can be built as a small program of its own.
+//! Runs with one thread and ends with the sandbox. It uses nothing but the standard library (through `fs_err`), `nix`, and JSON
+//! for the request, so that it can be built as a small program of its own.
 
 use std::fs::File;
 use std::io::Read;

@@ -27,10 +27,6 @@ const DEVICE_LINKS: [(&str, &str); 5] = [
     ("ptmx", "pts/ptmx"),
 ];
 
-/// Parts of `/proc` that the host's uid 0 may write to without any capability, which a sandbox started by root has.
-const HOST_CONTROLS: [&str; 7] =
-    ["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/mtrr"];
-
 const TMPFS_FLAGS: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
 const NO_TEXT: Option<&str> = None;
 
@@ -149,18 +145,35 @@ fn mount_proc() -> Result<(), Failure> {
         .at(Step::Mount { target })
 }
 
+/// Makes everything in `/proc` that is not a process read-only. It is the host's: the host's uid 0, which a sandbox started
+/// by root has, may write to it and change its modes without any capability.
 fn protect_host_controls() -> Result<(), Failure> {
-    for path in HOST_CONTROLS {
-        let target = guest(path);
+    for name in host_controls().at(Step::Mount { target: guest("/proc") })? {
+        let target = guest(&format!("/proc/{name}"));
         let protect = || match open_restricted(target.as_path(), libc::MOUNT_ATTR_RDONLY) {
             Ok(tree) => attach(&tree, &target),
-            // Not every kernel has each of them.
+            // A module of the kernel has been unloaded meanwhile.
             Err(Errno::ENOENT) => Ok(()),
             Err(errno) => Err(errno),
         };
         protect().at(Step::Protect { target: target.clone() })?;
     }
     Ok(())
+}
+
+/// Lists what is in `/proc` beside processes and the links to what belongs to one.
+fn host_controls() -> Result<Vec<String>, Errno> {
+    let errno = |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+    let mut names = Vec::new();
+    for entry in fs_err::read_dir("/proc").map_err(errno)? {
+        let entry = entry.map_err(errno)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_process = name.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_process && !entry.file_type().map_err(errno)?.is_symlink() {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 fn mount_dev(devices: Vec<(&'static str, OwnedFd)>) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ pub(crate) mod build;
 mod cache;
 mod doctor;
 mod output;
+mod place;
 mod plan;
 mod shell;
 mod why;
@@ -49,8 +50,7 @@ pub(crate) fn interrupt_flag() -> &'static AtomicBool {
     INSTALLED.call_once(|| {
         let handler = || {
             if INTERRUPTED.swap(true, Ordering::Relaxed) {
-                // The store is safe against this, and the sandboxes end with their parent.
-                std::process::abort();
+                end_at_once();
             }
         };
         if let Err(error) = ctrlc::set_handler(handler) {
@@ -58,4 +58,9 @@ pub(crate) fn interrupt_flag() -> &'static AtomicBool {
         }
     });
     &INTERRUPTED
+}
+
+#[expect(clippy::exit, reason = "the store is safe against it, and the sandboxes end with their parent")]
+fn end_at_once() {
+    std::process::exit(Exit::Interrupted.code().into());
 }

@@ -21,16 +21,23 @@ pub(crate) enum Exit {
     Interrupted,
 }
 
+impl Exit {
+    /// Returns the number that the caller of the program sees.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::ActionFailed => 1,
+            Self::Usage => 2,
+            Self::Recipe => 3,
+            Self::Environment => 4,
+            Self::NotReproducible => 5,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Success => 0,
-            Exit::ActionFailed => 1,
-            Exit::Usage => 2,
-            Exit::Recipe => 3,
-            Exit::Environment => 4,
-            Exit::NotReproducible => 5,
-            Exit::Interrupted => 130,
-        })
+        Self::from(exit.code())
     }
 }

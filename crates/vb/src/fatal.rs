@@ -23,6 +23,11 @@ impl Fatal {
         Self::new(exit, Message { message, code, help: help.into(), source: None })
     }
 
+    /// Says that the user ended the command.
+    pub(crate) fn interrupted() -> Self {
+        Self::message(Exit::Interrupted, "vb::interrupted", "interrupted".to_owned(), "")
+    }
+
     /// Makes an error of a library's error, with what was being done.
     pub(crate) fn caused(
         exit: Exit,

@@ -52,8 +52,9 @@ pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal>
 fn existing(recipe: &Evaluated<Recipe>) -> Result<Lock, Fatal> {
     let mut lock = match Lock::read(&display::relative(&lock_path(recipe.path()))) {
         Ok(lock) => lock,
-        Err(LockError::Missing { .. } | LockError::Syntax { .. }) => Lock::default(),
-        Err(error) => return Err(Fatal::new(Exit::Recipe, error)),
+        Err(error @ LockError::Read { .. }) => return Err(Fatal::new(Exit::Recipe, error)),
+        // What is no lock of this vb is written anew, as the error's help says.
+        Err(_) => Lock::default(),
     };
     if let Some(platforms) = &recipe.value.platforms {
         lock.platforms.retain(|name, _| platforms.contains(name));

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -40,7 +41,7 @@ impl Machine {
                 error,
             )
         })?;
-        Ok(Self { sources, codename: host_codename(), home: std::env::var_os("HOME").map(PathBuf::from) })
+        Ok(Self { sources, codename: host_codename(), home: home() })
     }
 
     /// Finds the places that a platform's suite can be had from, the workspace's own first.
@@ -93,7 +94,7 @@ impl Machine {
         })?;
         let options = BuilderOptions {
             store,
-            helper: helper()?,
+            helper: helper(),
             fetcher,
             locations: self.locations(workspace, platforms),
             home: self.home.clone(),
@@ -105,12 +106,16 @@ impl Machine {
     }
 }
 
-/// Says how this program is executed again as the sandbox helper.
-pub(crate) fn helper() -> Result<Helper, Fatal> {
-    let program = std::env::current_exe().map_err(|error| {
-        Fatal::caused(Exit::Environment, "vb::machine::own_program", "cannot find vb's own program", "", error)
-    })?;
-    Ok(Helper { program, args: vec![SANDBOX_COMMAND.to_owned()] })
+/// Says how this program is executed again as the sandbox helper: as the file that runs, also when an upgrade has
+/// put another one in its place.
+pub(crate) fn helper() -> Helper {
+    Helper { program: PathBuf::from("/proc/self/exe"), args: vec![SANDBOX_COMMAND.to_owned()] }
+}
+
+/// Returns the user's home directory, without a `/` at its end; a relative path is nobody's home.
+fn home() -> Option<PathBuf> {
+    let home = PathBuf::from(std::env::var_os("HOME")?);
+    home.is_absolute().then(|| home.components().collect())
 }
 
 fn processors() -> usize {
@@ -124,7 +129,9 @@ fn indexes(workspace: &Workspace, home: Option<&Path>) -> IndexConfig {
         etc: PathBuf::from("/etc"),
         xdg_config: std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from),
     };
-    let variables: BTreeMap<String, String> = std::env::vars().collect();
+    // A variable that is not UTF-8 is none of pip's or uv's.
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let variables: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
     let mut config = match read_config(&variables, &files) {
         Ok(config) => config,
         Err(error) => {

@@ -15,6 +15,7 @@ mod workbench;
 use std::process::ExitCode;
 
 use clap::Parser;
+use rustix::fs::Mode;
 
 use crate::{arguments::Arguments, exit::Exit, machine::SANDBOX_COMMAND};
 
@@ -23,6 +24,8 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == SANDBOX_COMMAND) {
         vb_sandbox::helper_main();
     }
+    // The modes of what a build writes are part of what it gives, and must not depend on who builds.
+    rustix::process::umask(Mode::from_raw_mode(0o022));
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

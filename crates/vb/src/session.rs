@@ -5,10 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use fs_err as fs;
 use vb_graph::{ActionIndex, Graph};
 use vb_recipe::{
-    Application, Evaluated, Loader, Lock, LockRequest, Memory, Platform, PlatformLock, Recipe, RecipeDiagnostic, RecipeErrors,
-    SourceFacts, Workspace, check, find_root, lock_path, lower, requirement_files, source_facts,
+    Application, Evaluated, Loader, Lock, LockRequest, Memory, Platform, PlatformLock, Recipe, RecipeDiagnostic,
+    RecipeErrors, SourceFacts, Workspace, check, find_root, lock_path, lower, requirement_files, source_facts,
 };
 use vb_store::Store;
 
@@ -48,17 +49,17 @@ impl Session {
         })?;
         let loader = loader.with_memory(memory);
         let paths = if selection.all { loader.recipe_paths().map_err(recipe_errors)? } else { absolute(selection)? };
-        let (workspace, recipes) = (loader.workspace(), loader.recipes(&paths));
-        let (workspace, recipes) = match (workspace, recipes) {
-            (Ok(workspace), Ok(recipes)) => (workspace, recipes),
-            (workspace, recipes) => return Err(both_errors(workspace.err(), recipes.err())),
+        let (workspace, recipes, platforms) = match (loader.workspace(), loader.recipes(&paths), loader.platforms()) {
+            (Ok(workspace), Ok(recipes), Ok(platforms)) => (workspace, recipes, platforms),
+            (workspace, recipes, platforms) => {
+                return Err(all_errors([workspace.err(), recipes.err(), platforms.err()]));
+            }
         };
-        let platforms = loader.platforms().map_err(recipe_errors)?;
         RecipeErrors::check(check(&workspace, &recipes, &platforms)).map_err(recipe_errors)?;
         // Only after the recipes, because a recipe's error is nearer to the user than the store's.
-        let session =
-            Self { root, workspace, platforms, recipes, store: store?, only: selection.platform.clone() };
+        let session = Self { root, workspace, platforms, recipes, store: store?, only: selection.platform.clone() };
         session.check_platform_arguments()?;
+        session.check_selection()?;
         Ok(session)
     }
 
@@ -75,6 +76,18 @@ impl Session {
                 ))
             }
         }
+    }
+
+    fn check_selection(&self) -> Result<(), Fatal> {
+        if !self.pairs().is_empty() {
+            return Ok(());
+        }
+        Err(Fatal::message(
+            Exit::Usage,
+            "vb::usage::nothing_selected",
+            "nothing is selected: no recipe is built for these platforms".to_owned(),
+            "leave out `--platform`, or add the platform to a recipe's `platforms`",
+        ))
     }
 
     /// Returns each recipe with each platform that is asked of it.
@@ -104,14 +117,6 @@ impl Session {
             let application = Application { workspace: &self.workspace.value, recipe, platform, lock, facts };
             let package = lower(&mut graph, application).map_err(|error| Fatal::new(Exit::Recipe, error))?;
             targets.push(Target { platform: platform.name.clone(), package });
-        }
-        if targets.is_empty() {
-            return Err(Fatal::message(
-                Exit::Usage,
-                "vb::usage::nothing_selected",
-                "nothing is selected: no recipe is built for these platforms".to_owned(),
-                "leave out `--platform`, or add the platform to a recipe's `platforms`",
-            ));
         }
         Ok((graph, targets))
     }
@@ -194,20 +199,36 @@ pub(crate) fn open_store(path: &Path) -> Result<Store, Fatal> {
     })
 }
 
-/// Finds the workspace that the recipes are in, or else the one around the current directory.
+/// Finds the one workspace that the recipes are in, or else the one around the current directory.
 pub(crate) fn workspace_root(selection: &Selection) -> Result<PathBuf, Fatal> {
-    let start = match absolute(selection)?.first() {
+    let recipes = absolute(selection)?;
+    let start = match recipes.first() {
         Some(recipe) => recipe.clone(),
         None => current_directory()?,
     };
-    find_root(&start).ok_or_else(|| {
-        Fatal::message(
-            Exit::Recipe,
-            "vb::recipe::no_workspace",
-            format!("`{}` is in no workspace: no directory above it holds `recipes/workspace.ncl`", start.display()),
-            "go to the workspace, or name a recipe that is in one",
-        )
-    })
+    let root_of = |path: &Path| find_root(path).ok_or_else(|| no_workspace(path));
+    let root = root_of(&start)?;
+    for recipe in &recipes {
+        // One workspace may be written in two ways: `..` and symbolic links.
+        if fs::canonicalize(root_of(recipe)?).ok() != fs::canonicalize(&root).ok() {
+            return Err(Fatal::message(
+                Exit::Usage,
+                "vb::usage::two_workspaces",
+                format!("`{}` and `{}` are in two workspaces", start.display(), recipe.display()),
+                "name the recipes of one workspace at a time",
+            ));
+        }
+    }
+    Ok(root)
+}
+
+fn no_workspace(path: &Path) -> Fatal {
+    Fatal::message(
+        Exit::Recipe,
+        "vb::recipe::no_workspace",
+        format!("`{}` is in no workspace: no directory above it holds `recipes/workspace.ncl`", path.display()),
+        "go to the workspace, or name a recipe that is in one",
+    )
 }
 
 fn absolute(selection: &Selection) -> Result<Vec<PathBuf>, Fatal> {
@@ -225,9 +246,8 @@ fn recipe_errors(errors: RecipeErrors) -> Fatal {
     Fatal::new(Exit::Recipe, errors)
 }
 
-fn both_errors(workspace: Option<RecipeErrors>, recipes: Option<RecipeErrors>) -> Fatal {
-    let all: Vec<RecipeDiagnostic> =
-        [workspace, recipes].into_iter().flatten().flat_map(RecipeErrors::into_diagnostics).collect();
+fn all_errors(errors: [Option<RecipeErrors>; 3]) -> Fatal {
+    let all: Vec<RecipeDiagnostic> = errors.into_iter().flatten().flat_map(RecipeErrors::into_diagnostics).collect();
     recipe_errors(RecipeErrors::from(all))
 }
 

@@ -4,7 +4,6 @@
 //! test built is what another one would build. A test that is about the store takes one of its own.
 
 use std::{
-    ffi::OsString,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
@@ -37,14 +36,13 @@ pub(crate) fn shared_store() -> PathBuf {
 pub(crate) struct TestEnv {
     directory: TempDir,
     store: PathBuf,
-    variables: Vec<(OsString, OsString)>,
 }
 
 impl TestEnv {
     /// Copies the repository's recipes, and uses the shared store.
     pub(crate) fn new() -> Self {
         let directory = tempfile::Builder::new().prefix("vb-test-").tempdir().unwrap();
-        let env = Self { directory, store: shared_store(), variables: vec![] };
+        let env = Self { directory, store: shared_store() };
         fs::create_dir(env.home()).unwrap();
         copy_tree(&repository().join("recipes"), &env.workspace().join("recipes"));
         drop(env.git(&["init", "--quiet", "--initial-branch=main"]));
@@ -55,12 +53,6 @@ impl TestEnv {
     /// Uses a store of the test's own.
     pub(crate) fn with_store(mut self, store: PathBuf) -> Self {
         self.store = store;
-        self
-    }
-
-    /// Sets a variable for the runs of the program.
-    pub(crate) fn with_variable(mut self, name: &str, value: &str) -> Self {
-        self.variables.push((name.into(), value.into()));
         self
     }
 
@@ -126,7 +118,7 @@ impl TestEnv {
         command.args(arguments).current_dir(self.workspace()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", self.home()).env("VB_STORE", &self.store);
-        command.envs(machine_variables()).envs(self.variables.iter().cloned());
+        command.envs(machine_variables());
         command
     }
 

@@ -15,15 +15,15 @@ mod small;
 
 pub(crate) use self::{
     distribution::{sha256, write_sdist, write_wheel},
-    env::{TestEnv, repository, shared_store},
+    env::{TestEnv, repository},
     hello::write_hello,
-    mirror::{Mirror, build_whois_once},
+    mirror::Mirror,
     own_store::{damage, forget, seeded_store},
     postgresql::{Postgresql, SOCKET_DIRECTORY},
     process::{OwnProgram, Started},
     redact::redact,
     repository::{Repository, company_key},
-    root::{TestRoot, bind, run_spec, test_root},
+    root::{bind, run_spec, test_root},
     run::Run,
     small::{GOOD_SETUP, SMALL, add_small_recipe},
 };

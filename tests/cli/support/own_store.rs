@@ -8,8 +8,9 @@ use vb_store::Store;
 
 use super::{env::shared_store, mirror::build_whois_once};
 
-/// What a build finds its results by. Materialized trees are not among it: each store makes its own.
-const KINDS: [&str; 5] = ["blobs", "directories", "results", "latest", "files"];
+/// What a build finds its results by, compressed parts of packages included. Materialized trees are not among it: each
+/// store makes its own.
+const KINDS: [&str; 6] = ["blobs", "directories", "results", "latest", "files", "memory"];
 
 /// Makes a store that holds what the shared one does. The files are links: [`damage`] replaces one, nothing else may
 /// write to them.

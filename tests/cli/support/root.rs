@@ -39,11 +39,6 @@ pub(crate) fn test_root(name: &str) -> TestRoot {
 }
 
 impl TestRoot {
-    /// Returns where the root's files are.
-    pub(crate) fn path(&self) -> &Path {
-        &self.tree
-    }
-
     /// Returns the spec of a command over the root; writes go to memory.
     pub(crate) fn spec(&self, argv: &[&str], identity: Identity) -> Spec {
         Spec {

@@ -2,12 +2,13 @@
 
 use std::{
     collections::BTreeMap,
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
-    sync::atomic::AtomicBool,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use fs_err as fs;
-use vb_graph::{BlobDigest, DirectoryDigest};
+use vb_graph::{BlobDigest, DirectoryDigest, Node};
 use vb_sandbox::{
     Access, Bind, Filter, GuestPath, HostPath, Identity, Network, Root, SandboxError, Spec, Status, Stdio, Upper,
 };
@@ -21,6 +22,9 @@ use crate::{
 
 /// How many lines of a failed command's output are shown.
 const LAST_LINES: usize = 20;
+
+/// How much of the end of a log is looked at for them: a log can be larger than the memory.
+const LOG_END: u64 = 64 << 10;
 
 /// A sandbox that is ready to run its command.
 #[derive(Debug)]
@@ -111,16 +115,19 @@ impl Builder {
             SandboxError::Cancelled => ExecuteError::Cancelled,
             other => ExecuteError::Sandbox(other),
         })?;
-        let bytes = fs::read(&log_path).map_err(ExecuteError::scratch)?;
-        let log = self.store.put_bytes(&bytes).map_err(ExecuteError::Store)?;
+        let Node::File { blob: log, .. } = self.take_in(&log_path)? else { unreachable!("the log is a file") };
         if outcome.status == Status::Exited(0) {
             return Ok(log);
         }
+        if cancel.load(Ordering::Relaxed) {
+            return Err(ExecuteError::Cancelled);
+        }
         self.check_disk()?;
+        let last_lines = fs::File::open(&log_path).and_then(last_lines).map_err(ExecuteError::scratch)?;
         Err(ExecuteError::Command(Box::new(CommandFailure {
             argv: prepared.spec.argv.clone(),
             status: outcome.status,
-            last_lines: last_lines(&bytes),
+            last_lines,
             log: self.store.blob_path(&log),
         })))
     }
@@ -136,8 +143,27 @@ impl Builder {
     }
 }
 
-fn last_lines(log: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(log);
+fn last_lines(mut log: impl Read + Seek) -> io::Result<Vec<String>> {
+    let size = log.seek(SeekFrom::End(0))?;
+    log.seek(SeekFrom::Start(size.saturating_sub(LOG_END)))?;
+    let mut end = Vec::new();
+    log.read_to_end(&mut end)?;
+    let text = String::from_utf8_lossy(&end);
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|line| (*line).to_owned()).collect()
+    Ok(lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|line| (*line).to_owned()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_of_a_long_log_are_read_from_its_end() {
+        let log: String = (0..100_000).map(|number| format!("line {number}\n")).collect();
+        let lines = last_lines(io::Cursor::new(log)).unwrap();
+        let expected: Vec<String> = (99_980..100_000).map(|number| format!("line {number}")).collect();
+        assert_eq!(lines, expected);
+        assert_eq!(last_lines(io::Cursor::new("one")).unwrap(), ["one"]);
+        assert!(last_lines(io::Cursor::new("")).unwrap().is_empty());
+    }
 }

@@ -13,7 +13,7 @@ use vb_package::{
 };
 use vb_store::{BlobError, Store};
 
-use crate::{PRIVATE_DIRECTORY, builder::Builder, error::ExecuteError, inputs::Inputs};
+use crate::{PRIVATE_DIRECTORY, build::Mode, builder::Builder, error::ExecuteError, inputs::Inputs};
 
 /// Returns the name under `/usr/share/doc` of a file of `debian/` that is shown there (Debian Policy, 12.5 and 12.7).
 fn document_name(spec: &PackageSpec, name: &str) -> Option<&'static str> {
@@ -48,7 +48,7 @@ pub(super) fn leak_patterns(store: &Store, home: Option<&Path>) -> Vec<LeakPatte
 }
 
 impl Builder {
-    pub(super) fn package(&self, spec: &PackageSpec, inputs: &Inputs) -> Result<Node, ExecuteError> {
+    pub(super) fn package(&self, spec: &PackageSpec, inputs: &Inputs, mode: Mode) -> Result<Node, ExecuteError> {
         let stage = Node::directory(inputs.directory("stage"));
         let scratch = self.scratch()?;
         let out = scratch.path().join("out");
@@ -62,8 +62,12 @@ impl Builder {
         let tree = self.tree(&stage, documents)?;
         let damaged = Mutex::new(None);
         let open = |digest: &BlobDigest| self.open(digest, &damaged);
-        let recall = |key: &BlobDigest| self.recall_segment(key);
-        let remember = |key: &BlobDigest, segment: &[u8]| self.remember_segment(key, segment);
+        let recall = |key: &BlobDigest| if mode == Mode::Build { self.recall_segment(key) } else { None };
+        let remember = |key: &BlobDigest, segment: &[u8]| {
+            if mode == Mode::Build {
+                self.remember_segment(key, segment);
+            }
+        };
         let cache = SegmentCache { recall: &recall, remember: &remember };
         let resources = Resources { threads: self.data_threads(), cache };
         let written = self.on_data_pool(|| write_deb(spec, &tree, &maintainer, &open, resources, &out));
@@ -71,7 +75,7 @@ impl Builder {
             return Err(ExecuteError::Blob(error));
         }
         written?;
-        Ok(self.on_data_pool(|| self.store.ingest_output(&out))?)
+        self.take_in(&out)
     }
 
     fn tree(&self, stage: &Node, documents: Vec<Entry>) -> Result<FileTree, ExecuteError> {

@@ -42,7 +42,7 @@ impl Builder {
     pub(super) fn finish_root(&self, prepared: &Prepared) -> Result<Node, ExecuteError> {
         let target = prepared.path("root");
         vb_platform::finish(&target)?;
-        Ok(self.on_data_pool(|| self.store.ingest_output(&target))?)
+        self.take_in(&target)
     }
 }
 

@@ -47,7 +47,7 @@ impl Builder {
         inputs: &Inputs,
         prepared: &Prepared,
     ) -> Result<Node, ExecuteError> {
-        let application = self.on_data_pool(|| self.store.ingest_output(&prepared.path("application")))?;
+        let application = self.take_in(&prepared.path("application"))?;
         let patterns = leak_patterns(&self.store, self.home.as_deref());
         self.check_for_leaks(&application, &stage.application, &patterns)?;
 

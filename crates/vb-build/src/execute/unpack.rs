@@ -45,7 +45,7 @@ impl Builder {
     pub(super) fn finish_unpack(&self, unpack: &Unpack, prepared: &Prepared) -> Result<Node, ExecuteError> {
         let tree = prepared.path("tree");
         add_bytecode_to_record(&tree, &layout(unpack))?;
-        Ok(self.on_data_pool(|| self.store.ingest_output(&tree))?)
+        self.take_in(&tree)
     }
 }
 

@@ -72,7 +72,7 @@ impl Builder {
             .map_err(ExecuteError::scratch)?;
         let [wheel] = found.as_slice() else { return Err(ExecuteError::WheelCount { found }) };
         self.check_wheel_for_leaks(&out.join(wheel))?;
-        Ok(self.on_data_pool(|| self.store.ingest_output(&out))?)
+        self.take_in(&out)
     }
 
     /// A path of the build inside a wheel that was built here would be in every package that holds it.

@@ -175,7 +175,7 @@ struct Twice {
 
 #[derive(PartialEq, Eq)]
 enum Content {
-    File([u8; 32]),
+    File { sha256: [u8; 32], mode: u32 },
     Link(PathBuf),
 }
 
@@ -322,7 +322,8 @@ impl Unpacker<'_> {
             Claimed::Taken(Kind::File, other) => {
                 let mut hasher = Sha256::new();
                 copy(entry, &mut hasher, data_error)?;
-                self.compare_later(package, other, path, Content::File(hasher.finalize().into()))
+                let content = Content::File { sha256: hasher.finalize().into(), mode };
+                self.compare_later(package, other, path, content)
             }
             claimed => Err(self.refuse(package, path, claimed)),
         }
@@ -356,8 +357,8 @@ impl Unpacker<'_> {
                 fs_err::hard_link(self.target.join(target), host).map_err(write_error)
             }
             Claimed::Taken(Kind::File, other) => {
-                let content = file_digest(&self.target.join(target))?;
-                self.compare_later(package, other, path, Content::File(content))
+                let content = file_content(&self.target.join(target))?;
+                self.compare_later(package, other, path, content)
             }
             claimed => Err(self.refuse(package, path, claimed)),
         }
@@ -402,7 +403,7 @@ impl Unpacker<'_> {
         for Twice { path, packages: [one, other], content } in twice {
             let host = self.target.join(&path);
             let there = match content {
-                Content::File(_) => Content::File(file_digest(&host)?),
+                Content::File { .. } => file_content(&host)?,
                 Content::Link(_) => Content::Link(fs_err::read_link(&host).map_err(write_error)?),
             };
             if there != content {
@@ -499,10 +500,12 @@ fn finish_file(file: &File, mode: u32) -> io::Result<()> {
     file.file().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(ROOT_TIME.unsigned_abs()))
 }
 
-fn file_digest(path: &Path) -> Result<[u8; 32], UnpackError> {
+fn file_content(path: &Path) -> Result<Content, UnpackError> {
+    let mut file = File::open(path).map_err(write_error)?;
+    let mode = file.metadata().map_err(write_error)?.permissions().mode() & 0o7777;
     let mut hasher = Sha256::new();
-    copy(&mut File::open(path).map_err(write_error)?, &mut hasher, write_error)?;
-    Ok(hasher.finalize().into())
+    copy(&mut file, &mut hasher, write_error)?;
+    Ok(Content::File { sha256: hasher.finalize().into(), mode })
 }
 
 /// Sets a path's times to the root's, without following a link.

@@ -313,6 +313,12 @@ fn metadata_that_is_missing_or_of_another_distribution_is_refused() {
 }
 
 #[test]
+fn data_under_another_spelling_of_the_name_is_data() {
+    let (_, tree) = Wheel::new().with("Demo.App-1.0.data/scripts/run", "#!python\n").unpack().unwrap();
+    assert_eq!(tree["bin/run"], (0o755, "#!/vrmd/whois/bin/python\n".to_owned()));
+}
+
+#[test]
 fn a_part_of_data_that_has_no_place_is_refused() {
     for member in ["demo_app-1.0.data/etc/x", "demo_app-1.0.data/x"] {
         let error = Wheel::new().with(member, "").error();

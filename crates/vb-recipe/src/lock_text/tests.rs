@@ -258,3 +258,17 @@ fn a_platform_that_is_not_locked_is_a_mismatch() {
     let mismatches = lock().mismatches("el9", &request());
     assert_eq!(mismatches[0].to_string(), "`el9`: the lock does not have this platform");
 }
+
+#[test]
+fn a_name_that_would_be_a_path_or_two_words_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("whois.lock");
+    for bad in ["../../evil.whl", "/evil.whl", "..", "", "two words.whl"] {
+        let mut lock = lock();
+        let platform = lock.platforms.values_mut().next().unwrap();
+        platform.distributions[0].distribution.file.file = bad.to_owned();
+        lock.write(&path).unwrap();
+        let error = Lock::read(&path).unwrap_err();
+        assert!(matches!(&error, LockError::Name { name, .. } if name == bad), "{bad}: {error:?}");
+    }
+}

@@ -111,6 +111,19 @@ fn the_hosts_controls_in_proc_cannot_be_written() {
 }
 
 #[test]
+fn nothing_of_the_host_in_proc_can_be_changed() {
+    for_each_caller(|bench| {
+        // The mode that each has already: a failure of this test must not harm the machine.
+        let mut spec = bench.shell(
+            "cd /proc && for name in [!0-9]*; do\n\
+             if [ ! -L $name ] && chmod $(stat -c %a $name) $name 2> /dev/null; then echo $name; fi; done",
+        );
+        spec.identity = Identity::Root;
+        assert_eq!(bench.output(&spec), "");
+    });
+}
+
+#[test]
 fn the_isolated_network_is_a_loopback_that_is_up() {
     for_each_caller(|bench| {
         let log = bench.output(&bench.python(

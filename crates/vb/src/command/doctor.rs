@@ -8,7 +8,7 @@ use crate::{display, exit::Exit, fatal::Fatal, machine::helper};
 
 /// Runs the command.
 pub(crate) fn run() -> Result<Exit, Fatal> {
-    vb_sandbox::probe(&helper()?).map_err(|error| {
+    vb_sandbox::probe(&helper()).map_err(|error| {
         Fatal::caused(
             Exit::Environment,
             "vb::doctor::sandbox",

@@ -1,10 +1,11 @@
 //! `vb shell`: a shell where an action runs.
 
-use vb_build::ShellError;
+use vb_build::{ExecuteError, ShellError};
 use vb_sandbox::Status;
 
 use crate::{
     arguments::{Common, Shell},
+    command::build::exit_of,
     display::{self, Display},
     exit::Exit,
     fatal::Fatal,
@@ -25,9 +26,9 @@ pub(crate) fn run(common: &Common, arguments: &Shell) -> Result<Exit, Fatal> {
         Err(ShellError::Inputs(report)) => {
             display.finish();
             display::failures(&bench.graph, &report, |label| {
-                format!("vb shell {} '{label}'", arguments.choice.recipe.display())
+                Some(format!("vb shell {} '{label}'", arguments.choice.recipe.display()))
             });
-            Ok(Exit::ActionFailed)
+            Ok(exit_of(&report))
         }
         Err(ShellError::NoCommand) => Err(Fatal::message(
             Exit::Usage,
@@ -35,6 +36,7 @@ pub(crate) fn run(common: &Common, arguments: &Shell) -> Result<Exit, Fatal> {
             format!("`{}` has no sandbox: vb does it itself", arguments.choice.action),
             "choose an action that runs a command: root, wheel, unpack, stage or import check",
         )),
+        Err(ShellError::Execute(error)) if matches!(*error, ExecuteError::Cancelled) => Err(Fatal::interrupted()),
         Err(error) => Err(Fatal::caused(
             Exit::Environment,
             "vb::shell::failed",

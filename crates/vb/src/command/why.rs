@@ -35,7 +35,10 @@ fn render(graph: &Graph, why: &Why) -> Vec<String> {
         (WhyState::Hit, false) => format!("hit   {label}: it ran once, and nothing has changed since"),
         (WhyState::Run, true) => format!("run   {label}: these parts of its key have changed"),
         (WhyState::Run, false) => format!("run   {label}: it has not run before"),
-        (WhyState::After { input }, _) => format!("run?  {label}: only when `{input}` turns out otherwise than before"),
+        (WhyState::After { input }, true) => {
+            format!("run?  {label}: only when `{input}` turns out otherwise than before")
+        }
+        (WhyState::After { input }, false) => format!("run?  {label}: it has not run before; it needs `{input}` first"),
     };
     let mut lines = vec![headline];
     lines.extend(why.changes.iter().flat_map(render_change));

@@ -6,14 +6,14 @@ use vb_build::{BuildReport, CommandFailure, Contrast, ExecuteError, Failure, Fet
 use vb_graph::{Graph, Sha256};
 use vb_sandbox::Status;
 
-/// Prints every failure of a build on standard error.
-pub(crate) fn failures(graph: &Graph, report: &BuildReport, shell: impl Fn(&str) -> String) {
+/// Prints every failure of a build on standard error; `shell` gives the command that opens one where an action ran.
+pub(crate) fn failures(graph: &Graph, report: &BuildReport, shell: impl Fn(&str) -> Option<String>) {
     for failure in &report.failures {
         super::note(&render(graph, failure, &shell).join("\n"));
     }
 }
 
-fn render(graph: &Graph, failure: &Failure, shell: &dyn Fn(&str) -> String) -> Vec<String> {
+fn render(graph: &Graph, failure: &Failure, shell: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     let provenance = graph.provenance(failure.action);
     let mut lines =
         vec![String::new(), format!("error[{}]: {} failed: {}", code(&failure.error), provenance.label, failure.error)];
@@ -26,9 +26,8 @@ fn render(graph: &Graph, failure: &Failure, shell: &dyn Fn(&str) -> String) -> V
         lines.push(format!("  because       {error}"));
         cause = error.source();
     }
-    if matches!(failure.error, ExecuteError::Command(_)) {
-        lines.push(format!("  shell         {}", shell(&provenance.label)));
-    }
+    let shell = shell(&provenance.label).filter(|_| matches!(failure.error, ExecuteError::Command(_)));
+    lines.extend(shell.map(|command| format!("  shell         {command}")));
     if let Some(help) = help(&failure.error) {
         lines.push(format!("  help          {help}"));
     }
@@ -43,6 +42,7 @@ fn code(error: &ExecuteError) -> &'static str {
         E::Fetch { .. } => "vb::fetch::failed",
         E::Locate { .. } => "vb::fetch::not_located",
         E::Ingest(_) => "vb::source::unreadable",
+        E::Output(_) => "vb::action::output",
         E::UnpackRoot(_) => "vb::root::unpack",
         E::FinishRoot(_) => "vb::root::finish",
         E::Wheel(_) | E::Record(_) => "vb::wheel::invalid",

@@ -1,6 +1,12 @@
 //! The progress of a build: bars on a terminal, plain lines elsewhere, JSON lines on request.
 
-use std::{collections::HashMap, io::IsTerminal, path::Path, sync::Mutex, time::Duration};
+use std::{
+    collections::HashMap,
+    io::IsTerminal,
+    path::Path,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use vb_build::{BuildReport, Event, How};
@@ -49,7 +55,9 @@ impl Display {
 
     /// Removes what is drawn.
     pub(crate) fn finish(&self) {
-        if let Mode::Terminal { bars, .. } = &self.mode {
+        if let Mode::Terminal { bars, running } = &self.mode {
+            // An interrupted action has no event that ends it.
+            running.lock().unwrap_or_else(PoisonError::into_inner).drain().for_each(|(_, bar)| bar.finish_and_clear());
             // A terminal that is gone needs no clearing.
             drop(bars.clear());
         }
@@ -107,7 +115,7 @@ fn plain_line(event: &Event) -> Option<String> {
 }
 
 fn on_terminal(bars: &MultiProgress, running: &Mutex<HashMap<String, ProgressBar>>, event: &Event) {
-    let mut running = running.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
     match event {
         Event::Started { label, .. } => {
             let style = ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}").expect("a valid template");
@@ -121,7 +129,9 @@ fn on_terminal(bars: &MultiProgress, running: &Mutex<HashMap<String, ProgressBar
                 bars.remove(&bar);
             }
         }
-        Event::Waiting { .. } | Event::Repairing { .. } => {}
+        // What failed for want of what is repaired is begun again, and has no event that ends it.
+        Event::Repairing { .. } => running.drain().for_each(|(_, bar)| bar.finish_and_clear()),
+        Event::Waiting { .. } => {}
     }
     let stays = !matches!(event, Event::Started { .. });
     if let Some(line) = plain_line(event).filter(|_| stays) {

@@ -182,6 +182,7 @@ impl<'a> Resolver<'a> {
                     "change the requirements; a failing build of metadata may need another of `build_deps`",
                 ))
             }
+            Err(vb_build::ExecuteError::Cancelled) => Err(Fatal::interrupted()),
             Err(error) => {
                 Err(Fatal::caused(Exit::Environment, "vb::lock::sandbox", "cannot run uv", "run `vb doctor`", error))
             }
