@@ -52,10 +52,11 @@ fn an_edited_file_of_the_application_runs_what_reads_it() {
     let not_hit: String =
         plan.lines().filter(|line| !line.starts_with("hit")).map(|line| format!("{line}\n")).collect();
     expect![[r#"
+        run   whois source
         run   whois bookworm stage
         run?  whois bookworm import check  (after `whois bookworm stage`)
         run?  whois bookworm package  (after `whois bookworm stage`)
-        19 hits, 1 to run, 2 after these, 0 files to fetch
+        18 hits, 2 to run, 2 after these, 0 files to fetch
     "#]]
     .assert_eq(&not_hit);
 }
@@ -66,7 +67,7 @@ fn an_empty_store_has_everything_to_run_and_to_fetch() {
     let store = env.directory().join("store");
     let plan = env.with_store(store).vb(&["plan", "recipes/whois.ncl"]).ok().stdout;
     expect![[r#"
-        hit   whois source
+        run   whois source
         run   whois bookworm root interpreter
         run?  whois bookworm unpack attrs  (after `whois bookworm root interpreter`)
         run?  whois bookworm unpack automat  (after `whois bookworm root interpreter`)
@@ -88,7 +89,7 @@ fn an_empty_store_has_everything_to_run_and_to_fetch() {
         run   whois bookworm root run
         run?  whois bookworm import check  (after `whois bookworm stage`)
         run?  whois bookworm package  (after `whois bookworm stage`)
-        1 hit, 3 to run, 18 after these, 162 files to fetch
+        0 hits, 4 to run, 18 after these, 162 files to fetch
     "#]]
     .assert_eq(&plan);
 }

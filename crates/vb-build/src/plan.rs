@@ -2,7 +2,7 @@
 
 use vb_graph::{ActionIndex, Graph, InputDigest, Kind};
 
-use crate::{build::static_digest, builder::Builder, error::ExecuteError};
+use crate::{build::static_digest, builder::Builder, error::ExecuteError, event::How};
 
 /// What would happen to an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,8 +77,9 @@ impl Builder {
                 return Ok((static_digest(graph, index), forecast));
             }
             Kind::Ingest(ingest) => {
-                let (node, _) = self.ingest(ingest)?;
-                return Ok((Some(InputDigest::Node(node)), Forecast::Hit));
+                let (node, how) = self.read_source(ingest)?;
+                let forecast = if how == How::Hit { Forecast::Hit } else { Forecast::Execute };
+                return Ok((Some(InputDigest::Node(node)), forecast));
             }
             _ => {}
         }
