@@ -148,3 +148,12 @@ fn every_crate_takes_versions_and_lints_from_the_workspace() {
     }
     assert_none("what the workspace decides", &violations);
 }
+
+#[test]
+fn the_first_command_of_the_readme_runs_vb() {
+    assert!(read("README.md").contains("cargo run --release -- build"));
+    let manifest: toml::Table = toml::from_str(&read("Cargo.toml")).unwrap();
+    let default = manifest["workspace"]["default-members"].as_array().unwrap();
+    assert_eq!(default.iter().map(|member| member.as_str().unwrap()).collect::<Vec<_>>(), ["crates/vb"]);
+    assert!(!root().join("crates/vb/src/bin").exists(), "cargo run has to choose between two programs");
+}
