@@ -109,16 +109,15 @@ impl Builder {
         cancel: &AtomicBool,
         events: &(dyn Fn(&Event) + Sync),
     ) -> BuildReport {
-        for _ in 0..REPAIRS {
+        let mut repairs = 0;
+        loop {
             let mut run = Run::new(self, mode, graph, goals, on_failure, cancel, events);
             run.drive();
-            if !run.repair() {
+            if repairs == REPAIRS || !run.repair() {
                 return run.into_report();
             }
+            repairs += 1;
         }
-        let mut run = Run::new(self, mode, graph, goals, on_failure, cancel, events);
-        run.drive();
-        run.into_report()
     }
 }
 
