@@ -15,6 +15,7 @@ mod fields;
 mod leak;
 mod maintainer;
 mod read;
+mod rpm;
 mod segment;
 mod tarball;
 mod tree;
@@ -27,5 +28,9 @@ pub use fields::FieldError;
 pub use leak::{EmptyPattern, Leak, LeakPattern, LeakScanner};
 pub use maintainer::{MaintainerFileError, MaintainerFiles, ScriptName};
 pub use read::{ControlField, DebEntry, DebEntryKind, DebMetadata, ReadDebError, read_deb};
+pub use rpm::{
+    ReadRpmError, RpmChange, RpmComparison, RpmFile, RpmFileKind, RpmMetadata, RpmRelation, RpmScript, ScriptletName,
+    read_rpm,
+};
 pub use segment::SegmentCache;
 pub use tree::{Content, Entry, FileTree, FlattenError, InvalidTree};
