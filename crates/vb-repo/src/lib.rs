@@ -1,0 +1,38 @@
+//! A pool of packages to signed apt and yum repositories that any static web server can serve.
+//!
+//! # Layout
+//!
+//! ```text
+//! pool/<letter>/<name>/<digest>/<file>       the packages; a path's bytes never change
+//! dists/, rpm/                               the indexes that clients read: a function of a generation
+//! state/settings.json                        what the repository is: channels, platforms, keys
+//! state/channels/<platform>/<channel>        the pointer: which generation the channel is at
+//! state/generations/<id>.json                an immutable list of chunks, with its parent: the channel's history
+//! state/chunks/<id>.json                     an immutable, sorted piece of a section: the records of its packages
+//! state/pieces/<chunk>.<kind>                what indexes have of a chunk, compressed; can be made again from it
+//! state/attachments/<id>                     what is too large for a record: file lists
+//! state/locks/                               locks of publishers on one machine
+//! ```
+//!
+//! Everything but the settings, the pointers and the clients' named files is written once under a name that no other
+//! bytes have. A change of a channel makes chunks, then a generation, then moves the pointer by compare-and-swap, then
+//! writes what clients see, the signed index last. Whoever finds a channel whose clients' files are behind its pointer
+//! writes them, so that a publisher that dies in between costs nothing.
+//!
+//! Must not be here: printing, the environment, running commands other than those that the settings name for signing.
+
+mod channel;
+mod chunk;
+mod generation;
+mod piece;
+mod publication;
+mod record;
+mod storage;
+
+pub use channel::{ChannelId, ChannelNameError};
+pub use chunk::{Chunk, ChunkId};
+pub use generation::{ChunkRef, Generation, GenerationId, Operation, Section, SectionId};
+pub use piece::StateError;
+pub use publication::{ClientFile, Content, Publication};
+pub use record::{AttachmentId, Format, Record, RecordKey};
+pub use storage::{Expected, LocalDirectory, Lock, LockKind, Metadata, PutOutcome, Storage, StorageError, Token};

@@ -1,0 +1,60 @@
+//! Pieces: what an index has of one chunk, made once and kept beside it.
+
+use crate::{
+    chunk::Chunk,
+    generation::ChunkRef,
+    storage::{Storage, StorageError},
+};
+
+/// An object of the repository's state could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The storage refused.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// An object that another one names is not there.
+    #[error("`{name}` is not in the repository")]
+    Missing {
+        /// The object.
+        name: String,
+    },
+    /// An object is not what its name says.
+    #[error("`{name}` in the repository is damaged")]
+    Damaged {
+        /// The object.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// Reads a chunk.
+///
+/// # Errors
+/// [`StateError`] when it is not there or damaged.
+pub(crate) fn load_chunk(storage: &Storage, chunk: &ChunkRef) -> Result<Chunk, StateError> {
+    let name = chunk.id.object();
+    let (bytes, _) = storage.get(&name)?.ok_or_else(|| StateError::Missing { name: name.clone() })?;
+    Chunk::decode(&bytes).map_err(|source| StateError::Damaged { name, source })
+}
+
+/// Returns the piece of a kind, made of the chunk if it is not there. The kind must name everything that decides how it
+/// is made.
+///
+/// # Errors
+/// [`StateError`] when neither piece nor chunk can be read, or the piece not be written.
+pub(crate) fn piece(
+    storage: &Storage,
+    chunk: &ChunkRef,
+    kind: &str,
+    make: impl FnOnce(&Chunk) -> Vec<u8>,
+) -> Result<Vec<u8>, StateError> {
+    let name = chunk.id.piece(kind);
+    if let Some((bytes, _)) = storage.get(&name)? {
+        return Ok(bytes);
+    }
+    let bytes = make(&load_chunk(storage, chunk)?);
+    storage.put_immutable(&name, &bytes)?;
+    Ok(bytes)
+}
