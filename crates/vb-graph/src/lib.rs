@@ -23,5 +23,5 @@ pub use digest::{ActionDigest, BlobDigest, DirectoryDigest, ParseDigestError, Sh
 pub use directory::{Directory, EntryConflict, InvalidName, Name, Node};
 pub use graph::{ActionIndex, Graph, Input, Provenance};
 pub use locked::{LockedDistribution, LockedFile, LockedPackage};
-pub use package::{Compression, PackageArchitecture, PackageSpec};
+pub use package::{Compression, Format, PackageArchitecture, PackageSpec, ParseFormatError};
 pub use resolved::{InputDigest, Part, PartValue, ResolvedAction};

@@ -1,5 +1,7 @@
 //! Package specs: what a package is made of beside its tree.
 
+use std::{fmt, str::FromStr};
+
 use serde::{Deserialize, Serialize};
 
 use crate::resolved::Part;
@@ -24,6 +26,69 @@ impl Compression {
             Self::Gzip => "gz",
             Self::Zstd => "zst",
         }
+    }
+}
+
+/// A kind of file that an application is delivered as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Format {
+    /// `.deb`, for dpkg.
+    Deb,
+    /// `.rpm`, for rpm.
+    Rpm,
+    /// `.tar.zst`, for neither.
+    Tar,
+}
+
+impl Format {
+    /// All formats, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::Deb, Self::Rpm, Self::Tar];
+
+    /// Returns the word for it in recipes and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deb => "deb",
+            Self::Rpm => "rpm",
+            Self::Tar => "tar",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text is not the word for a [`Format`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{word}` is not a package format")]
+pub struct ParseFormatError {
+    /// The text.
+    pub word: String,
+}
+
+impl FromStr for Format {
+    type Err = ParseFormatError;
+
+    fn from_str(word: &str) -> Result<Self, ParseFormatError> {
+        let known = Self::ALL.into_iter().find(|format| format.as_str() == word);
+        known.ok_or_else(|| ParseFormatError { word: word.to_owned() })
+    }
+}
+
+impl TryFrom<String> for Format {
+    type Error = ParseFormatError;
+
+    fn try_from(word: String) -> Result<Self, ParseFormatError> {
+        word.parse()
+    }
+}
+
+impl From<Format> for String {
+    fn from(format: Format) -> Self {
+        format.as_str().to_owned()
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Must not be here: anything that one field tells by itself; that is a contract in `vb.ncl`.
 
+mod packages;
+mod platform;
+
 use std::{collections::BTreeMap, path::PathBuf};
 
 use crate::{
@@ -25,10 +28,11 @@ pub fn check(
     platforms: &Platforms,
 ) -> Vec<RecipeDiagnostic> {
     let mut diagnostics = check_workspace(workspace, platforms);
-    diagnostics.extend(platforms.values().filter_map(check_default_python));
+    diagnostics.extend(platforms.values().flat_map(platform::check));
     for recipe in recipes {
         diagnostics.extend(check_platforms(workspace, recipe, platforms));
         diagnostics.extend(check_interpreters(workspace, recipe, platforms));
+        diagnostics.extend(packages::check(workspace, recipe, platforms));
         diagnostics.extend(check_source(recipe));
         diagnostics.extend(check_recipe_variables(recipe));
     }
@@ -52,16 +56,6 @@ fn check_workspace(workspace: &Evaluated<Workspace>, platforms: &Platforms) -> V
     }
     diagnostics.extend(check_variables(workspace, "variables", &workspace.value.variables));
     diagnostics
-}
-
-fn check_default_python(platform: &Evaluated<Platform>) -> Option<RecipeDiagnostic> {
-    let python = &platform.value.default_python;
-    let known = &platform.value.interpreters;
-    (!known.contains_key(python)).then(|| {
-        let message = format!("`interpreters` has no Python `{python}`");
-        RecipeDiagnostic::at_field(Code::UnknownPython, message, platform, "default_python")
-            .help(interpreters_help(&platform.value))
-    })
 }
 
 fn check_platforms(

@@ -35,6 +35,14 @@ pub enum Code {
     UnknownPlatform,
     /// `vb::recipe::unknown_python`: the platform does not have that interpreter.
     UnknownPython,
+    /// `vb::recipe::no_archive`: a platform does not say what its roots are made of.
+    NoArchive,
+    /// `vb::recipe::unknown_suite`: a pin names a suite that the platform does not have.
+    UnknownSuite,
+    /// `vb::recipe::refused_format`: a format is asked for that the platform refuses.
+    RefusedFormat,
+    /// `vb::recipe::bad_package_name`: no package of the platform's family can have that name.
+    BadPackageName,
     /// `vb::recipe::missing_source`: the source is not there.
     MissingSource,
     /// `vb::recipe::missing_requirements`: the source has no such requirements file.
@@ -62,6 +70,10 @@ impl Code {
             Self::NoPlatform => "vb::recipe::no_platform",
             Self::UnknownPlatform => "vb::recipe::unknown_platform",
             Self::UnknownPython => "vb::recipe::unknown_python",
+            Self::NoArchive => "vb::recipe::no_archive",
+            Self::UnknownSuite => "vb::recipe::unknown_suite",
+            Self::RefusedFormat => "vb::recipe::refused_format",
+            Self::BadPackageName => "vb::recipe::bad_package_name",
             Self::MissingSource => "vb::recipe::missing_source",
             Self::MissingRequirements => "vb::recipe::missing_requirements",
             Self::DuplicateName => "vb::recipe::duplicate_name",

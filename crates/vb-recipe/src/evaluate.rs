@@ -156,14 +156,22 @@ impl Evaluator {
             return Err(vec![self.not_a_record(&record, kind, main)]);
         }
         let mut diagnostics = self.compare(kind.contract(), kind.word(), &record, main);
-        for &(name, contract, word) in kind.nested() {
-            let field = fields(&record).find(|(id, _)| id.label() == name);
-            let Some(value) = field.and_then(|(_, field)| field.value.clone()) else { continue };
-            for nested in self.elements(value) {
-                diagnostics.extend(self.compare(contract, word, &nested, main));
+        for nested in kind.nested() {
+            let Some(value) = self.descend(&record, nested.path) else { continue };
+            let records = if nested.is_collection { self.elements(value) } else { vec![value] };
+            for record in records {
+                diagnostics.extend(self.compare(nested.contract, nested.word, &record, main));
             }
         }
         Ok(diagnostics)
+    }
+
+    /// Returns the evaluated value of a field, or of a field of a field.
+    fn descend(&mut self, record: &NickelValue, path: &[&str]) -> Option<NickelValue> {
+        path.iter().try_fold(record.clone(), |record, name| {
+            let value = fields(&record).find(|(id, _)| id.label() == *name)?.1.value.clone()?;
+            self.evaluate_shallow(value).ok()
+        })
     }
 
     fn not_a_record(&self, value: &NickelValue, kind: FileKind, main: &SourceFile) -> RecipeDiagnostic {
@@ -178,7 +186,6 @@ impl Evaluator {
 
     /// Returns the evaluated records in a list or a record.
     fn elements(&mut self, value: NickelValue) -> Vec<NickelValue> {
-        let Ok(value) = self.evaluate_shallow(value) else { return Vec::new() };
         let elements: Vec<_> = match value.content_ref() {
             ValueContentRef::Record(_) => fields(&value).filter_map(|(_, field)| field.value.clone()).collect(),
             ValueContentRef::Array(Container::Alloc(array)) => array.array.iter().cloned().collect(),

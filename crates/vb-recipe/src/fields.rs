@@ -41,13 +41,49 @@ impl FileKind {
         }
     }
 
-    /// Returns the fields that hold records of their own contract: the field, the contract, and its word.
-    pub(crate) fn nested(self) -> &'static [(&'static str, &'static str, &'static str)] {
+    /// Returns the fields that hold records of their own contract.
+    pub(crate) fn nested(self) -> &'static [Nested] {
         match self {
-            Self::Recipe => &[("overrides", "Override", "an override")],
+            Self::Recipe => RECIPE_RECORDS,
             Self::Workspace => &[],
-            Self::Platform => &[("suites", "Suite", "a suite"), ("interpreters", "Interpreter", "an interpreter")],
+            Self::Platform => PLATFORM_RECORDS,
         }
+    }
+}
+
+const RECIPE_RECORDS: &[Nested] = &[Nested::each(&["overrides"], "Override", "an override")];
+
+const PLATFORM_RECORDS: &[Nested] = &[
+    Nested::each(&["suites"], "Suite", "a suite"),
+    Nested::each(&["pins"], "Pin", "a pin"),
+    Nested::each(&["repositories"], "Repository", "a repository"),
+    Nested::each(&["interpreters"], "Interpreter", "an interpreter"),
+    Nested::itself(&["output"], "Output", "`output`"),
+    Nested::itself(&["output", "deb"], "DebOutput", "`deb`"),
+    Nested::itself(&["output", "rpm"], "RpmOutput", "`rpm`"),
+    Nested::itself(&["output", "refused"], "Refused", "`refused`"),
+];
+
+/// A field that holds a record of a contract, or several of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Nested {
+    /// The fields on the way to it, and its own name.
+    pub(crate) path: &'static [&'static str],
+    /// The name of the contract in `vb.ncl`.
+    pub(crate) contract: &'static str,
+    /// What such a record is called.
+    pub(crate) word: &'static str,
+    /// Is it a list or record of such records?
+    pub(crate) is_collection: bool,
+}
+
+impl Nested {
+    const fn each(path: &'static [&'static str], contract: &'static str, word: &'static str) -> Self {
+        Self { path, contract, word, is_collection: true }
+    }
+
+    const fn itself(path: &'static [&'static str], contract: &'static str, word: &'static str) -> Self {
+        Self { path, contract, word, is_collection: false }
     }
 }
 

@@ -32,7 +32,9 @@ pub use lock::{
 };
 pub use lower::{Application, LowerError, lower, lower_fetch, lower_root};
 pub use memory::Memory;
-pub use platform::{Family, Interpreter, Platform, PlatformSuite};
+pub use platform::{
+    DebPolicy, Family, Image, Interpreter, OutputPolicy, Pin, Platform, PlatformRepository, PlatformSuite, RpmPolicy,
+};
 pub use position::{Evaluated, Position, Positions, SourceFile};
 pub use recipe::{Override, PlatformRecipe, Recipe, Source, Version};
 pub use source::{SourceError, SourceFacts, requirement_files, source_facts};

@@ -208,7 +208,7 @@ fn evaluate_file<T: Serialize + DeserializeOwned>(
 }
 
 fn named(mut platform: Evaluated<Platform>, name: &str) -> Evaluated<Platform> {
-    name.clone_into(&mut platform.value.name);
+    platform.value.complete(name);
     platform
 }
 

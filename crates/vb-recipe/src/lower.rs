@@ -262,7 +262,7 @@ impl<'a> Lowering<'a> {
             summary: value.summary.clone().unwrap_or_else(|| format!("{} with its Python environment", value.name)),
             description: description(value.description.as_deref(), facts),
             depends,
-            compression: platform.compression,
+            compression: platform.output.deb.compression,
             epoch: facts.epoch,
             application: self.directory.clone(),
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use vb_graph::Compression;
+use vb_graph::{Compression, Format, Sha256};
 
 /// What a platform file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,13 +18,21 @@ pub struct Platform {
     pub codename: String,
     /// The release's number: `12`.
     pub version: String,
-    /// The architecture in dpkg's words: `amd64`.
+    /// The architecture in the package manager's words: `amd64`, or `x86_64` for RPM.
     pub architecture: String,
     /// The architecture in the kernel's and Python's words: `x86_64`.
     pub machine: String,
-    /// The parts of the archive that packages are taken from.
+    /// The parts of the archive that packages are taken from, for [`Family::Deb`].
     pub suites: Vec<PlatformSuite>,
-    /// The keys that sign the archive, where those that the machine's apt names are not meant.
+    /// Which suite some packages are taken from.
+    pub pins: Vec<Pin>,
+    /// The parts of the archive that packages are taken from, for [`Family::Rpm`].
+    pub repositories: Vec<PlatformRepository>,
+    /// A root that is given whole, in place of an archive.
+    pub image: Option<Image>,
+    /// Bases of the archive, in place of what the machine is configured with.
+    pub archives: Vec<String>,
+    /// The keys that sign the archive, where those that the machine's package manager names are not meant.
     pub keyring: Option<String>,
     /// Is an archive whose `Valid-Until` is over refused?
     pub check_valid_until: bool,
@@ -40,16 +48,27 @@ pub struct Platform {
     pub interpreters: BTreeMap<String, Interpreter>,
     /// The interpreter that `python = "3"` means.
     pub default_python: String,
-    /// How packages for it are compressed.
-    #[serde(with = "CompressionTag")]
-    pub compression: Compression,
+    /// What its package manager can read.
+    pub output: OutputPolicy,
 }
 
 /// A kind of distribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Family {
-    /// Packages are `.deb` files.
+    /// Packages are `.deb` files, in archives with suites.
     Deb,
+    /// Packages are `.rpm` files, in repositories with `repomd.xml`.
+    Rpm,
+}
+
+impl Family {
+    /// Returns the format of its own packages.
+    pub fn format(self) -> Format {
+        match self {
+            Self::Deb => Format::Deb,
+            Self::Rpm => Format::Rpm,
+        }
+    }
 }
 
 /// One suite of an archive, with those of its components that are used.
@@ -60,6 +79,81 @@ pub struct PlatformSuite {
     pub name: String,
     /// Its components: `main`.
     pub components: Vec<String>,
+}
+
+/// A rule in the sense of `apt_preferences(5)`: which suite some packages are taken from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pin {
+    /// Globs of package names: `python3*`.
+    pub packages: Vec<String>,
+    /// The name of the suite, one of the platform's.
+    pub suite: String,
+    /// The priority that these packages have in that suite, where it is 500 otherwise.
+    pub priority: i32,
+}
+
+/// One RPM repository of an archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlatformRepository {
+    /// Its name: `baseos`.
+    pub name: String,
+    /// Where the directory of its `repodata` is, below the archive's base: `BaseOS/x86_64/os`, or nothing.
+    pub path: String,
+}
+
+/// A root file system that is given whole, by its digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Image {
+    /// An archive of the root, `.tar` with or without compression.
+    Archive {
+        /// The location of the file.
+        file: String,
+        /// The digest of its bytes.
+        sha256: Sha256,
+    },
+    /// A directory in the image layout of the Open Container Initiative.
+    OciLayout {
+        /// The directory's location: what holds `index.json` and `blobs/`.
+        path: String,
+        /// The digest of the image's manifest.
+        #[serde(with = "oci_digest")]
+        digest: Sha256,
+    },
+}
+
+/// What a platform's package manager can read, so what is written for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputPolicy {
+    /// The formats of a recipe that names none.
+    pub formats: Vec<Format>,
+    /// How `.deb` files are written.
+    pub deb: DebPolicy,
+    /// How `.rpm` files are written.
+    pub rpm: RpmPolicy,
+    /// Formats that are never written for it, each with the reason.
+    pub refused: BTreeMap<Format, String>,
+}
+
+/// How `.deb` files for a platform are written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DebPolicy {
+    /// How `data.tar` is compressed.
+    #[serde(with = "CompressionTag")]
+    pub compression: Compression,
+}
+
+/// How `.rpm` files for a platform are written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RpmPolicy {
+    /// How the payload is compressed.
+    #[serde(with = "CompressionTag")]
+    pub compression: Compression,
 }
 
 /// One Python interpreter of a platform.
@@ -77,6 +171,14 @@ pub struct Interpreter {
 }
 
 impl Platform {
+    /// Fills in what follows from other fields: the name, and the formats of the family.
+    pub(crate) fn complete(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+        if self.output.formats.is_empty() {
+            self.output.formats.push(self.family.format());
+        }
+    }
+
     /// Returns the exact version that a recipe's `python` means here: `3` is the platform's own.
     pub fn python_version<'a>(&'a self, python: &'a str) -> &'a str {
         if python.contains('.') { python } else { &self.default_python }
@@ -97,4 +199,21 @@ enum CompressionTag {
     Xz,
     Gzip,
     Zstd,
+}
+
+/// A digest as image layouts write it: `sha256:` and the hexadecimal digits.
+mod oci_digest {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use vb_graph::Sha256;
+
+    const ALGORITHM: &str = "sha256:";
+
+    pub(super) fn serialize<S: Serializer>(digest: &Sha256, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{ALGORITHM}{digest}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sha256, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.strip_prefix(ALGORITHM).unwrap_or(&text).parse().map_err(D::Error::custom)
+    }
 }

@@ -137,7 +137,7 @@ fn two_recipes_of_one_package_name_are_reported_at_the_second() {
         (
             "recipes/platforms/x.ncl",
             "{ family = 'Deb, codename = \"xx\", version = \"1\", architecture = \"amd64\", machine = \"m\",
-               suites = [], has_merged_usr = true, glibc = \"2.36\", base = [], toolchain = [],
+               suites = [{ name = \"xx\" }], has_merged_usr = true, glibc = \"2.36\", base = [], toolchain = [],
                interpreters.\"3.11\" = { command = \"/p\", packages = [], depends = [] }, default_python = \"3.11\" }",
         ),
     ]);

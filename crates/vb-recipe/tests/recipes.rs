@@ -139,7 +139,7 @@ fn a_recipe_can_say_everything() {
 
 #[test]
 fn errors_of_all_files_are_reported_together_in_order() {
-    let paths = ["unknown_field", "not_there", "bad_package_name"]
+    let paths = ["wrong_type", "not_there", "unknown_field"]
         .map(|name| root().join("recipes/fail").join(name).with_extension("ncl"));
     let errors = load_and_check(&paths).unwrap_err();
     let shown: Vec<_> = errors.diagnostics().iter().map(|error| (error.file(), error.kind().as_str())).collect();
@@ -147,8 +147,8 @@ fn errors_of_all_files_are_reported_together_in_order() {
         shown,
         [
             (None, "vb::recipe::unreadable"),
-            (Some("recipes/fail/bad_package_name.ncl"), "vb::recipe::wrong_value"),
             (Some("recipes/fail/unknown_field.ncl"), "vb::recipe::unknown_field"),
+            (Some("recipes/fail/wrong_type.ncl"), "vb::recipe::wrong_value"),
         ]
     );
 }
