@@ -28,6 +28,7 @@ mod piece;
 mod publication;
 mod record;
 mod storage;
+pub mod yum;
 
 pub use channel::{ChannelId, ChannelNameError};
 pub use chunk::{Chunk, ChunkId};

@@ -16,7 +16,7 @@ const RESERVED: [(&str, &[&str]); 10] = [
     ("libc", &["vb-sandbox"]),
     ("nickel-lang-core", &["vb-recipe"]),
     ("nix", &["vb-sandbox"]),
-    ("pgp", &["vb-platform", "vb-testkit"]),
+    ("pgp", &["vb-platform", "vb-repo", "vb-testkit"]),
     ("ureq", &["vb-fetch"]),
 ];
 
