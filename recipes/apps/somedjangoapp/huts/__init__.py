@@ -1,0 +1,1 @@
+"""Mountain huts and what visitors say of them."""

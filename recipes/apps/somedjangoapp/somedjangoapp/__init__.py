@@ -1,0 +1,1 @@
+"""A directory of mountain huts: the project."""
