@@ -10,6 +10,10 @@ use vb_python::{ArchiveError, ImportFailure, ImportReportError, LocateError, Rec
 use vb_sandbox::{SandboxError, Status};
 use vb_store::{BlobError, DirectoryError, IngestError, MaterializeError};
 
+mod install;
+
+pub use self::install::InstallError;
+
 /// One place where a file was looked for, and why it was not had from there.
 #[derive(Debug)]
 pub enum FetchAttempt {
@@ -146,6 +150,9 @@ pub enum ExecuteError {
         /// The directory.
         path: String,
     },
+    /// `debian/install` cannot be followed.
+    #[error(transparent)]
+    Install(#[from] InstallError),
     /// The package cannot be written.
     #[error("cannot write the package")]
     Package(#[from] WriteDebError),

@@ -25,7 +25,7 @@ mod why;
 
 pub use build::{BuildReport, Failure};
 pub use builder::{Builder, BuilderError, BuilderOptions};
-pub use error::{CommandFailure, Contrast, Difference, ExecuteError, FetchAttempt};
+pub use error::{CommandFailure, Contrast, Difference, ExecuteError, FetchAttempt, InstallError};
 pub use event::{Event, How};
 pub use frontier::OnFailure;
 pub use locations::{LazyIndexes, Locations};

@@ -80,7 +80,11 @@ impl Kind {
 
     /// Returns the version of what vb does for the kind; a change of that behaviour raises it and so changes every key.
     fn version(&self) -> u32 {
-        1
+        match self {
+            // 2: `debian/install` is followed.
+            Self::Stage(_) => 2,
+            _ => 1,
+        }
     }
 
     fn parts(&self) -> Vec<Part> {

@@ -18,7 +18,7 @@ const GOLDEN: [(&str, &str); 9] = [
     ("wheel", "07ea1d7dc77268db944e23ec97ae3af5f0973034d593cc8c5e652688f34055e0"),
     ("unpack", "64dc6c2a263649c077c303e2e4a4fecdc06c38f9cad4839cfb8446bf8cbb6af2"),
     ("environment", "9735600b211c08fd467de9edfc5312e2f2e897da7b7086eee73324414c87a1f5"),
-    ("stage", "0263332e9ce630c97d7bbf600fe89776cc86ec3cfaa7b56bea482f14df544bd6"),
+    ("stage", "ccff25c3b1ae67b2cee2a77725d4cab95aaca65d46fcfa24d9a1cb3427a88552"),
     ("import check", "d082d3fdd3aea71cae4df07025173740dc352d398cd2d61ce9615815818f8e2b"),
     ("package", "67f755a6fc29ddec4032f20985ca2df71e34b027f191336d925da11e998b2dcf"),
 ];

@@ -2,7 +2,9 @@
 //!
 //! Every module that the application's sources import is imported once, in a root that has only the run dependencies.
 //! Imports that the source itself treats as optional (`try: … except ImportError`, `if TYPE_CHECKING`, conditions on the
-//! platform or the Python version) do not count, nor do those of tests.
+//! platform or the Python version) do not count, nor do those of tests. A Django project is set up with the settings that
+//! its `manage.py` names; variables of the environment that these demand have a stub, because secrets are no part of a
+//! build.
 
 use std::fmt;
 
@@ -298,6 +300,50 @@ class C:
             failure.to_string(),
             "`database` cannot be imported: the shared library `libpq.so.5` is missing \
              (needed by `main.py:1`, `other.py:1`)"
+        );
+    }
+
+    /// A Django of three lines: models of a project can be imported once its settings are.
+    const DJANGO: [(&str, &str); 4] = [
+        (
+            "django/__init__.py",
+            "import importlib, os\nready = False\ndef setup():\n    global ready\n    \
+             importlib.import_module(os.environ['DJANGO_SETTINGS_MODULE'])\n    ready = True\n",
+        ),
+        (
+            "django/db.py",
+            "import django\nclass ImproperlyConfigured(Exception): pass\nif not django.ready:\n    raise \
+             ImproperlyConfigured('settings are not configured')\n",
+        ),
+        ("manage.py", "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site_settings')\n"),
+        ("a_model.py", "import django.db\n"),
+    ];
+
+    #[test]
+    fn a_django_project_is_set_up_with_stubs_for_what_its_settings_demand() {
+        let settings = "import os\nassert os.environ['SECRET'] and 'SECRET' not in os.environ\n\
+                        assert os.environ.get('DEBUG') is None and os.environ.pop('X', 1) == 1\n";
+        let mut files = DJANGO.to_vec();
+        files.extend([("site_settings.py", settings), ("views.py", "import a_model\nimport b_exit\nimport z_model\n")]);
+        files.extend([("b_exit.py", "import os\nos._exit(3)\n"), ("z_model.py", "import django.db\n")]);
+        // The imports after the one that ends the interpreter are tried in a project that is set up, too.
+        assert_eq!(
+            failures(&files),
+            ["`b_exit` cannot be imported: it ends the interpreter (Exit: the import ended the interpreter with exit \
+              status 3) (needed by `views.py:2`)"]
+        );
+    }
+
+    #[test]
+    fn settings_that_fail_are_told_once() {
+        let mut files = DJANGO.to_vec();
+        files.extend([("site_settings.py", "raise ValueError('bad')\n"), ("views.py", "import a_model, absent\n")]);
+        assert_eq!(
+            failures(&files),
+            [
+                "`site_settings` cannot be imported: ValueError: bad (needed by `manage.py:2`)",
+                "`absent` cannot be imported: it is not in the environment (needed by `views.py:1`)"
+            ]
         );
     }
 

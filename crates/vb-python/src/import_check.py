@@ -3,6 +3,8 @@
 Run as `python -c <this> <application directory> <report file>` with the environment's interpreter. Writes one JSON
 document to the report file and succeeds, whatever the imports do: they run in forked children with muted output, so that
 a module that exits, hangs or crashes the interpreter is reported by name like any other.
+
+A Django project is set up first, as its `manage.py` does: models can be imported after the settings only.
 """
 import sys
 
@@ -20,6 +22,9 @@ import traceback
 SECONDS_PER_IMPORT = 60
 SKIPPED_DIRECTORIES = {"__pycache__", "node_modules", "test", "tests"}
 IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
+STUB = "a stub for the build"
+# What models raise that are imported in a project whose settings have failed.
+UNCONFIGURED = {"AppRegistryNotReady", "ImproperlyConfigured"}
 MISSING_LIBRARY = re.compile(r"^([^\s:]+\.so[^\s:]*): cannot open shared object file")
 
 
@@ -140,6 +145,51 @@ def is_beside_script(module, path):
         return False
 
 
+def django_settings(top):
+    """Returns the settings module that the `manage.py` of a Django project names, and where; None for any other."""
+    try:
+        with open(os.path.join(top, "manage.py"), "rb") as file:
+            tree = ast.parse(file.read())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and last_name(node.func) == "setdefault":
+            values = [getattr(argument, "value", None) for argument in node.args]
+            if len(values) == 2 and values[0] == "DJANGO_SETTINGS_MODULE" and isinstance(values[1], str):
+                return values[1], "manage.py:%d" % node.lineno
+    return None
+
+
+class StubbedEnvironment(type(os.environ)):
+    """An environment in which every variable that is demanded has a value: the secrets are on the servers alone.
+
+    One that is asked for with a default, or whether it is there, is still absent.
+    """
+
+    def __getitem__(self, key):
+        try:
+            return super().__getitem__(key)
+        except KeyError:
+            return STUB
+
+    def __contains__(self, key):
+        return self.encodekey(key) in self._data
+
+    def get(self, key, default=None):
+        return self[key] if key in self else default
+
+    def pop(self, key, *default):
+        return super().pop(key) if key in self or not default else default[0]
+
+
+def set_up_django(settings):
+    os.environ.__class__ = StubbedEnvironment
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings)
+    import django
+
+    django.setup()
+
+
 def collect(top):
     """Returns the imports of all sources: {(module, name): [place, ...]}, and the sources that do not parse."""
     needed, unparsed = {}, []
@@ -189,8 +239,12 @@ def describe(error, top):
     }
 
 
-def run_child(jobs, writer, top):
-    """Imports one job after the other, and says on the pipe which one starts and how it ended."""
+def run_child(jobs, writer, top, settings, has_failed):
+    """Imports one job after the other, and says on the pipe which one starts and how it ended.
+
+    The first import of all is that of the settings, if there are any; a later child sets up the project before its own.
+    """
+    pending = None if has_failed else settings
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
@@ -201,9 +255,14 @@ def run_child(jobs, writer, top):
         signal.alarm(SECONDS_PER_IMPORT)
         failure = None
         try:
+            if pending:
+                pending = set_up_django(pending)
             do_import(module, name)
         except BaseException as error:
-            failure = describe(error, top)
+            has_failed = has_failed or module == settings
+            if not has_failed or module == settings or type(error).__name__ not in UNCONFIGURED:
+                failure = describe(error, top)
+            pending = None
         signal.alarm(0)
         say(writer, {"end": index, "failure": failure})
     say(writer, {"done": True})
@@ -225,7 +284,7 @@ def death(status):
     return {"error": error, "message": message, "missing_library": None, "missing_module": None, "place": None}
 
 
-def import_all(keys, top):
+def import_all(keys, top, settings):
     """Imports everything; returns {index: failure}. A child that dies is followed by another for the rest."""
     failures = {}
     jobs = list(enumerate(keys))
@@ -236,7 +295,7 @@ def import_all(keys, top):
         if not child:
             os.close(reader)
             try:
-                run_child(jobs, writer, top)
+                run_child(jobs, writer, top, settings, settings is not None and 0 in failures)
             finally:
                 # A module may have forked: only this process speaks for the child.
                 os._exit(0)
@@ -329,8 +388,11 @@ def report(needed, keys, failures):
 def main(top, output):
     top = os.path.abspath(top)
     needed, unparsed = collect(top)
-    keys = sorted(needed)
-    failures = import_all(keys, top)
+    settings, place = django_settings(top) or (None, None)
+    if settings:
+        needed.setdefault((settings, ""), []).append(place)
+    keys = sorted(needed, key=lambda key: (key != (settings, ""), key))
+    failures = import_all(keys, top, settings)
     document = {"imports": len(keys), "failures": report(needed, keys, failures), "unparsed": unparsed}
     with open(output, "w") as file:
         json.dump(document, file, indent=1, sort_keys=True)

@@ -1,4 +1,5 @@
-//! Application and environment at their final paths, checked for paths of the build.
+//! Application and environment at their final paths, with what `debian/install` puts elsewhere, checked for paths of the
+//! build.
 //!
 //! The output is a directory with two entries: `root`, the tree as it will be installed, and `debian`, the files that
 //! the application's source has for its package.
@@ -10,6 +11,9 @@ use vb_package::{LeakPattern, LeakScanner};
 use vb_python::bytecode_command;
 use vb_store::{Store, export_copy};
 
+mod install;
+
+use self::install::{Sources, install};
 use super::{
     command::{Prepared, layered, read_write},
     package::leak_patterns,
@@ -55,15 +59,20 @@ impl Builder {
         let name = Path::new(&stage.application).file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let taken = |_| ExecuteError::ApplicationTaken { path: stage.application.clone() };
         let name = Name::new(name).expect("lowering gives the application a directory of its own");
-        top.insert(name, application).map_err(taken)?;
-        let root = wrap(&self.store, &stage.prefix, &top)?;
+        top.insert(name, application.clone()).map_err(taken)?;
+        let source = Node::directory(inputs.directory("source"));
+        let mut root = wrap(&self.store, &stage.prefix, &top)?;
+        if let Some(Node::File { blob, .. }) = self.store.find(&source, "debian/install")? {
+            let text = self.store.read_blob(&blob)?;
+            root = install(&self.store, root, &text, &Sources { application: &application, source: &source })?;
+        }
         // What upstream put into its wheels may name upstream's homes; no path of this store can be among it.
         let build_only: Vec<_> = leak_patterns(&self.store, None);
         self.check_for_leaks(&root, "", &build_only)?;
 
         let mut output = Directory::default();
         output.replace(Name::new("root").expect("a name"), root);
-        if let Some(debian) = self.store.find(&Node::directory(inputs.directory("source")), "debian")? {
+        if let Some(debian) = self.store.find(&source, "debian")? {
             output.replace(Name::new("debian").expect("a name"), debian);
         }
         Ok(Node::directory(self.store.put_directory(&output).map_err(ExecuteError::Store)?))
