@@ -27,10 +27,11 @@ pub use elf::{ElfClass, ElfFacts, ElfMachine, Endianness, InspectElfError, inspe
 pub use fields::FieldError;
 pub use leak::{EmptyPattern, Leak, LeakPattern, LeakScanner};
 pub use maintainer::{MaintainerFileError, MaintainerFiles, ScriptName};
-pub use read::{ControlField, DebEntry, DebEntryKind, DebMetadata, ReadDebError, read_deb};
+pub use read::{ControlField, DebEntry, DebEntryKind, DebMetadata, ReadDebError, read_deb, read_deb_control};
 pub use rpm::{
     ReadRpmError, RpmChange, RpmComparison, RpmFile, RpmFileKind, RpmMetadata, RpmRelation, RpmScript, ScriptletName,
     read_rpm,
 };
 pub use segment::SegmentCache;
 pub use tree::{Content, Entry, FileTree, FlattenError, InvalidTree};
+pub use xz::{XzJoiner, xz_piece};

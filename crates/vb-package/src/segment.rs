@@ -82,12 +82,12 @@ pub(crate) struct SegmentWriter<'a, W> {
     cache: SegmentCache<'a>,
     plain: Vec<u8>,
     waiting: Vec<Vec<u8>>,
-    joiner: xz::Joiner,
+    joiner: xz::XzJoiner,
 }
 
 impl<'a, W: Write> SegmentWriter<'a, W> {
     pub(crate) fn new(codec: Codec, cache: SegmentCache<'a>, out: W) -> Self {
-        Self { out, codec, cache, plain: Vec::new(), waiting: Vec::new(), joiner: xz::Joiner::default() }
+        Self { out, codec, cache, plain: Vec::new(), waiting: Vec::new(), joiner: xz::XzJoiner::default() }
     }
 
     /// Says that the entry of a path comes next.

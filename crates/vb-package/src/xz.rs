@@ -21,10 +21,20 @@ const FOOTER_MAGIC: &[u8] = b"YZ";
 
 /// Compresses one piece of at most `largest` bytes.
 pub(crate) fn compress_piece(plain: &[u8], largest: usize) -> io::Result<Vec<u8>> {
+    compress_block(plain, largest, PRESET)
+}
+
+/// Compresses one piece for an [`XzJoiner`], with a preset of xz: more than 6 helps only large pieces.
+pub fn xz_piece(plain: &[u8], preset: u32) -> Vec<u8> {
+    // An encoder with a block size of zero would choose one by itself.
+    compress_block(plain, plain.len().max(1), preset).expect("compressing in memory fails for a wrong preset alone")
+}
+
+fn compress_block(plain: &[u8], largest: usize, preset: u32) -> io::Result<Vec<u8>> {
     // The multi-threaded encoder, on one thread: it alone writes the sizes into the block's header, with which dpkg
     // unpacks blocks in parallel.
     let stream =
-        MtStreamBuilder::new().threads(1).preset(PRESET).block_size(largest as u64).check(Check::Crc64).encoder()?;
+        MtStreamBuilder::new().threads(1).preset(preset).block_size(largest as u64).check(Check::Crc64).encoder()?;
     let mut encoder = XzEncoder::new_stream(Vec::new(), stream);
     encoder.write_all(plain)?;
     encoder.finish()
@@ -57,15 +67,26 @@ fn take_apart(piece: &[u8]) -> Option<Parts<'_>> {
 
 /// Puts pieces together to one file.
 #[derive(Debug, Default)]
-pub(crate) struct Joiner {
+pub struct XzJoiner {
     records: Vec<(u64, u64)>,
 }
 
-impl Joiner {
-    /// Writes one more piece, of so many plain bytes; false when it is none, and nothing was written.
+impl XzJoiner {
+    /// Writes one more piece; false when it is none, and nothing was written.
+    ///
+    /// # Errors
+    /// What the writer said.
+    pub fn append_piece(&mut self, piece: &[u8], out: &mut impl Write) -> io::Result<bool> {
+        take_apart(piece).map_or(Ok(false), |parts| self.append_parts(&parts, out))
+    }
+
+    /// Like [`Self::append_piece`], for a piece of so many plain bytes and no other.
     pub(crate) fn append(&mut self, piece: &[u8], plain_size: usize, out: &mut impl Write) -> io::Result<bool> {
         let parts = take_apart(piece).filter(|parts| parts.uncompressed_size == plain_size as u64);
-        let Some(parts) = parts else { return Ok(false) };
+        parts.map_or(Ok(false), |parts| self.append_parts(&parts, out))
+    }
+
+    fn append_parts(&mut self, parts: &Parts<'_>, out: &mut impl Write) -> io::Result<bool> {
         if self.records.is_empty() {
             out.write_all(HEADER)?;
         }
@@ -75,7 +96,10 @@ impl Joiner {
     }
 
     /// Writes index and footer. Without any piece that makes the `.xz` file of nothing.
-    pub(crate) fn finish(&self, out: &mut impl Write) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What the writer said.
+    pub fn finish(&self, out: &mut impl Write) -> io::Result<()> {
         if self.records.is_empty() {
             out.write_all(HEADER)?;
         }
@@ -150,7 +174,7 @@ mod tests {
     #[test]
     fn joined_pieces_are_one_stream_with_the_content_of_all() {
         let pieces: [&[u8]; 3] = [b"first piece\n", b"second\n", b"and the third one, the longest of them\n"];
-        let (mut joiner, mut joined) = (Joiner::default(), Vec::new());
+        let (mut joiner, mut joined) = (XzJoiner::default(), Vec::new());
         for piece in pieces {
             let compressed = compress_piece(piece, 1 << 20).unwrap();
             assert!(joiner.append(&compressed, piece.len(), &mut joined).unwrap());
@@ -165,7 +189,7 @@ mod tests {
     #[test]
     fn no_piece_at_all_makes_a_file_of_nothing() {
         let mut joined = Vec::new();
-        Joiner::default().finish(&mut joined).unwrap();
+        XzJoiner::default().finish(&mut joined).unwrap();
         let mut back = Vec::new();
         XzDecoder::new(&joined[..]).read_to_end(&mut back).unwrap();
         assert_eq!(back, b"");
@@ -173,7 +197,7 @@ mod tests {
 
     #[test]
     fn what_is_no_single_block_is_refused() {
-        let append = |piece: &[u8], size| Joiner::default().append(piece, size, &mut Vec::new()).unwrap();
+        let append = |piece: &[u8], size| XzJoiner::default().append(piece, size, &mut Vec::new()).unwrap();
         let piece = compress_piece(b"content", 1 << 20).unwrap();
         assert!(append(&piece, 7));
         let two_blocks = compress_piece(&[b' '; 9000], 4096).unwrap();
@@ -192,6 +216,6 @@ mod tests {
         let mut encoder = XzEncoder::new_stream(Vec::new(), stream);
         encoder.write_all(b"content").unwrap();
         let piece = encoder.finish().unwrap();
-        assert!(!Joiner::default().append(&piece, 7, &mut Vec::new()).unwrap());
+        assert!(!XzJoiner::default().append(&piece, 7, &mut Vec::new()).unwrap());
     }
 }

@@ -96,11 +96,11 @@ pub(crate) fn begins_chunk(key: &RecordKey) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::record::Format;
 
-    fn record(index: usize) -> Record {
+    pub(crate) fn record(index: usize) -> Record {
         let name = format!("package-{index:05}");
         let key = RecordKey { name, version: "1.0".to_owned(), architecture: "all".to_owned() };
         let sha256 = vb_graph::Sha256::from_bytes([0; 32]);

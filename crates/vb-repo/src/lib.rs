@@ -21,19 +21,37 @@
 //!
 //! Must not be here: printing, the environment, running commands other than those that the settings name for signing.
 
+mod add;
+mod apt;
+mod change;
 mod channel;
 mod chunk;
+mod draft;
 mod generation;
 mod piece;
 mod publication;
+mod publish;
 mod record;
+mod repository;
+mod settings;
+mod sign;
 mod storage;
 pub mod yum;
 
+pub use add::{AddError, format_of};
+pub use apt::{DebRecordError, IndexError};
+pub use change::{ChangeError, Changed, Publisher};
 pub use channel::{ChannelId, ChannelNameError};
 pub use chunk::{Chunk, ChunkId};
 pub use generation::{ChunkRef, Generation, GenerationId, Operation, Section, SectionId};
 pub use piece::StateError;
 pub use publication::{ClientFile, Content, Publication};
+pub use publish::PublishError;
 pub use record::{AttachmentId, Format, Record, RecordKey};
+pub use repository::{KEY_FILE, OpenError, Repository};
+pub use settings::{AptLayout, IndexCompression, KeySetting, PlatformSettings, Settings};
+pub use sign::{
+    CheckSignatureError, GpgSigner, KeyAlgorithm, KeyError, KeySigner, ProgramSigner, PublicKeys, SignError, Signer,
+    Signers, generate_key,
+};
 pub use storage::{Expected, LocalDirectory, Lock, LockKind, Metadata, PutOutcome, Storage, StorageError, Token};

@@ -3,6 +3,7 @@
 use crate::{
     chunk::Chunk,
     generation::ChunkRef,
+    record::AttachmentId,
     storage::{Storage, StorageError},
 };
 
@@ -15,6 +16,12 @@ pub enum StateError {
     /// An object that another one names is not there.
     #[error("`{name}` is not in the repository")]
     Missing {
+        /// The object.
+        name: String,
+    },
+    /// A piece is damaged. It can be removed, and is made again then.
+    #[error("the piece `{name}` in the repository is damaged")]
+    DamagedPiece {
         /// The object.
         name: String,
     },
@@ -37,6 +44,15 @@ pub(crate) fn load_chunk(storage: &Storage, chunk: &ChunkRef) -> Result<Chunk, S
     let name = chunk.id.object();
     let (bytes, _) = storage.get(&name)?.ok_or_else(|| StateError::Missing { name: name.clone() })?;
     Chunk::decode(&bytes).map_err(|source| StateError::Damaged { name, source })
+}
+
+/// Reads an attachment.
+///
+/// # Errors
+/// [`StateError`] when it is not there.
+pub(crate) fn load_attachment(storage: &Storage, id: &AttachmentId) -> Result<Vec<u8>, StateError> {
+    let name = id.object();
+    Ok(storage.get(&name)?.ok_or(StateError::Missing { name })?.0)
 }
 
 /// Returns the piece of a kind, made of the chunk if it is not there. The kind must name everything that decides how it

@@ -1,0 +1,146 @@
+//! Packages come into a channel: from files, from another channel, from the channel's own past.
+
+use std::{
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use fs_err as fs;
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    apt::{DebRecordError, Facts, deb_record},
+    change::{ChangeError, Changed, Publisher},
+    channel::ChannelId,
+    draft::Draft,
+    generation::{Operation, SectionId},
+    record::{Format, Record},
+    repository::Repository,
+    storage::{LockKind, StorageError},
+};
+
+/// Keeps garbage collection away while objects are there that no channel names yet.
+pub(crate) const GARBAGE_LOCK: &str = "garbage";
+
+/// Packages could not be added.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// A package could not be read.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// The package.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A package cannot be in an index of apt.
+    #[error(transparent)]
+    Deb(#[from] DebRecordError),
+    /// A file is no package, by its name.
+    #[error("`{path}` is neither a `.deb` nor an `.rpm`")]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The pool could not be written.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The channel could not be changed.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+}
+
+/// Returns what kind of package a file is, by its name.
+pub fn format_of(path: &Path) -> Option<Format> {
+    match path.extension()?.to_str()? {
+        "deb" => Some(Format::Deb),
+        "rpm" => Some(Format::Rpm),
+        _ => None,
+    }
+}
+
+impl Repository {
+    /// Adds packages to a channel. What is there already with the same bytes is left.
+    ///
+    /// # Errors
+    /// [`AddError`] when a package cannot be read, or the channel has another one of the same name and version. Then
+    /// none is added.
+    pub fn add(
+        &self,
+        channel: &ChannelId,
+        component: &str,
+        packages: &[PathBuf],
+        publisher: &Publisher,
+    ) -> Result<Changed, AddError> {
+        let _lock = self.storage.lock(GARBAGE_LOCK, LockKind::Shared)?;
+        let records: Vec<Record> =
+            packages.par_iter().map(|path| self.take(path, publisher.time)).collect::<Result<_, _>>()?;
+        Ok(self.change(channel, publisher, |draft| {
+            let format = self.format(channel)?;
+            let mut added = Vec::new();
+            for record in &records {
+                if record.format != format {
+                    return Err(ChangeError::Format { channel: channel.clone(), package: record.key.clone() });
+                }
+                if insert(draft, channel, component, record)? {
+                    added.push(record.key.clone());
+                }
+            }
+            Ok((!added.is_empty()).then_some(Operation::Add { packages: added }))
+        })?)
+    }
+
+    /// Reads a package and puts it into the pool.
+    fn take(&self, path: &Path, time: u64) -> Result<Record, AddError> {
+        let (sha256, size) = hash_file(path).map_err(|source| AddError::Read { path: path.to_owned(), source })?;
+        let facts = Facts { sha256, size, added: time };
+        match format_of(path) {
+            Some(Format::Deb) => {
+                let (record, contents) = deb_record(path, facts, self.settings.has_contents)?;
+                for (id, text) in record.attachments.values().zip(&contents) {
+                    self.storage.put_immutable(&id.object(), text.as_bytes())?;
+                }
+                self.storage.put_immutable_file(&record.path, path)?;
+                Ok(record)
+            }
+            _ => Err(AddError::Unknown { path: path.to_owned() }),
+        }
+    }
+}
+
+/// Adds a record to a draft; false if it is there.
+pub(crate) fn insert(
+    draft: &mut Draft<'_>,
+    channel: &ChannelId,
+    component: &str,
+    record: &Record,
+) -> Result<bool, ChangeError> {
+    match draft.find(&record.key)? {
+        Some((_, known)) if known.sha256 == record.sha256 => Ok(false),
+        Some(_) => Err(ChangeError::Conflict { channel: channel.clone(), key: record.key.clone() }),
+        None => {
+            let architecture = record.key.architecture.clone();
+            let section = SectionId { component: component.to_owned(), architecture };
+            draft.insert(&section, record.clone())?;
+            Ok(true)
+        }
+    }
+}
+
+/// Returns the SHA-256 and the size of a file.
+fn hash_file(path: &Path) -> io::Result<(vb_graph::Sha256, u64)> {
+    let mut file = fs::File::open(path)?;
+    let (mut hasher, mut size) = (Sha256::new(), 0);
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok((vb_graph::Sha256::from_bytes(hasher.finalize().into()), size)),
+            count => {
+                hasher.update(&buffer[..count]);
+                size += count as u64;
+            }
+        }
+    }
+}

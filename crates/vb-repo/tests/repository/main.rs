@@ -1,0 +1,6 @@
+//! Repositories as publishers and clients meet them, on a directory.
+
+#![expect(clippy::unwrap_used, reason = "test support outside of test functions fails the test by panicking")]
+
+mod fixture;
+mod publish;
