@@ -106,6 +106,10 @@ impl Fetcher {
         })
     }
 
+    pub(crate) fn agent(&self) -> &Agent {
+        &self.agent
+    }
+
     /// Returns what a location holds.
     ///
     /// # Errors

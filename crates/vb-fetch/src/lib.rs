@@ -4,9 +4,13 @@
 //! or by signature. Must not be here: knowledge of any index format, caching, the choice between mirrors.
 
 mod error;
+mod exchange;
 mod fetcher;
 mod location;
 
 pub use error::FetchError;
+pub use exchange::ExchangeError;
 pub use fetcher::{FetchOptions, Fetcher, Proxy};
 pub use location::without_credentials;
+/// The types of requests and answers.
+pub use ureq::http;

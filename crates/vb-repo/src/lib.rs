@@ -54,4 +54,7 @@ pub use sign::{
     CheckSignatureError, GpgSigner, KeyAlgorithm, KeyError, KeySigner, ProgramSigner, PublicKeys, SignError, Signer,
     Signers, generate_key,
 };
-pub use storage::{Expected, LocalDirectory, Lock, LockKind, Metadata, PutOutcome, Storage, StorageError, Token};
+pub use storage::{
+    Expected, LocalDirectory, Lock, LockKind, Metadata, ObjectStorage, OpenObjectStoreError, PutOutcome, Storage,
+    StorageError, Token,
+};
