@@ -18,6 +18,7 @@ use crate::{
     record::{Format, Record},
     repository::Repository,
     storage::{LockKind, StorageError},
+    yum::{TakeRpmError, take_rpm},
 };
 
 /// Keeps garbage collection away while objects are there that no channel names yet.
@@ -38,6 +39,9 @@ pub enum AddError {
     /// A package cannot be in an index of apt.
     #[error(transparent)]
     Deb(#[from] DebRecordError),
+    /// A package cannot be in a repository of yum.
+    #[error(transparent)]
+    Rpm(#[from] TakeRpmError),
     /// A file is no package, by its name.
     #[error("`{path}` is neither a `.deb` nor an `.rpm`")]
     Unknown {
@@ -76,7 +80,7 @@ impl Repository {
     ) -> Result<Changed, AddError> {
         let _lock = self.storage.lock(GARBAGE_LOCK, LockKind::Shared)?;
         let records: Vec<Record> =
-            packages.par_iter().map(|path| self.take(path, publisher.time)).collect::<Result<_, _>>()?;
+            packages.par_iter().map(|path| self.take(channel, path, publisher.time)).collect::<Result<_, _>>()?;
         Ok(self.change(channel, publisher, |draft| {
             let format = self.format(channel)?;
             let mut added = Vec::new();
@@ -93,7 +97,11 @@ impl Repository {
     }
 
     /// Reads a package and puts it into the pool.
-    fn take(&self, path: &Path, time: u64) -> Result<Record, AddError> {
+    fn take(&self, channel: &ChannelId, path: &Path, time: u64) -> Result<Record, AddError> {
+        if format_of(path) == Some(Format::Rpm) {
+            let signs = self.settings.platforms.get(&channel.platform).is_some_and(|platform| platform.signs_packages);
+            return Ok(take_rpm(&self.storage, path, time, signs.then_some(&self.signers))?);
+        }
         let (sha256, size) = hash_file(path).map_err(|source| AddError::Read { path: path.to_owned(), source })?;
         let facts = Facts { sha256, size, added: time };
         match format_of(path) {
@@ -118,7 +126,7 @@ pub(crate) fn insert(
     record: &Record,
 ) -> Result<bool, ChangeError> {
     match draft.find(&record.key)? {
-        Some((_, known)) if known.sha256 == record.sha256 => Ok(false),
+        Some((_, known)) if known.source() == record.source() => Ok(false),
         Some(_) => Err(ChangeError::Conflict { channel: channel.clone(), key: record.key.clone() }),
         None => {
             let architecture = record.key.architecture.clone();
@@ -130,7 +138,7 @@ pub(crate) fn insert(
 }
 
 /// Returns the SHA-256 and the size of a file.
-fn hash_file(path: &Path) -> io::Result<(vb_graph::Sha256, u64)> {
+pub(crate) fn hash_file(path: &Path) -> io::Result<(vb_graph::Sha256, u64)> {
     let mut file = fs::File::open(path)?;
     let (mut hasher, mut size) = (Sha256::new(), 0);
     let mut buffer = vec![0; 1 << 18];

@@ -20,6 +20,7 @@ use crate::{
     record::Format,
     repository::Repository,
     storage::{Expected, Lock, PutOutcome, StorageError},
+    yum,
 };
 
 /// What clients see could not be written.
@@ -98,8 +99,7 @@ impl Repository {
         }
         match generation.format {
             Format::Deb => Ok(apt::publication(&self.storage, &self.settings, platform, generation, &self.signers)?),
-            // The indexes of yum.
-            Format::Rpm => Ok(Publication::default()),
+            Format::Rpm => Ok(yum::publication(&self.storage, platform, generation, &self.signers)?),
         }
     }
 

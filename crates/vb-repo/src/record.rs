@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use vb_graph::Sha256;
 
+use crate::yum::UNSIGNED;
+
 /// A kind of package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -46,8 +48,8 @@ pub struct Record {
     pub sha256: Sha256,
     /// When it was added, in seconds since 1970.
     pub added: u64,
-    /// What the main index says of it: a paragraph of `Packages` without the empty line, or a `package` element of
-    /// `primary.xml`.
+    /// What indexes say of it: a paragraph of `Packages` without the empty line; or a `package` element of `primary.xml`
+    /// and, unless they are attachments, those of `filelists.xml` and `other.xml`.
     pub text: String,
     /// What is too large for the record, by its kind: `contents`, `filelists`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -70,6 +72,11 @@ impl AttachmentId {
 }
 
 impl Record {
+    /// Returns the SHA-256 of the package as it was given: before the repository signed it, if it did.
+    pub(crate) fn source(&self) -> String {
+        self.notes.get(UNSIGNED).cloned().unwrap_or_else(|| self.sha256.to_string())
+    }
+
     /// Returns where in the pool a package of some bytes belongs. The digest in the path makes it immutable; the file's
     /// name is the one that users know.
     pub fn pool_path(name: &str, sha256: &Sha256, file_name: &str) -> String {

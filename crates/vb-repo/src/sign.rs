@@ -134,9 +134,17 @@ impl Signers {
     pub fn sign(&self, data: &[u8], time: u64) -> Result<String, SignError> {
         let packets: Vec<Packet> =
             self.signatures(SignatureKind::Binary, data, time)?.into_iter().map(Packet::from).collect();
-        let mut text = Vec::new();
-        armor::write(&packets.as_slice(), BlockType::Signature, &mut text, None, true).map_err(cannot_encode)?;
-        Ok(String::from_utf8(text).expect("armor is ASCII"))
+        armored(&packets)
+    }
+
+    /// Returns the signatures of bytes, each in an armored block of its own: `repomd.xml.asc` is read by clients that know
+    /// one signature alone.
+    ///
+    /// # Errors
+    /// [`SignError`] when a signer cannot sign.
+    pub fn sign_each(&self, data: &[u8], time: u64) -> Result<Vec<String>, SignError> {
+        let signatures = self.signatures(SignatureKind::Binary, data, time)?;
+        signatures.into_iter().map(|signature| armored(&[Packet::from(signature)])).collect()
     }
 
     /// Returns the signature packet of the first key alone, as the header of an `.rpm` has it.
@@ -154,6 +162,12 @@ impl Signers {
     fn signatures(&self, kind: SignatureKind, data: &[u8], time: u64) -> Result<Vec<Signature>, SignError> {
         self.signers.iter().map(|signer| signer.sign(kind, data, time)).collect()
     }
+}
+
+fn armored(packets: &[Packet]) -> Result<String, SignError> {
+    let mut text = Vec::new();
+    armor::write(&packets, BlockType::Signature, &mut text, None, true).map_err(cannot_encode)?;
+    Ok(String::from_utf8(text).expect("armor is ASCII"))
 }
 
 fn cannot_encode(source: pgp::errors::Error) -> SignError {

@@ -1,0 +1,155 @@
+//! The indexes of a generation as dnf and yum read them: `rpm/<suite>/<architecture>/repodata`.
+//!
+//! A client reads `repomd.xml`, then `repomd.xml.asc`, and no file system replaces two files at once. So the signatures
+//! of the last versions stay in the signature file, each as an armored block of its own, the latest first, and the file
+//! is replaced before `repomd.xml`: whatever version a client has, its signature is there. gpg tries all blocks; clients
+//! that read the first alone (librepo built with rpm's OpenPGP) are where they are with every other repository.
+
+use rayon::prelude::*;
+
+use super::{
+    index::{Index, IndexCompression, IndexFile, IndexKind, Piece, compress_piece},
+    record::text_for,
+    repomd::repomd,
+};
+use crate::{
+    apt::IndexError,
+    generation::{ChunkRef, Generation},
+    piece::{StateError, load_chunk},
+    publication::{ClientFile, Content, Publication},
+    settings::{self, PlatformSettings},
+    sign::Signers,
+    storage::Storage,
+};
+
+/// Packages for every architecture are in the index of each.
+const NOARCH: &str = "noarch";
+/// So many versions of an index can be replaced while a client is between its two requests.
+const KEPT_SIGNATURES: usize = 16;
+const BEGIN: &str = "-----BEGIN PGP SIGNATURE-----";
+
+/// Makes everything that dnf reads of a generation.
+pub(crate) fn publication(
+    storage: &Storage,
+    platform: &PlatformSettings,
+    generation: &Generation,
+    signers: &Signers,
+) -> Result<Publication, IndexError> {
+    let mut publication = Publication::default();
+    for architecture in architectures(platform, generation) {
+        let base = format!("rpm/{}/{architecture}", generation.channel.suite());
+        let files = indexes(storage, compression(platform), generation, &architecture)?;
+        let text = repomd(generation.number, generation.time, &files.iter().collect::<Vec<_>>());
+        for file in files {
+            let name = format!("{base}/{}", file.name());
+            publication.immutable.push(ClientFile { name, content: Content::Bytes(file.bytes) });
+        }
+        let mut add = |name: String, text: String| {
+            publication.named.push(ClientFile { name, content: Content::Bytes(text.into_bytes()) });
+        };
+        let name = format!("{base}/repodata/repomd.xml");
+        if !signers.is_empty() {
+            let signed = format!("{name}.asc");
+            let earlier = storage.get(&signed).map_err(StateError::from)?.map(|(bytes, _)| bytes).unwrap_or_default();
+            let own = signers.sign_each(text.as_bytes(), generation.time)?;
+            add(signed, with_earlier(own, &String::from_utf8_lossy(&earlier)));
+        }
+        add(name, text);
+    }
+    Ok(publication)
+}
+
+fn compression(platform: &PlatformSettings) -> IndexCompression {
+    match platform.compression {
+        settings::IndexCompression::Gz => IndexCompression::Gzip,
+        settings::IndexCompression::Zst => IndexCompression::Zstd,
+    }
+}
+
+fn architectures(platform: &PlatformSettings, generation: &Generation) -> Vec<String> {
+    let own = generation.sections.iter().map(|section| &section.id.architecture);
+    let mut all: Vec<String> = own.chain(&platform.architectures).filter(|name| *name != NOARCH).cloned().collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn indexes(
+    storage: &Storage,
+    compression: IndexCompression,
+    generation: &Generation,
+    architecture: &str,
+) -> Result<Vec<IndexFile>, StateError> {
+    let sections = generation.sections.iter();
+    let belongs = sections.filter(|section| [architecture, NOARCH].contains(&section.id.architecture.as_str()));
+    let chunks: Vec<&ChunkRef> = belongs.flat_map(|section| &section.chunks).collect();
+    let count = chunks.iter().map(|chunk| chunk.count).sum();
+    let join = |kind: &IndexKind| {
+        let pieces: Vec<Piece> =
+            chunks.par_iter().map(|chunk| piece(storage, chunk, *kind, compression)).collect::<Result<_, _>>()?;
+        let mut index = Index::new(*kind, compression, count);
+        for (chunk, piece) in chunks.iter().zip(&pieces) {
+            let damaged = |_| StateError::DamagedPiece { name: piece_name(chunk, *kind, compression) };
+            index.append(piece).map_err(damaged)?;
+        }
+        Ok(index.finish())
+    };
+    IndexKind::ALL.par_iter().map(join).collect()
+}
+
+fn piece_name(chunk: &ChunkRef, kind: IndexKind, compression: IndexCompression) -> String {
+    chunk.id.piece(&format!("{}-9.{}", kind.as_str(), compression.extension()))
+}
+
+/// Returns what an index has of a chunk, made of the chunk if it is not there.
+fn piece(
+    storage: &Storage,
+    chunk: &ChunkRef,
+    kind: IndexKind,
+    compression: IndexCompression,
+) -> Result<Piece, StateError> {
+    let name = piece_name(chunk, kind, compression);
+    if let Some((bytes, _)) = storage.get(&name)? {
+        return Ok(Piece(bytes));
+    }
+    let chunk = load_chunk(storage, chunk)?;
+    let texts: Result<String, StateError> =
+        chunk.records().iter().map(|record| text_for(storage, record, kind)).collect();
+    let piece = compress_piece(&texts?, compression);
+    storage.put_immutable(&name, &piece.0)?;
+    Ok(piece)
+}
+
+/// Puts the signatures of earlier versions after those of this one.
+fn with_earlier(own: Vec<String>, earlier: &str) -> String {
+    let mut blocks = own;
+    for (begin, _) in earlier.match_indices(BEGIN) {
+        let end = earlier[begin + 1..].find(BEGIN).map_or(earlier.len(), |next| begin + 1 + next);
+        let block = &earlier[begin..end];
+        if blocks.len() < KEPT_SIGNATURES && !blocks.iter().any(|own| own == block) {
+            blocks.push(block.to_owned());
+        }
+    }
+    blocks.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(number: usize) -> String {
+        format!("{BEGIN}\n\nsignature{number}\n-----END PGP SIGNATURE-----\n")
+    }
+
+    #[test]
+    fn the_signatures_of_the_last_versions_stay_the_latest_first() {
+        let mut file = String::new();
+        for number in 0..20 {
+            file = with_earlier(vec![block(number)], &file);
+            // Whoever publishes the same version again changes nothing.
+            assert_eq!(with_earlier(vec![block(number)], &file), file);
+        }
+        let expected: String = (4..20).rev().map(block).collect();
+        assert_eq!(file, expected);
+    }
+}
