@@ -37,6 +37,10 @@ pub(crate) struct Release {
     pub(crate) codename: Option<String>,
     pub(crate) date: String,
     pub(crate) valid_until: Option<String>,
+    /// Is the suite meant to be installed from only where that is asked for?
+    is_not_automatic: bool,
+    /// Are packages that were taken from it kept up to date from it?
+    has_automatic_upgrades: bool,
     pub(crate) has_by_hash: bool,
     /// Are there `Architecture: all` packages that only an index of their own holds?
     pub(crate) has_separate_all: bool,
@@ -46,6 +50,7 @@ pub(crate) struct Release {
 impl Release {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let stanza = stanzas(text).next()?;
+        let is_set = |name: &str| stanza.get(name).is_some_and(|value| value.eq_ignore_ascii_case("yes"));
         let own = |name: &str| stanza.get(name).filter(|value| !value.is_empty()).map(str::to_owned);
         let mut files = BTreeMap::new();
         for (field, digest) in
@@ -64,11 +69,22 @@ impl Release {
             codename: own("Codename"),
             date: own("Date").unwrap_or_else(|| "unknown".to_owned()),
             valid_until: own("Valid-Until"),
-            has_by_hash: own("Acquire-By-Hash").is_some_and(|value| value.eq_ignore_ascii_case("yes")),
+            is_not_automatic: is_set("NotAutomatic"),
+            has_automatic_upgrades: is_set("ButAutomaticUpgrades"),
+            has_by_hash: is_set("Acquire-By-Hash"),
             has_separate_all: stanza.words("Architectures").any(|word| word == "all")
                 && !stanza.words("No-Support-for-Architecture-all").any(|word| word == "Packages"),
             files,
         })
+    }
+
+    /// Returns the priority of the suite's packages (apt_preferences(5), "default priority assignments").
+    pub(crate) fn priority(&self) -> i32 {
+        match (self.is_not_automatic, self.has_automatic_upgrades) {
+            (false, _) => 500,
+            (true, true) => 100,
+            (true, false) => 1,
+        }
     }
 
     pub(crate) fn file(&self, path: &str) -> Option<&IndexFile> {
@@ -125,6 +141,15 @@ mod tests {
         assert!(release.is_expired(until + Duration::from_secs(1)));
         assert!(Release::parse("Valid-Until: some day\n").unwrap().is_expired(SystemTime::UNIX_EPOCH));
         assert!(!Release::parse("Suite: x\n").unwrap().is_expired(until));
+    }
+
+    #[test]
+    fn a_suite_that_is_not_automatic_has_a_low_priority() {
+        let check = |text: &str, expect| assert_eq!(Release::parse(text).unwrap().priority(), expect, "{text}");
+        check("Suite: x\n", 500);
+        check("NotAutomatic: yes\n", 1);
+        check("NotAutomatic: yes\nButAutomaticUpgrades: yes\n", 100);
+        check("ButAutomaticUpgrades: yes\n", 500);
     }
 
     #[test]

@@ -1,17 +1,23 @@
 //! From a few requested packages to the exact list that satisfies all relations.
 //!
 //! Debian's rules: Depends and Pre-Depends with alternatives in order, virtual packages, Conflicts and Breaks, essential
-//! packages always, the highest version over all suites, no Recommends. The same index and request give the same list.
+//! packages always, no Recommends. The same index, pins and request give the same list.
+//!
+//! Of each package only the preferred version is considered first, as apt does: the one with the highest priority, and
+//! of these the highest. Where that has no answer, and apt would give up, all versions are considered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use resolvo::{ConditionalRequirement, Problem, Solver, UnsolvableOrCancelled};
 use vb_graph::LockedPackage;
 
 use crate::{
+    catalogue::Catalogue,
+    explain::explain,
     index::{Index, IndexPackage},
-    relation::{ParseRelationError, Relation, parse_alternatives},
-    solver::Provider,
+    pin::{Pin, PinError},
+    relation::{Constraint, ParseRelationError, Relation, parse_alternatives},
+    solver::{Provider, Scope},
 };
 
 /// No list of packages satisfies a request.
@@ -31,12 +37,12 @@ pub enum ResolveError {
         unknown: Vec<UnknownPackage>,
     },
     /// The request contradicts itself somewhere along its dependencies.
-    #[error("`{}` cannot be installed together:\n{}", request.join("`, `"), explanation.trim_ascii_end())]
+    #[error("`{}` cannot be installed together:\n{}", request.join("`, `"), explanation.join("\n"))]
     Unsatisfiable {
         /// What was asked for.
         request: Vec<String>,
-        /// The chain of relations that cannot hold, one per line.
-        explanation: String,
+        /// The relations that cannot hold together, from the request on.
+        explanation: Vec<String>,
     },
 }
 
@@ -65,41 +71,111 @@ impl std::fmt::Display for UnknownPackage {
     }
 }
 
-/// Resolves a request (`libpq5`, `python3 (>= 3.11)`, `a | b`) and the essential packages; sorted by name.
-///
-/// # Errors
-/// See [`ResolveError`]. All unknown packages are reported together.
-pub fn resolve(index: &Index, request: &[String]) -> Result<Vec<LockedPackage>, ResolveError> {
-    let provider = Provider::new(index.packages());
-    let mut requirements = Vec::new();
-    let mut unknown = Vec::new();
-    for text in request {
-        let alternatives = parse_alternatives(text).map_err(|source| ResolveError::Malformed { source })?;
-        match provider.requirement(&alternatives) {
-            Some(requirement) => requirements.push(requirement.into()),
-            None => unknown.push(describe_unknown(index, text, &alternatives)),
+/// Resolves requests over one index.
+pub struct Resolver<'a> {
+    catalogue: Catalogue<'a>,
+}
+
+impl std::fmt::Debug for Resolver<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Resolver").finish_non_exhaustive()
+    }
+}
+
+impl<'a> Resolver<'a> {
+    /// Prepares an index, with pins in the order in which they count.
+    ///
+    /// # Errors
+    /// See [`PinError`].
+    pub fn new(index: &'a Index, pins: &[Pin]) -> Result<Self, PinError> {
+        Ok(Self { catalogue: Catalogue::new(index, pins)? })
+    }
+
+    /// Resolves a request (`libpq5`, `python3 (>= 3.11)`, `a | b`) and the essential packages; sorted by name.
+    ///
+    /// # Errors
+    /// See [`ResolveError`]. All unknown packages are reported together.
+    pub fn resolve(&self, request: &[String]) -> Result<Vec<LockedPackage>, ResolveError> {
+        let parsed = request.iter().map(|text| parse_alternatives(text)).collect::<Result<Vec<_>, _>>();
+        let parsed = parsed.map_err(|source| ResolveError::Malformed { source })?;
+        let preferred = Scope::Preferred(wanted(&parsed));
+        let found = self.resolve_within(preferred, &parsed).or_else(|_| self.resolve_within(Scope::All, &parsed));
+        found.map_err(|failure| match failure {
+            Failure::Unknown(unknown) => {
+                let describe = |number: usize| self.describe_unknown(&request[number], &parsed[number]);
+                ResolveError::Unknown { unknown: unknown.into_iter().map(describe).collect() }
+            }
+            Failure::Unsatisfiable(explanation) => {
+                ResolveError::Unsatisfiable { request: request.to_vec(), explanation }
+            }
+        })
+    }
+
+    fn resolve_within(&self, scope: Scope<'_>, request: &[Vec<Relation>]) -> Result<Vec<LockedPackage>, Failure> {
+        let provider = Provider::new(&self.catalogue, scope);
+        let mut requirements: Vec<ConditionalRequirement> = Vec::new();
+        let mut unknown = Vec::new();
+        for (number, alternatives) in request.iter().enumerate() {
+            match provider.request(alternatives) {
+                Some(requirement) => requirements.push(requirement.into()),
+                None => unknown.push(number),
+            }
+        }
+        if !unknown.is_empty() {
+            return Err(Failure::Unknown(unknown));
+        }
+        let essential = self.catalogue.essential().into_iter().map(|name| provider.any_version(name));
+        requirements.extend(essential.map(ConditionalRequirement::from));
+        let mut solver = Solver::new(provider);
+        match solver.solve(Problem::new().requirements(requirements)) {
+            Ok(solvables) => {
+                let chosen = solvables.into_iter().map(|solvable| lock(solver.provider().package(solvable)));
+                let mut locked: Vec<LockedPackage> = chosen.collect();
+                locked.sort();
+                Ok(locked)
+            }
+            Err(UnsolvableOrCancelled::Unsolvable(conflict)) => {
+                Err(Failure::Unsatisfiable(explain(&conflict.graph(&solver), solver.provider())))
+            }
+            Err(UnsolvableOrCancelled::Cancelled(_)) => unreachable!("the provider never cancels"),
         }
     }
-    if !unknown.is_empty() {
-        return Err(ResolveError::Unknown { unknown });
+
+    fn describe_unknown(&self, request: &str, alternatives: &[Relation]) -> UnknownPackage {
+        let candidates = alternatives.iter().flat_map(|relation| self.catalogue.candidates(&relation.name).to_vec());
+        let versions = candidates.map(|candidate| self.catalogue.package(candidate.index).version.clone());
+        let versions: BTreeSet<String> = versions.collect();
+        let suggestion = match alternatives {
+            [relation] if versions.is_empty() => self.similar_name(&relation.name),
+            _ => None,
+        };
+        UnknownPackage { request: request.to_owned(), versions: versions.into_iter().collect(), suggestion }
     }
-    let essential: BTreeSet<&str> =
-        index.packages().iter().filter(|package| package.is_essential).map(|package| package.name.as_str()).collect();
-    requirements.extend(essential.into_iter().map(|name| ConditionalRequirement::from(provider.any_version(name))));
-    let mut solver = Solver::new(provider);
-    match solver.solve(Problem::new().requirements(requirements)) {
-        Ok(solvables) => {
-            let chosen = solvables.into_iter().map(|solvable| lock(solver.provider().package(solvable)));
-            let mut locked: Vec<LockedPackage> = chosen.collect();
-            locked.sort();
-            Ok(locked)
-        }
-        Err(UnsolvableOrCancelled::Unsolvable(conflict)) => Err(ResolveError::Unsatisfiable {
-            request: request.to_vec(),
-            explanation: conflict.display_user_friendly(&solver).to_string(),
-        }),
-        Err(UnsolvableOrCancelled::Cancelled(_)) => unreachable!("the provider never cancels"),
+
+    /// Finds the most similar package name, if it differs by a slip or two.
+    fn similar_name(&self, name: &str) -> Option<String> {
+        let limit = (name.len() / 4).clamp(1, 3);
+        let near = self.catalogue.names().into_iter().filter(|found| found.len().abs_diff(name.len()) <= limit);
+        let distances = near.map(|found| (strsim::osa_distance(found, name), found));
+        distances.filter(|(distance, _)| *distance <= limit).min().map(|(_, found)| found.to_owned())
     }
+}
+
+/// Why there is no answer among the versions that are considered.
+enum Failure {
+    /// Nothing meets these parts of the request.
+    Unknown(Vec<usize>),
+    /// The relations that cannot hold together.
+    Unsatisfiable(Vec<String>),
+}
+
+/// Returns the bounds that a request itself sets: they choose the version, as `name=version` does for apt.
+fn wanted(request: &[Vec<Relation>]) -> HashMap<&str, Vec<&Constraint>> {
+    let mut wanted: HashMap<&str, Vec<&Constraint>> = HashMap::new();
+    for Relation { name, constraint, .. } in request.iter().flatten() {
+        wanted.entry(name).or_default().extend(constraint);
+    }
+    wanted
 }
 
 fn lock(package: &IndexPackage) -> LockedPackage {
@@ -111,24 +187,4 @@ fn lock(package: &IndexPackage) -> LockedPackage {
         size: package.size,
         sha256: package.sha256,
     }
-}
-
-fn describe_unknown(index: &Index, request: &str, alternatives: &[Relation]) -> UnknownPackage {
-    let is_asked_for = |package: &&IndexPackage| alternatives.iter().any(|relation| relation.name == package.name);
-    let versions: BTreeSet<String> =
-        index.packages().iter().filter(is_asked_for).map(|package| package.version.clone()).collect();
-    let suggestion = match alternatives {
-        [relation] if versions.is_empty() => similar_name(index, &relation.name),
-        _ => None,
-    };
-    UnknownPackage { request: request.to_owned(), versions: versions.into_iter().collect(), suggestion }
-}
-
-/// Finds the most similar package name, if it differs by a slip or two.
-fn similar_name(index: &Index, name: &str) -> Option<String> {
-    let limit = (name.len() / 4).clamp(1, 3);
-    let names: BTreeSet<&str> = index.packages().iter().map(|package| package.name.as_str()).collect();
-    let near = names.into_iter().filter(|found| found.len().abs_diff(name.len()) <= limit);
-    let distances = near.map(|found| (strsim::osa_distance(found, name), found));
-    distances.filter(|(distance, _)| *distance <= limit).min().map(|(_, found)| found.to_owned())
 }

@@ -68,6 +68,14 @@ pub enum SignatureError {
     },
 }
 
+impl SignatureError {
+    /// Is there a signature by a known key, only of other bytes?
+    pub(crate) fn is_mismatch(&self) -> bool {
+        let Self::NoGoodSignature { refusals, .. } = self else { return false };
+        refusals.iter().any(|refusal| refusal.reason == RefusalReason::Mismatch)
+    }
+}
+
 fn list<T: fmt::Display>(items: &[T], none: &str) -> String {
     if items.is_empty() {
         return none.to_owned();

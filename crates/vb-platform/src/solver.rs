@@ -4,7 +4,12 @@
 //! to a virtual package becomes a union of the one candidates that provide it, and a conflict with a virtual package
 //! excludes each of them.
 
-use std::{cell::RefCell, cmp::Reverse, collections::HashMap, fmt, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    fmt,
+    rc::Rc,
+};
 
 use debversion::Version;
 use resolvo::{
@@ -14,8 +19,9 @@ use resolvo::{
 };
 
 use crate::{
+    catalogue::{Candidate, Catalogue},
     index::IndexPackage,
-    relation::{Constraint, ParseRelationError, Relation, parse_field, parse_version},
+    relation::{Constraint, ParseRelationError, Relation, parse_field},
 };
 
 /// Which candidates of one name a relation allows.
@@ -32,7 +38,7 @@ pub(crate) enum Choice {
 }
 
 impl VersionSet for Choice {
-    type V = Candidate;
+    type V = Ranked;
 }
 
 impl fmt::Display for Choice {
@@ -48,16 +54,24 @@ impl fmt::Display for Choice {
     }
 }
 
-/// One version of a package: its place in the index, and the version parsed.
-#[derive(Clone, Debug)]
-pub(crate) struct Candidate {
-    index: usize,
-    version: Version,
+/// Which versions of each package are considered.
+pub(crate) enum Scope<'a> {
+    /// The preferred one; where the request itself sets bounds, the preferred one within them.
+    Preferred(HashMap<&'a str, Vec<&'a Constraint>>),
+    /// All that may be installed.
+    All,
 }
 
-impl fmt::Display for Candidate {
+/// One candidate of the solver, with its place in the order of preference.
+#[derive(Clone, Debug)]
+pub(crate) struct Ranked {
+    candidate: Candidate,
+    rank: usize,
+}
+
+impl fmt::Display for Ranked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.version.fmt(f)
+        self.candidate.version.fmt(f)
     }
 }
 
@@ -78,50 +92,65 @@ impl Provision {
     }
 }
 
-/// The index as the solver sees it. Only what the solver asks for is parsed: that is a hundredth of a distribution.
+/// The index as the solver sees it.
 pub(crate) struct Provider<'a> {
-    packages: &'a [IndexPackage],
+    catalogue: &'a Catalogue<'a>,
+    scope: Scope<'a>,
     pool: Pool<Choice>,
-    by_name: HashMap<&'a str, Vec<usize>>,
-    by_provided: HashMap<&'a str, Vec<usize>>,
     candidates: RefCell<HashMap<String, Rc<[SolvableId]>>>,
     provisions: RefCell<HashMap<String, Rc<[Provision]>>>,
+    requirement_texts: RefCell<BTreeMap<Requirement, String>>,
+    conflict_texts: RefCell<BTreeMap<VersionSetId, String>>,
 }
 
 impl<'a> Provider<'a> {
-    pub(crate) fn new(packages: &'a [IndexPackage]) -> Self {
-        let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
-        let mut by_provided: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (index, package) in packages.iter().enumerate() {
-            by_name.entry(&package.name).or_default().push(index);
-            for provided in package.provides.split(',').filter(|_| !package.provides.is_empty()) {
-                let end = provided.find(['(', ':']).unwrap_or(provided.len());
-                let indexes = by_provided.entry(provided[..end].trim_ascii()).or_default();
-                // One package may provide several versions of a name; it is looked through once.
-                if indexes.last() != Some(&index) {
-                    indexes.push(index);
-                }
-            }
+    pub(crate) fn new(catalogue: &'a Catalogue<'a>, scope: Scope<'a>) -> Self {
+        Self {
+            catalogue,
+            scope,
+            pool: Pool::new(),
+            candidates: RefCell::default(),
+            provisions: RefCell::default(),
+            requirement_texts: RefCell::default(),
+            conflict_texts: RefCell::default(),
         }
-        let (candidates, provisions) = (RefCell::default(), RefCell::default());
-        Self { packages, pool: Pool::new(), by_name, by_provided, candidates, provisions }
     }
 
     pub(crate) fn package(&self, solvable: SolvableId) -> &'a IndexPackage {
-        &self.packages[self.pool.resolve_solvable(solvable).record.index]
+        self.catalogue.package(self.candidate(solvable).index)
     }
 
-    /// Returns all versions of a package.
+    /// Returns a requirement as it is written in the first package, or request, that has it.
+    pub(crate) fn requirement_text(&self, requirement: Requirement) -> String {
+        self.requirement_texts.borrow().get(&requirement).cloned().unwrap_or_default()
+    }
+
+    /// Returns a conflict as it is written in the first package that has it.
+    pub(crate) fn conflict_text(&self, conflict: VersionSetId) -> String {
+        self.conflict_texts.borrow().get(&conflict).cloned().unwrap_or_default()
+    }
+
+    fn candidate(&self, solvable: SolvableId) -> &Candidate {
+        &self.pool.resolve_solvable(solvable).record.candidate
+    }
+
+    /// Returns the versions of a package that are considered, the preferred first.
     fn candidates(&self, name: &str) -> Rc<[SolvableId]> {
         if let Some(found) = self.candidates.borrow().get(name) {
             return Rc::clone(found);
         }
+        let all = self.catalogue.candidates(name);
+        let considered = match &self.scope {
+            Scope::All => all.to_vec(),
+            Scope::Preferred(wanted) => {
+                let bounds = wanted.get(name).map(Vec::as_slice).unwrap_or_default();
+                let is_within = |candidate: &&Candidate| bounds.iter().all(|bound| bound.allows(&candidate.version));
+                all.iter().find(is_within).or_else(|| all.first()).cloned().into_iter().collect()
+            }
+        };
         let id = self.pool.intern_package_name(name);
-        let indexes = self.by_name.get(name).into_iter().flatten().copied();
-        // dpkg refuses to install a version that it cannot parse, so such a package is no candidate.
-        let parsed = indexes.filter_map(|index| Some((index, parse_version(&self.packages[index].version)?)));
-        let found: Rc<[SolvableId]> =
-            parsed.map(|(index, version)| self.pool.intern_solvable(id, Candidate { index, version })).collect();
+        let ranked = considered.into_iter().enumerate().map(|(rank, candidate)| Ranked { candidate, rank });
+        let found: Rc<[SolvableId]> = ranked.map(|ranked| self.pool.intern_solvable(id, ranked)).collect();
         self.candidates.borrow_mut().insert(name.to_owned(), Rc::clone(&found));
         found
     }
@@ -132,48 +161,89 @@ impl<'a> Provider<'a> {
             return Rc::clone(found);
         }
         let mut found = Vec::new();
-        for &index in self.by_provided.get(name).into_iter().flatten() {
-            let relations = parse_field(&self.packages[index].provides).unwrap_or_default().into_iter().flatten();
-            for relation in relations.filter(|relation| relation.name == name) {
+        for index in self.catalogue.providers(name).into_iter().filter(|index| self.is_considered(*index)) {
+            let relations = parse_field(&self.catalogue.package(index).provides).unwrap_or_default();
+            for relation in relations.into_iter().flatten().filter(|relation| relation.name == name) {
                 let version = relation.constraint.map(|constraint| constraint.version);
                 found.push(Provision { index, version });
             }
         }
-        found.sort_by_cached_key(|provision| preference(self.packages, provision.index));
         let found: Rc<[Provision]> = found.into();
         self.provisions.borrow_mut().insert(name.to_owned(), Rc::clone(&found));
         found
     }
 
+    fn is_considered(&self, index: usize) -> bool {
+        let candidates = self.candidates(&self.catalogue.package(index).name);
+        candidates.iter().any(|solvable| self.candidate(*solvable).index == index)
+    }
+
     /// Returns the requirement of a package that has some candidate.
     pub(crate) fn any_version(&self, name: &str) -> Requirement {
-        self.choice(name, Choice::Within { constraint: None, is_any_architecture: false }).into()
+        let choice = Choice::Within { constraint: None, is_any_architecture: false };
+        let requirement = self.choice(name, choice).into();
+        self.requirement_texts.borrow_mut().entry(requirement).or_insert_with(|| name.to_owned());
+        requirement
+    }
+
+    /// Returns the requirement that a part of a request is met. A package that is asked for by its name is meant
+    /// itself, and not what provides it, unless there is no such package.
+    pub(crate) fn request(&self, alternatives: &[Relation]) -> Option<Requirement> {
+        if let [relation] = alternatives
+            && let Some(choice) = self.own_choice(relation)
+        {
+            let requirement = choice.into();
+            self.requirement_texts.borrow_mut().entry(requirement).or_insert_with(|| written(alternatives));
+            return Some(requirement);
+        }
+        self.requirement(alternatives)
     }
 
     /// Returns the requirement that one of the alternatives is met, in their order; nothing, if none can be.
     pub(crate) fn requirement(&self, alternatives: &[Relation]) -> Option<Requirement> {
         let mut choices = Vec::new();
         for relation in alternatives {
-            let is_any_architecture = relation.qualifier.as_deref() == Some("any");
-            let choice = Choice::Within { constraint: relation.constraint.clone(), is_any_architecture };
-            if self.has_candidate(&relation.name, &choice) {
-                choices.push(self.choice(&relation.name, choice));
-            }
-            for provision in self.provisions(&relation.name).iter().filter(|provision| provision.meets(relation)) {
-                let package = &self.packages[provision.index];
-                if package.name != relation.name && (!is_any_architecture || package.multi_arch == "allowed") {
-                    choices.push(self.choice(
-                        &package.name,
-                        Choice::One { index: provision.index, version: package.version.clone() },
-                    ));
-                }
-            }
+            self.add_choices(relation, &mut choices);
         }
         let (first, rest) = choices.split_first()?;
-        Some(match rest {
+        let requirement = match rest {
             [] => (*first).into(),
             _ => self.pool.intern_version_set_union(*first, rest.iter().copied()).into(),
-        })
+        };
+        self.requirement_texts.borrow_mut().entry(requirement).or_insert_with(|| written(alternatives));
+        Some(requirement)
+    }
+
+    /// Adds what meets a relation: the package itself, then what provides it.
+    fn add_choices(&self, relation: &Relation, choices: &mut Vec<VersionSetId>) {
+        choices.extend(self.own_choice(relation));
+        if !self.is_of_architecture(relation) {
+            return;
+        }
+        for provision in self.provisions(&relation.name).iter().filter(|provision| provision.meets(relation)) {
+            let package = self.catalogue.package(provision.index);
+            let is_allowed = relation.qualifier.as_deref() != Some("any") || package.multi_arch == "allowed";
+            if package.name != relation.name && is_allowed {
+                let choice = Choice::One { index: provision.index, version: package.version.clone() };
+                choices.push(self.choice(&package.name, choice));
+            }
+        }
+    }
+
+    /// Returns the choice of the package that a relation names, if some version of it will do.
+    fn own_choice(&self, relation: &Relation) -> Option<VersionSetId> {
+        let is_any_architecture = relation.qualifier.as_deref() == Some("any");
+        let choice = Choice::Within { constraint: relation.constraint.clone(), is_any_architecture };
+        let is_met = self.candidates(&relation.name).iter().any(|solvable| self.allows(&choice, *solvable));
+        (self.is_of_architecture(relation) && is_met).then(|| self.choice(&relation.name, choice))
+    }
+
+    /// Does a relation name no architecture, any, or that of the index?
+    fn is_of_architecture(&self, relation: &Relation) -> bool {
+        match relation.qualifier.as_deref() {
+            None | Some("native" | "any") => true,
+            Some(architecture) => architecture == self.catalogue.architecture(),
+        }
     }
 
     fn choice(&self, name: &str, choice: Choice) -> VersionSetId {
@@ -181,16 +251,12 @@ impl<'a> Provider<'a> {
         self.pool.intern_version_set(name, choice)
     }
 
-    fn has_candidate(&self, name: &str, choice: &Choice) -> bool {
-        self.candidates(name).iter().any(|solvable| self.allows(choice, *solvable))
-    }
-
     fn allows(&self, choice: &Choice, solvable: SolvableId) -> bool {
-        let candidate = &self.pool.resolve_solvable(solvable).record;
+        let candidate = self.candidate(solvable);
         match choice {
             Choice::Within { constraint, is_any_architecture } => {
                 constraint.as_ref().is_none_or(|constraint| constraint.allows(&candidate.version))
-                    && (!is_any_architecture || self.packages[candidate.index].multi_arch == "allowed")
+                    && (!is_any_architecture || self.catalogue.package(candidate.index).multi_arch == "allowed")
             }
             Choice::Outside(constraint) => {
                 constraint.as_ref().is_some_and(|constraint| !constraint.allows(&candidate.version))
@@ -208,27 +274,37 @@ impl<'a> Provider<'a> {
                 known.requirements.push(requirement.into());
             }
         }
-        for field in [&package.conflicts, &package.breaks] {
+        for (field, verb) in [(&package.conflicts, "conflicts with"), (&package.breaks, "breaks")] {
             for relation in parse_field(field)?.into_iter().flatten() {
-                self.exclude(package, &relation, &mut known.constrains);
+                self.exclude(package, &relation, verb, &mut known.constrains);
             }
         }
         Ok(known)
     }
 
     /// Excludes what a conflict names, but never the package itself through what it provides (Policy, section 7.4).
-    fn exclude(&self, package: &IndexPackage, relation: &Relation, constrains: &mut Vec<VersionSetId>) {
-        if relation.name != package.name && self.by_name.contains_key(relation.name.as_str()) {
-            constrains.push(self.choice(&relation.name, Choice::Outside(relation.constraint.clone())));
+    fn exclude(&self, package: &IndexPackage, relation: &Relation, verb: &str, constrains: &mut Vec<VersionSetId>) {
+        let mut add = |name: &str, choice: Choice, text: String| {
+            let conflict = self.choice(name, choice);
+            self.conflict_texts.borrow_mut().entry(conflict).or_insert(text);
+            constrains.push(conflict);
+        };
+        if relation.name != package.name && self.catalogue.has_package(&relation.name) {
+            add(&relation.name, Choice::Outside(relation.constraint.clone()), format!("{verb} `{relation}`"));
         }
         for provision in self.provisions(&relation.name).iter().filter(|provision| provision.meets(relation)) {
-            let provider = &self.packages[provision.index];
-            if provider.name != package.name {
+            let provider = self.catalogue.package(provision.index);
+            if provider.name != package.name && provider.name != relation.name {
                 let choice = Choice::AllBut { index: provision.index, version: provider.version.clone() };
-                constrains.push(self.choice(&provider.name, choice));
+                let text = format!("{verb} `{relation}`, which `{} {}` provides", provider.name, provider.version);
+                add(&provider.name, choice, text);
             }
         }
     }
+}
+
+fn written(alternatives: &[Relation]) -> String {
+    alternatives.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")
 }
 
 /// Why a package can never be installed.
@@ -248,19 +324,10 @@ impl fmt::Display for Unmet {
         match self {
             Self::Malformed(error) => error.fmt(f),
             Self::Nothing(alternatives) => {
-                let written: Vec<String> = alternatives.iter().map(ToString::to_string).collect();
-                write!(f, "it depends on `{}`, which no suite has", written.join(" | "))
+                write!(f, "depends on `{}`, which no suite has", written(alternatives))
             }
         }
     }
-}
-
-/// Orders providers as apt does: by priority, then by name, the latest version first.
-fn preference(packages: &[IndexPackage], index: usize) -> (usize, &str, Reverse<Option<Version>>, usize) {
-    let package = &packages[index];
-    let priorities = ["required", "important", "standard", "optional"];
-    let priority = priorities.iter().position(|name| *name == package.priority).unwrap_or(priorities.len());
-    (priority, &package.name, Reverse(parse_version(&package.version)), index)
 }
 
 impl Interner for Provider<'_> {
@@ -321,11 +388,7 @@ impl DependencyProvider for Provider<'_> {
     }
 
     async fn sort_candidates(&self, _: &SolverCache<Self>, solvables: &mut [SolvableId]) {
-        let record = |solvable: &SolvableId| &self.pool.resolve_solvable(*solvable).record;
-        solvables.sort_by(|one, other| {
-            let (one, other) = (record(one), record(other));
-            other.version.cmp(&one.version).then(one.index.cmp(&other.index))
-        });
+        solvables.sort_by_key(|solvable| self.pool.resolve_solvable(*solvable).record.rank);
     }
 
     async fn get_dependencies(&self, solvable: SolvableId) -> Dependencies {

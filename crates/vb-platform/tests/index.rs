@@ -11,7 +11,8 @@ use std::{
 use tempfile::TempDir;
 use vb_fetch::{FetchOptions, Fetcher};
 use vb_platform::{
-    ArchiveLocation, Index, IndexError, RefusalReason, SignatureError, SignedBy, Suite, ValidUntil, load,
+    ArchiveLocation, Index, IndexError, IndexMemory, RefusalReason, Resolver, SignatureError, SignedBy, Suite,
+    ValidUntil, load,
 };
 use vb_testkit::archive::{Archive, Compression, Key, KeyOptions, Package, Signing};
 
@@ -63,6 +64,7 @@ impl Fixture {
             components: vec!["main".to_owned()],
             locations: vec![ArchiveLocation { base, keyrings: vec![SignedBy::Path(self.keyring())] }],
             valid_until: ValidUntil::Checked,
+            known_date: None,
         }
     }
 
@@ -76,7 +78,7 @@ impl Fixture {
 }
 
 fn load_at(suites: &[Suite], time: SystemTime) -> Result<Index, IndexError> {
-    load(&Fetcher::new(&FetchOptions::default()).unwrap(), suites, "amd64", time)
+    load(&Fetcher::new(&FetchOptions::default()).unwrap(), suites, "amd64", time, IndexMemory::none())
 }
 
 fn names(index: &Index) -> Vec<String> {
@@ -277,7 +279,7 @@ fn no_message_holds_the_password_of_a_location() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     suite.locations[0].base = format!("http://me:secret@127.0.0.1:{port}/debian");
     let fetcher = Fetcher::new(&FetchOptions { attempts: 1, ..FetchOptions::default() }).unwrap();
-    let error = load(&fetcher, &[suite], "amd64", today()).unwrap_err();
+    let error = load(&fetcher, &[suite], "amd64", today(), IndexMemory::none()).unwrap_err();
     assert_eq!(error.to_string(), format!("suite `bookworm` cannot be fetched from `http://127.0.0.1:{port}/debian`"));
     assert!(!format!("{error:?}").contains("secret"), "{error:?}");
 }
@@ -291,6 +293,6 @@ fn a_package_of_two_suites_is_taken_from_the_earlier_one() {
         vec![Package::new("hello", "1.0").field("Depends", "other"), Package::new("hello", "1.1")];
     let second = second.written();
     let index = load_at(&[first.suite(), second.suite()], today()).unwrap();
-    assert_eq!(names(&index), ["hello 1.0", "bye 2:3-4", "hello 1.1"]);
-    assert_eq!(index.packages()[0].depends, "");
+    let resolved = Resolver::new(&index, &[]).unwrap().resolve(&["hello (= 1.0)".to_owned()]).unwrap();
+    assert_eq!((resolved.len(), resolved[0].path.as_str()), (1, "pool/hello_1.0.deb"));
 }

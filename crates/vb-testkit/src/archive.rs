@@ -5,8 +5,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be made must fail its test")]
 
-use std::{fmt::Write as _, io::Write as _, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, io::Write as _, path::Path};
 
+use md5::Md5;
 use pgp::{
     composed::{
         ArmorOptions, CleartextSignedMessage, DetachedSignature, EncryptionCaps, KeyType, SecretKeyParamsBuilder,
@@ -17,6 +18,7 @@ use pgp::{
     ser::Serialize,
     types::{Duration, KeyDetails, Password, SignedUser, Tag, Timestamp},
 };
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 /// How a fixture's key differs from one that is in order.
@@ -183,7 +185,8 @@ impl Compression {
         }
     }
 
-    fn compress(self, bytes: &[u8]) -> Vec<u8> {
+    /// Compresses bytes.
+    pub fn compress(self, bytes: &[u8]) -> Vec<u8> {
         match self {
             Self::Plain => bytes.to_vec(),
             Self::Gz => {
@@ -371,6 +374,8 @@ pub struct Archive {
     pub packages: Vec<Package>,
     /// When it is signed, in seconds since 1970.
     pub signed: u32,
+    /// The date in its `Release` file.
+    pub date: String,
     /// More fields of the `Release` file, each with its line break.
     pub release_fields: String,
     /// The forms of `Packages` that it lists and has.
@@ -379,6 +384,32 @@ pub struct Archive {
     pub is_by_hash: bool,
     /// How it is signed.
     pub signing: Signing,
+    /// Which digests the `Release` file gives for each index, and the index for each package.
+    pub digests: Digests,
+}
+
+/// The digests of an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Digests {
+    /// SHA-256 alone, as archives have that are made at present.
+    Sha256,
+    /// MD5, SHA-1 and SHA-256, in the order in which old archives have them.
+    All,
+}
+
+impl Digests {
+    /// Returns the fields' names in a `Release` file and in a `Packages` file, and the digest's text.
+    fn of(self, bytes: &[u8]) -> Vec<(&'static str, &'static str, String)> {
+        let sha256 = ("SHA256", "SHA256", hex::encode(Sha256::digest(bytes)));
+        match self {
+            Self::Sha256 => vec![sha256],
+            Self::All => vec![
+                ("MD5Sum", "MD5sum", hex::encode(Md5::digest(bytes))),
+                ("SHA1", "SHA1", hex::encode(Sha1::digest(bytes))),
+                sha256,
+            ],
+        }
+    }
 }
 
 impl Archive {
@@ -388,10 +419,23 @@ impl Archive {
             suite: suite.to_owned(),
             packages,
             signed,
+            date: "Thu, 19 Nov 2026 02:12:54 UTC".to_owned(),
             release_fields: String::new(),
             forms: vec![Compression::Plain, Compression::Xz],
             is_by_hash: false,
             signing: Signing::Inline,
+            digests: Digests::Sha256,
+        }
+    }
+
+    /// Starts an archive as Ubuntu 14.04 and its like have: a detached signature alone, `Packages` with gzip or without
+    /// compression, nothing by digest, and weak digests before the strong one.
+    pub fn old(suite: &str, packages: Vec<Package>, signed: u32) -> Self {
+        Self {
+            forms: vec![Compression::Plain, Compression::Gz],
+            signing: Signing::Detached,
+            digests: Digests::All,
+            ..Self::new(suite, packages, signed)
         }
     }
 
@@ -400,9 +444,12 @@ impl Archive {
         let mut text = String::new();
         for package in &self.packages {
             let deb = package.to_deb();
-            let sha256 = hex::encode(Sha256::digest(&deb));
             text.push_str(&package.control_text());
-            writeln!(text, "Filename: pool/{}\nSize: {}\nSHA256: {sha256}\n", package.file_name(), deb.len()).unwrap();
+            writeln!(text, "Filename: pool/{}\nSize: {}", package.file_name(), deb.len()).unwrap();
+            for (_, field, digest) in self.digests.of(&deb) {
+                writeln!(text, "{field}: {digest}").unwrap();
+            }
+            text.push('\n');
         }
         text
     }
@@ -416,18 +463,23 @@ impl Archive {
         for package in &self.packages {
             fs_err::write(base.join("pool").join(package.file_name()), package.to_deb()).unwrap();
         }
-        let mut release =
-            format!("Codename: {}\nDate: Thu, 19 Nov 2026 02:12:54 UTC\n{}", self.suite, self.release_fields);
+        let mut release = format!("Codename: {}\nDate: {}\n{}", self.suite, self.date, self.release_fields);
         if self.is_by_hash {
             release.push_str("Acquire-By-Hash: yes\n");
         }
-        release.push_str("SHA256:\n");
+        let mut fields: BTreeMap<&str, String> = BTreeMap::new();
         for form in &self.forms {
             let bytes = form.compress(self.packages_text().as_bytes());
-            let (name, sha256) = (format!("Packages{}", form.extension()), hex::encode(Sha256::digest(&bytes)));
-            writeln!(release, " {sha256} {} main/binary-amd64/{name}", bytes.len()).unwrap();
-            let file = if self.is_by_hash { format!("by-hash/SHA256/{sha256}") } else { name };
-            fs_err::write(binary.join(file), bytes).unwrap();
+            let name = format!("Packages{}", form.extension());
+            for (field, _, digest) in self.digests.of(&bytes) {
+                let line = format!(" {digest} {} main/binary-amd64/{name}\n", bytes.len());
+                fields.entry(field).or_default().push_str(&line);
+            }
+            let by_hash = format!("by-hash/SHA256/{}", hex::encode(Sha256::digest(&bytes)));
+            fs_err::write(binary.join(if self.is_by_hash { by_hash } else { name }), bytes).unwrap();
+        }
+        for (field, lines) in fields {
+            write!(release, "{field}:\n{lines}").unwrap();
         }
         self.write_signed(&dist, &release, key);
     }

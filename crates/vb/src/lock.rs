@@ -27,7 +27,7 @@ pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal>
     let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
     let builder = machine.builder(common, session.store.clone(), &session.workspace.value, platforms)?;
     let display = Display::new(common.json);
-    let mut indexes = Indexes::new(&machine, &session.workspace.value, builder.fetcher());
+    let mut indexes = Indexes::new(&machine, &session.workspace.value, &builder);
     let mut locks: BTreeMap<&str, (Lock, &Evaluated<Recipe>)> = BTreeMap::new();
     for (recipe, platform) in session.pairs() {
         let name = recipe.value.name.as_str();

@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeMap, rc::Rc, time::SystemTime};
 
-use vb_fetch::Fetcher;
-use vb_platform::{Index, IndexError, ResolveError, Suite, ValidUntil, load, resolve};
+use vb_build::Builder;
+use vb_graph::BlobDigest;
+use vb_platform::{Index, IndexError, IndexMemory, Pin, PinError, ResolveError, Resolver, Suite, ValidUntil, load};
 use vb_recipe::{Evaluated, Platform, PlatformLock, Recipe, RootKind, Workspace};
+use vb_store::Store;
 
 use crate::{exit::Exit, fatal::Fatal, machine::Machine};
 
@@ -12,13 +14,13 @@ use crate::{exit::Exit, fatal::Fatal, machine::Machine};
 pub(super) struct Indexes<'a> {
     machine: &'a Machine,
     workspace: &'a Workspace,
-    fetcher: &'a Fetcher,
+    builder: &'a Builder,
     loaded: BTreeMap<String, Rc<Index>>,
 }
 
 impl<'a> Indexes<'a> {
-    pub(super) fn new(machine: &'a Machine, workspace: &'a Workspace, fetcher: &'a Fetcher) -> Self {
-        Self { machine, workspace, fetcher, loaded: BTreeMap::new() }
+    pub(super) fn new(machine: &'a Machine, workspace: &'a Workspace, builder: &'a Builder) -> Self {
+        Self { machine, workspace, builder, loaded: BTreeMap::new() }
     }
 
     fn of(&mut self, platform: &Platform) -> Result<Rc<Index>, Fatal> {
@@ -33,13 +35,31 @@ impl<'a> Indexes<'a> {
                 components: suite.components.clone(),
                 locations: self.machine.archive(self.workspace, platform, &suite.name),
                 valid_until: if platform.check_valid_until { ValidUntil::Checked } else { ValidUntil::Ignored },
+                known_date: None,
             })
             .collect::<Vec<_>>();
-        let index = load(self.fetcher, &suites, &platform.architecture, SystemTime::now())
+        let store = self.builder.store();
+        let (recall, remember) =
+            (|name: &str| recall(store, name), |name: &str, text: &str| remember(store, name, text));
+        let memory = IndexMemory { recall: &recall, remember: &remember };
+        let index = load(self.builder.fetcher(), &suites, &platform.architecture, SystemTime::now(), memory)
             .map_err(|error| index_error(platform, error))?;
         let index = Rc::new(index);
         self.loaded.insert(platform.name.clone(), Rc::clone(&index));
         Ok(index)
+    }
+}
+
+/// Recalls the packages of an index from the store.
+fn recall(store: &Store, name: &str) -> Option<String> {
+    let blob: BlobDigest = store.recall(name)?;
+    String::from_utf8(store.read_blob(&blob).ok()?).ok()
+}
+
+/// An index that cannot be remembered is read again the next time.
+fn remember(store: &Store, name: &str, text: &str) {
+    if let Ok(blob) = store.put_bytes(text.as_bytes()) {
+        drop(store.remember(name, &blob));
     }
 }
 
@@ -57,12 +77,29 @@ pub(super) fn lock_roots(
         (RootKind::Build, vec![&request.base, &request.toolchain, &request.build_deps], "build_deps"),
         (RootKind::Run, vec![&request.base, &request.run_deps], "run_deps"),
     ];
+    let resolver = Resolver::new(&index, &pins(platform)).map_err(|error| pin_error(platform, error))?;
     for (kind, lists, field) in roots {
         let names: Vec<String> = lists.into_iter().flatten().cloned().collect();
-        let packages = resolve(&index, &names).map_err(|error| resolve_error(recipe, platform, field, error))?;
+        let packages = resolver.resolve(&names).map_err(|error| resolve_error(recipe, platform, field, error))?;
         packages.into_iter().for_each(|package| lock.add_to_root(kind, package));
     }
     Ok(())
+}
+
+fn pins(platform: &Platform) -> Vec<Pin> {
+    let pin =
+        |pin: &vb_recipe::Pin| Pin { packages: pin.packages.clone(), suite: pin.suite.clone(), priority: pin.priority };
+    platform.pins.iter().map(pin).collect()
+}
+
+fn pin_error(platform: &Platform, error: PinError) -> Fatal {
+    Fatal::caused(
+        Exit::Recipe,
+        "vb::lock::pins",
+        format!("cannot use the pins of `{}`", platform.name),
+        "change `pins` in the platform's file",
+        error,
+    )
 }
 
 fn index_error(platform: &Platform, error: IndexError) -> Fatal {
