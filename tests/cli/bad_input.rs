@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use expect_test::expect;
 use fs_err as fs;
 use vb_graph::BlobDigest;
+use vb_recipe::Lock;
 
 use crate::support::{
     Mirror, Run, TestEnv, damage, forget, redact, seeded_store, sha256, write_hello, write_sdist, write_wheel,
@@ -70,7 +71,17 @@ fn a_package_that_is_truncated_or_missing_in_the_archive_is_not_stored_and_comes
     fs::remove_file(&grep).unwrap();
     let empty = env.directory().join("empty").display().to_string();
     let run = env.vb(&[&["--store", &empty], &output[..]].concat()).expect(4);
-    assert_told(&run, &["error[vb::fetch::failed]: fetch grep_", "does not exist", "needs `vb lock`"]);
+    assert_told(&run, &["error[vb::fetch::gone]: fetch grep_", "does not exist"]);
+
+    let date =
+        Lock::read(&env.workspace().join("recipes/whois.lock")).unwrap().platforms["bookworm"].archive["bookworm"]
+            .clone();
+    let told = [
+        "  locked        `grep 3.8-5` for `bookworm`, in `recipes/whois.lock`".to_owned(),
+        format!("  locked from   `bookworm` of {date}"),
+        "run `vb lock --refresh --platform bookworm recipes/whois.ncl`".to_owned(),
+    ];
+    told.iter().for_each(|line| assert_told(&run, &[line]));
 
     bad.replace(&dash, b"no package");
     good.use_after(&env, &[&bad]);

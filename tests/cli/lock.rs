@@ -146,7 +146,7 @@ fn an_index_that_is_signed_and_then_changed_is_refused() {
     let (env, mirror) = mirrored();
     let path = mirror.archive().join("dists/bookworm/InRelease");
     let text = fs_err::read_to_string(&path).unwrap();
-    mirror.replace(&path, text.replace("Date: Thu, 01 Jan 2026", "Date: Fri, 02 Jan 2026").as_bytes());
+    mirror.replace(&path, text.replace("Components: main", "Components: main more").as_bytes());
     let before = env.read(LOCK);
     let run = env.vb(&["lock", "recipes/whois.ncl"]).expect(4);
     assert_eq!(env.read(LOCK), before);
@@ -166,4 +166,22 @@ fn an_index_that_is_not_the_signed_one_is_refused() {
     mirror.replace(&path, text.replace("Package: bash\n", "Package: bush\n").as_bytes());
     let run = env.vb(&["lock", "recipes/whois.ncl"]).expect(4);
     assert!(run.stderr.contains("has not the size and digest that the signed Release file gives"), "{}", run.stderr);
+}
+
+#[test]
+fn an_archive_that_is_older_than_the_lock_is_refused_unless_that_is_meant() {
+    let (env, _mirror) = mirrored();
+    let later = |line: &str| {
+        let is_date = line.starts_with("bookworm = ") && line.contains(" UTC");
+        if is_date { "bookworm = \"Fri, 01 Jan 2100 00:00:00 UTC\"\n".to_owned() } else { format!("{line}\n") }
+    };
+    let changed: String = env.read(LOCK).lines().map(later).collect();
+    env.write(LOCK, &changed);
+    let run = env.vb(&["lock", "recipes/whois.ncl"]).expect(4);
+    assert_eq!(env.read(LOCK), changed);
+    for words in ["and a state of Fri, 01 Jan 2100 00:00:00 UTC is known already", "say `--allow-older`"] {
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+    env.vb(&["lock", "recipes/whois.ncl", "--allow-older"]).ok();
+    assert_ne!(env.read(LOCK), changed);
 }

@@ -212,6 +212,14 @@ impl ExecuteError {
         )
     }
 
+    /// Was each place of a file reached, and has none of them the file?
+    pub fn is_gone(&self) -> bool {
+        let Self::Fetch { attempts, .. } = self else { return false };
+        let is_not_found =
+            |attempt: &FetchAttempt| matches!(attempt, FetchAttempt::Failed(error) if error.is_not_found());
+        !attempts.is_empty() && attempts.iter().all(is_not_found)
+    }
+
     /// Is the machine at fault (disk, network, kernel), and not the recipe or the application?
     pub fn is_environment(&self) -> bool {
         self.is_disk_full()

@@ -27,7 +27,7 @@ mod sources;
 
 pub use deb::{ControlFile, Deb, DebError};
 pub use index::{Index, IndexPackage, SuiteState};
-pub use load::{IndexMemory, Suite, ValidUntil, load};
+pub use load::{IndexMemory, Suite, ValidUntil, is_older, load};
 pub use load_error::IndexError;
 pub use pin::{Pin, PinError};
 pub use relation::ParseRelationError;

@@ -307,8 +307,8 @@ fn is_called(name: &str, own: &[&String]) -> bool {
     name.ends_with('/') || own.iter().any(|own| *own == name || *own == without_part)
 }
 
-/// Is one date before another? A date that cannot be read is before every other.
-fn is_older(date: &str, known: &str) -> bool {
+/// Is one date of a suite before another? A date that cannot be read is before every other.
+pub fn is_older(date: &str, known: &str) -> bool {
     match (date::parse(date), date::parse(known)) {
         (Some(date), Some(known)) => date < known,
         (None, Some(_)) => true,

@@ -35,6 +35,10 @@ pub struct Lock {
 pub struct PlatformLock {
     /// The question that the rest answers.
     pub request: LockRequest,
+    /// The dates of the archive's suites that answered, as their signed indexes give them: `vb lock` goes back behind
+    /// none of them by itself. A build does not read them.
+    #[serde(default)]
+    pub archive: BTreeMap<String, String>,
     /// The packages of all roots.
     pub packages: Vec<PackageLock>,
     /// What the application's environment consists of.

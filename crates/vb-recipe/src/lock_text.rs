@@ -9,6 +9,10 @@
 //! # … and the other fields of `LockRequest`
 //! requirements = { "requirements.txt" = "…" }
 //!
+//! [bookworm.archive]
+//! bookworm = "Sat, 14 Nov 2026 10:05:12 UTC"
+//! # … and the other suites
+//!
 //! [bookworm]
 //! packages = [
 //!     { name = "libpq5", version = "15.14-0", architecture = "amd64", path = "pool/…", size = 1, sha256 = "…", roots = ["run"] },
@@ -95,11 +99,16 @@ pub(crate) fn to_text(lock: &Lock) -> String {
     document["version"] = value(i64::from(lock.version));
     for (index, (name, platform)) in lock.platforms.iter().enumerate() {
         let mut table = platform_table(platform);
-        let position = isize::try_from(index).expect("platforms are few") * 2;
-        table.set_position(Some(position + 1));
+        let position = isize::try_from(index).expect("platforms are few") * 3;
+        table.set_position(Some(position + 2));
         let mut request = request_table(&platform.request);
         request.set_position(Some(position));
         table.insert("request", Item::Table(request));
+        if !platform.archive.is_empty() {
+            let mut archive: Table = platform.archive.iter().map(|(suite, date)| (suite, value(date))).collect();
+            archive.set_position(Some(position + 1));
+            table.insert("archive", Item::Table(archive));
+        }
         document.insert(name, Item::Table(table));
     }
     format!("{HEADER}{document}")

@@ -49,7 +49,7 @@ pub(crate) enum Command {
     /// Build packages.
     Build(Build),
     /// Resolve what recipes need, and write it to their locks.
-    Lock(Selection),
+    Lock(Lock),
     /// Show what a build would do: a hit or a miss for each action.
     Plan(Selection),
     /// Explain why actions ran, or would run: which part of their keys differs from the last time.
@@ -85,6 +85,15 @@ pub(crate) struct Build {
     /// Where the packages go [default: `dist` in the workspace].
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Lock {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Take an archive that is in an older state than the lock was made from.
+    #[arg(long)]
+    pub(crate) allow_older: bool,
 }
 
 #[derive(Args, Debug)]

@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
     let common = &arguments.common;
     match &arguments.command {
         Command::Build(build) => build::run(common, build),
-        Command::Lock(selection) => lock::run(common, selection),
+        Command::Lock(arguments) => lock::run(common, arguments),
         Command::Plan(selection) => plan::run(common, selection),
         Command::Why(why) => why::run(common, why),
         Command::Shell(shell) => shell::run(common, shell),

@@ -2,6 +2,7 @@
 
 pub(crate) mod diagnostics;
 mod failure;
+mod locked;
 mod progress;
 
 use std::{
@@ -9,7 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(crate) use self::{failure::failures, progress::Display};
+pub(crate) use self::{
+    failure::{Surroundings, failures},
+    locked::LockedFrom,
+    progress::Display,
+};
 
 /// Prints result lines on standard output.
 pub(crate) fn lines(lines: &[String]) {

@@ -12,7 +12,7 @@ use vb_recipe::{Evaluated, Lock, LockError, Platform, PlatformLock, Recipe, lock
 
 use self::packages::Indexes;
 use crate::{
-    arguments::{Common, Selection},
+    arguments::{self, Common},
     display::{self, Display},
     exit::Exit,
     fatal::Fatal,
@@ -21,19 +21,22 @@ use crate::{
 };
 
 /// Runs the command.
-pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal> {
-    let session = Session::open(common, selection)?;
+pub(crate) fn run(common: &Common, arguments: &arguments::Lock) -> Result<Exit, Fatal> {
+    let session = Session::open(common, &arguments.selection)?;
     let machine = Machine::read()?;
     let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
     let builder = machine.builder(common, session.store.clone(), &session.workspace.value, platforms)?;
     let display = Display::new(common.json);
-    let mut indexes = Indexes::new(&machine, &session.workspace.value, &builder);
     let mut locks: BTreeMap<&str, (Lock, &Evaluated<Recipe>)> = BTreeMap::new();
+    for (recipe, _) in session.pairs() {
+        locks.insert(&recipe.value.name, (existing(recipe)?, recipe));
+    }
+    let mut indexes = Indexes::new(&machine, &session.workspace.value, &builder);
+    if !arguments.allow_older {
+        locks.values().for_each(|(lock, _)| indexes.know(lock));
+    }
     for (recipe, platform) in session.pairs() {
         let name = recipe.value.name.as_str();
-        if !locks.contains_key(name) {
-            locks.insert(name, (existing(recipe)?, recipe));
-        }
         display::note(&format!("lock    {name} {}", platform.name));
         let locked = lock_platform(&session, &mut indexes, &builder, &display, recipe, platform)?;
         let (lock, _) = locks.get_mut(name).expect("inserted above");
@@ -71,7 +74,8 @@ fn lock_platform(
     platform: &Platform,
 ) -> Result<PlatformLock, Fatal> {
     let request = session.request(recipe, platform)?;
-    let mut lock = PlatformLock { request, packages: vec![], distributions: vec![], tools: vec![] };
+    let mut lock =
+        PlatformLock { request, archive: BTreeMap::new(), packages: vec![], distributions: vec![], tools: vec![] };
     packages::lock_roots(indexes, recipe, platform, &mut lock)?;
     let resolver = python::Resolver::new(session, builder, display, recipe, platform, &lock)?;
     lock.distributions = resolver.resolve()?;

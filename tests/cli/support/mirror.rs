@@ -3,6 +3,7 @@
 //! Its files are links to blobs of the shared store: a file is replaced or removed, never written in place.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     path::{Path, PathBuf},
     sync::OnceLock,
@@ -29,6 +30,8 @@ const SIGNED: u32 = 1_767_225_600;
 #[derive(Debug)]
 pub(crate) struct Mirror {
     directory: TempDir,
+    /// The dates of the suites, as the locks have them: none goes back.
+    dates: BTreeMap<String, String>,
 }
 
 impl Mirror {
@@ -40,7 +43,9 @@ impl Mirror {
 
     /// Makes the mirror of what some locks name for bookworm; the shared store has all of these files.
     pub(crate) fn of_locks(locks: &[PathBuf]) -> Self {
-        let mirror = Self { directory: tempfile::Builder::new().prefix("vb-mirror-").tempdir().unwrap() };
+        let directory = tempfile::Builder::new().prefix("vb-mirror-").tempdir().unwrap();
+        let locked = locks.iter().map(|path| Lock::read(path).unwrap().platforms["bookworm"].archive.clone());
+        let mirror = Self { directory, dates: locked.flatten().collect() };
         fs::create_dir(mirror.links()).unwrap();
         let store = Store::open(&shared_store()).unwrap();
         let mut packages = Vec::new();
@@ -136,8 +141,9 @@ impl Mirror {
             let dist = self.archive().join("dists").join(suite);
             fs::create_dir_all(dist.join("main/binary-amd64")).unwrap();
             fs::write(dist.join("main/binary-amd64/Packages"), &text).unwrap();
+            let date = self.dates.get(suite).map_or("Thu, 01 Jan 2026 00:00:00 UTC", String::as_str);
             let release = format!(
-                "Suite: {suite}\nCodename: {suite}\nDate: Thu, 01 Jan 2026 00:00:00 UTC\nArchitectures: amd64\n\
+                "Suite: {suite}\nCodename: {suite}\nDate: {date}\nArchitectures: amd64\n\
                  Components: main\nSHA256:\n {} {} main/binary-amd64/Packages\n",
                 hex(&Hasher::digest(&text)),
                 text.len()

@@ -49,6 +49,9 @@ fn request() -> LockRequest {
 fn lock() -> Lock {
     let mut platform = PlatformLock {
         request: request(),
+        archive: [("bookworm-security", "Fri, 20 Nov 2026"), ("bookworm", "Thu, 19 Nov 2026")]
+            .map(|(suite, date)| (suite.to_owned(), date.to_owned()))
+            .into(),
         packages: Vec::new(),
         distributions: vec![
             DistributionLock {
@@ -75,7 +78,7 @@ fn lock() -> Lock {
     }
     let mut empty = platform.clone();
     (empty.packages, empty.distributions, empty.tools) = (Vec::new(), Vec::new(), Vec::new());
-    empty.request = LockRequest::default();
+    (empty.request, empty.archive) = (LockRequest::default(), BTreeMap::new());
     let platforms = BTreeMap::from([("trixie".to_owned(), empty), ("bookworm".to_owned(), platform)]);
     Lock { version: LOCK_VERSION, platforms }
 }
@@ -95,6 +98,10 @@ fn a_lock_has_a_line_for_each_package_and_file() {
         no_binary = []
         only_binary = [":all:"]
         requirements = { "requirements.txt" = "efefefefefefefefefefefefefefefefefefefefefefefefefefefefefefefef" }
+
+        [bookworm.archive]
+        bookworm = "Thu, 19 Nov 2026"
+        bookworm-security = "Fri, 20 Nov 2026"
 
         [bookworm]
         packages = [

@@ -8,7 +8,7 @@ use vb_graph::{ActionIndex, Graph, Node};
 use super::place::{PlaceError, place_packages};
 use crate::{
     arguments::{Build, Common},
-    display::{self, Display},
+    display::{self, Display, LockedFrom, Surroundings},
     exit::Exit,
     fatal::Fatal,
     session::Session,
@@ -41,7 +41,11 @@ pub(crate) fn run(common: &Common, arguments: &Build) -> Result<Exit, Fatal> {
         report.executed += check.executed;
     }
     display.finish();
-    display::failures(&bench.graph, &report, |label| Some(shell_command(&bench.session, label)));
+    let surroundings = Surroundings {
+        shell: &|label| Some(shell_command(&bench.session, label)),
+        locked: &|sha256| LockedFrom::find(&bench.session, sha256),
+    };
+    display::failures(&bench.graph, &report, &surroundings);
     let packages = placed?;
     packages.iter().for_each(|package| display.package(package));
     display.summary(packages.len(), &report, begun.elapsed());
@@ -78,6 +82,7 @@ pub(crate) fn build_or_fail(
     graph: &Graph,
     goals: &[ActionIndex],
     display: &Display,
+    surroundings: &Surroundings<'_>,
 ) -> Result<Vec<Node>, Fatal> {
     let cancel = crate::command::interrupt_flag();
     let report = builder.build(graph, goals, OnFailure::Stop, cancel, &|event| display.event(event));
@@ -85,7 +90,7 @@ pub(crate) fn build_or_fail(
         return Ok(report.outputs.into_iter().flatten().collect());
     }
     display.finish();
-    display::failures(graph, &report, |_| None);
+    display::failures(graph, &report, surroundings);
     let exit = exit_of(&report);
     if exit == Exit::Interrupted {
         return Err(Fatal::interrupted());

@@ -5,7 +5,7 @@ use vb_graph::Node;
 use crate::{
     arguments::{ActionChoice, Common},
     command::build::build_or_fail,
-    display::{self, Display},
+    display::{self, Display, LockedFrom, Surroundings},
     exit::Exit,
     fatal::Fatal,
     session::find_action,
@@ -17,7 +17,8 @@ pub(crate) fn run(common: &Common, arguments: &ActionChoice) -> Result<Exit, Fat
     let bench = Workbench::open(common, &arguments.selection())?;
     let action = find_action(&bench.graph, &arguments.action)?;
     let display = Display::new(common.json);
-    let outputs = build_or_fail(&bench.builder, &bench.graph, &[action], &display)?;
+    let surroundings = Surroundings { shell: &|_| None, locked: &|sha256| LockedFrom::find(&bench.session, sha256) };
+    let outputs = build_or_fail(&bench.builder, &bench.graph, &[action], &display, &surroundings)?;
     display.finish();
     let Some(Node::Directory { digest, .. }) = outputs.first() else {
         return Err(Fatal::message(

@@ -6,7 +6,7 @@ use vb_sandbox::Status;
 use crate::{
     arguments::{Common, Shell},
     command::build::exit_of,
-    display::{self, Display},
+    display::{self, Display, LockedFrom, Surroundings},
     exit::Exit,
     fatal::Fatal,
     session::find_action,
@@ -25,9 +25,11 @@ pub(crate) fn run(common: &Common, arguments: &Shell) -> Result<Exit, Fatal> {
         Ok(_) => Ok(Exit::ActionFailed),
         Err(ShellError::Inputs(report)) => {
             display.finish();
-            display::failures(&bench.graph, &report, |label| {
-                Some(format!("vb shell {} '{label}'", arguments.choice.recipe.display()))
-            });
+            let surroundings = Surroundings {
+                shell: &|label| Some(format!("vb shell {} '{label}'", arguments.choice.recipe.display())),
+                locked: &|sha256| LockedFrom::find(&bench.session, sha256),
+            };
+            display::failures(&bench.graph, &report, &surroundings);
             Ok(exit_of(&report))
         }
         Err(ShellError::NoCommand) => Err(Fatal::message(

@@ -6,17 +6,41 @@ use vb_build::{BuildReport, CommandFailure, Contrast, ExecuteError, Failure, Fet
 use vb_graph::{Graph, Sha256};
 use vb_sandbox::Status;
 
-/// Prints every failure of a build on standard error; `shell` gives the command that opens one where an action ran.
-pub(crate) fn failures(graph: &Graph, report: &BuildReport, shell: impl Fn(&str) -> Option<String>) {
-    for failure in &report.failures {
-        super::note(&render(graph, failure, &shell).join("\n"));
+use super::locked::LockedFrom;
+
+/// What a failure is shown with beside itself.
+pub(crate) struct Surroundings<'a> {
+    /// Returns the command that opens a shell where an action ran.
+    pub(crate) shell: &'a dyn Fn(&str) -> Option<String>,
+    /// Finds the distribution package with a digest in the locks.
+    pub(crate) locked: &'a dyn Fn(&Sha256) -> Option<LockedFrom>,
+}
+
+impl Surroundings<'_> {
+    /// Knows no shell and no locks.
+    pub(crate) fn none() -> Self {
+        Self { shell: &|_| None, locked: &|_| None }
     }
 }
 
-fn render(graph: &Graph, failure: &Failure, shell: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+/// Prints every failure of a build on standard error.
+pub(crate) fn failures(graph: &Graph, report: &BuildReport, surroundings: &Surroundings<'_>) {
+    for failure in &report.failures {
+        super::note(&render(graph, failure, surroundings).join("\n"));
+    }
+}
+
+fn render(graph: &Graph, failure: &Failure, surroundings: &Surroundings<'_>) -> Vec<String> {
     let provenance = graph.provenance(failure.action);
-    let mut lines =
-        vec![String::new(), format!("error[{}]: {} failed: {}", code(&failure.error), provenance.label, failure.error)];
+    let gone = match &failure.error {
+        ExecuteError::Fetch { expected, .. } if failure.error.is_gone() => (surroundings.locked)(expected),
+        _ => None,
+    };
+    let code = if gone.is_some() { "vb::fetch::gone" } else { code(&failure.error) };
+    let mut lines = vec![String::new(), format!("error[{code}]: {} failed: {}", provenance.label, failure.error)];
+    if let Some(locked) = &gone {
+        lines.extend(locked.to_lines());
+    }
     if let Some(place) = &provenance.declared_at {
         lines.push(format!("  asked for at  {place}"));
     }
@@ -26,9 +50,9 @@ fn render(graph: &Graph, failure: &Failure, shell: &dyn Fn(&str) -> Option<Strin
         lines.push(format!("  because       {error}"));
         cause = error.source();
     }
-    let shell = shell(&provenance.label).filter(|_| matches!(failure.error, ExecuteError::Command(_)));
+    let shell = (surroundings.shell)(&provenance.label).filter(|_| matches!(failure.error, ExecuteError::Command(_)));
     lines.extend(shell.map(|command| format!("  shell         {command}")));
-    if let Some(help) = help(&failure.error) {
+    if let Some(help) = gone.map(|locked| locked.help()).or_else(|| help(&failure.error)) {
         lines.push(format!("  help          {help}"));
     }
     lines
@@ -147,7 +171,7 @@ fn help(error: &ExecuteError) -> Option<String> {
         E::Fetch { attempts, .. } if attempts.iter().any(|attempt| matches!(attempt, FetchAttempt::WrongDigest { .. })) => {
             "a mirror or proxy changes the file, or it was replaced: look at the location, then run `vb lock` if the new file is meant".to_owned()
         }
-        E::Fetch { .. } => "check the network and the machine's apt, pip or uv configuration; a version that its archive no longer has needs `vb lock`".to_owned(),
+        E::Fetch { .. } => "check the network and the machine's apt, pip or uv configuration; a version that its index no longer has needs `vb lock`".to_owned(),
         E::Locate { .. } => "check the machine's pip or uv configuration".to_owned(),
         E::Imports { owners, .. } if !owners.is_empty() => {
             let adds: Vec<String> =

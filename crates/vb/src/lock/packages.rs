@@ -4,8 +4,10 @@ use std::{collections::BTreeMap, rc::Rc, time::SystemTime};
 
 use vb_build::Builder;
 use vb_graph::BlobDigest;
-use vb_platform::{Index, IndexError, IndexMemory, Pin, PinError, ResolveError, Resolver, Suite, ValidUntil, load};
-use vb_recipe::{Evaluated, Platform, PlatformLock, Recipe, RootKind, Workspace};
+use vb_platform::{
+    Index, IndexError, IndexMemory, Pin, PinError, ResolveError, Resolver, Suite, ValidUntil, is_older, load,
+};
+use vb_recipe::{Evaluated, Lock, Platform, PlatformLock, Recipe, RootKind, Workspace};
 use vb_store::Store;
 
 use crate::{exit::Exit, fatal::Fatal, machine::Machine};
@@ -15,12 +17,26 @@ pub(super) struct Indexes<'a> {
     machine: &'a Machine,
     workspace: &'a Workspace,
     builder: &'a Builder,
+    /// The latest dates that locks were made from, by platform and suite.
+    known: BTreeMap<(String, String), String>,
     loaded: BTreeMap<String, Rc<Index>>,
 }
 
 impl<'a> Indexes<'a> {
     pub(super) fn new(machine: &'a Machine, workspace: &'a Workspace, builder: &'a Builder) -> Self {
-        Self { machine, workspace, builder, loaded: BTreeMap::new() }
+        Self { machine, workspace, builder, known: BTreeMap::new(), loaded: BTreeMap::new() }
+    }
+
+    /// Takes note of what a lock was made from: the archive may not go back behind it.
+    pub(super) fn know(&mut self, lock: &Lock) {
+        for (platform, locked) in &lock.platforms {
+            for (suite, date) in &locked.archive {
+                let known = self.known.entry((platform.clone(), suite.clone())).or_insert_with(|| date.clone());
+                if is_older(known, date) {
+                    known.clone_from(date);
+                }
+            }
+        }
     }
 
     fn of(&mut self, platform: &Platform) -> Result<Rc<Index>, Fatal> {
@@ -35,7 +51,7 @@ impl<'a> Indexes<'a> {
                 components: suite.components.clone(),
                 locations: self.machine.archive(self.workspace, platform, &suite.name),
                 valid_until: if platform.check_valid_until { ValidUntil::Checked } else { ValidUntil::Ignored },
-                known_date: None,
+                known_date: self.known.get(&(platform.name.clone(), suite.name.clone())).cloned(),
             })
             .collect::<Vec<_>>();
         let store = self.builder.store();
@@ -71,6 +87,7 @@ pub(super) fn lock_roots(
     lock: &mut PlatformLock,
 ) -> Result<(), Fatal> {
     let index = indexes.of(platform)?;
+    lock.archive = index.suites().iter().map(|suite| (suite.name.clone(), suite.date.clone())).collect();
     let request = lock.request.clone();
     let roots = [
         (RootKind::Interpreter, vec![&request.base], "python"),
@@ -103,13 +120,19 @@ fn pin_error(platform: &Platform, error: PinError) -> Fatal {
 }
 
 fn index_error(platform: &Platform, error: IndexError) -> Fatal {
-    Fatal::caused(
-        Exit::Environment,
-        "vb::lock::index",
-        format!("cannot load the package index of `{}`", platform.name),
-        "check the machine's apt sources and keyrings, or `archives` and `keyring` in the workspace and the platform",
-        error,
-    )
+    let help = match error {
+        IndexError::Older { .. } => {
+            "the mirror lags behind, or somebody shows an old state: try another; where going back is meant, say `--allow-older`"
+        }
+        IndexError::Mismatch { .. } => {
+            "the archive is just being published, or its mirror mixes two states: try again later"
+        }
+        _ => {
+            "check the machine's apt sources and keyrings, or `archives` and `keyring` in the workspace and the platform"
+        }
+    };
+    let message = format!("cannot load the package index of `{}`", platform.name);
+    Fatal::caused(Exit::Environment, "vb::lock::index", message, help, error)
 }
 
 fn resolve_error(recipe: &Evaluated<Recipe>, platform: &Platform, field: &str, error: ResolveError) -> Fatal {

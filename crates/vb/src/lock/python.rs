@@ -14,7 +14,7 @@ use vb_recipe::{
 
 use crate::{
     command::build::build_or_fail,
-    display::{self, Display},
+    display::{self, Display, Surroundings},
     exit::Exit,
     fatal::Fatal,
     session::Session,
@@ -59,7 +59,7 @@ impl<'a> Resolver<'a> {
             declared_at: Some(recipe.place("build_deps")),
         };
         let root = lower_root(&mut graph, platform, &lock.root(RootKind::Build), provenance);
-        let outputs = build_or_fail(builder, &graph, &[root], display)?;
+        let outputs = build_or_fail(builder, &graph, &[root], display, &Surroundings::none())?;
         let [Node::Directory { digest, .. }] = outputs.as_slice() else { unreachable!("a root is a directory") };
         let policy =
             BinaryPolicy { no_binary: lock.request.no_binary.clone(), only_binary: lock.request.only_binary.clone() };
@@ -110,7 +110,7 @@ impl<'a> Resolver<'a> {
     fn fetch(&self, distribution: &LockedDistribution) -> Result<std::path::PathBuf, Fatal> {
         let mut graph = Graph::default();
         let action = lower_fetch(&mut graph, &distribution.name, &distribution.file);
-        build_or_fail(self.builder, &graph, &[action], self.display)?;
+        build_or_fail(self.builder, &graph, &[action], self.display, &Surroundings::none())?;
         let file = self.builder.store().fetched_file(&distribution.file.sha256);
         Ok(self.builder.store().blob_path(&file.expect("it was fetched just above").blob))
     }
