@@ -164,8 +164,12 @@ fn an_index_that_is_not_the_signed_one_is_refused() {
     let path = mirror.archive().join("dists/bookworm/main/binary-amd64/Packages");
     let text = fs_err::read_to_string(&path).unwrap();
     mirror.replace(&path, text.replace("Package: bash\n", "Package: bush\n").as_bytes());
-    let run = env.vb(&["lock", "recipes/whois.ncl"]).expect(4);
-    assert!(run.stderr.contains("has not the size and digest that the signed Release file gives"), "{}", run.stderr);
+    // A store that has read the index before needs only its signature.
+    let empty = env.directory().join("empty").display().to_string();
+    let run = env.vb(&["--store", &empty, "lock", "recipes/whois.ncl"]).expect(4);
+    for words in ["has not the digest that the signed Release file of", "try again later"] {
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
 }
 
 #[test]
