@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use vb_fetch::FetchError;
 use vb_graph::Sha256;
-use vb_package::{InvalidTree, WriteDebError};
+use vb_package::{InvalidTree, WritePackageError};
 use vb_platform::{FinishError, UnpackError};
 use vb_python::{ArchiveError, ImportFailure, ImportReportError, LocateError, RecordError, SdistError, WheelError};
 use vb_sandbox::{SandboxError, Status};
@@ -155,7 +155,7 @@ pub enum ExecuteError {
     Install(#[from] InstallError),
     /// The package cannot be written.
     #[error("cannot write the package")]
-    Package(#[from] WriteDebError),
+    Package(#[from] WritePackageError),
     /// The tree cannot be in a package.
     #[error("the tree cannot be packaged")]
     Tree(#[from] InvalidTree),

@@ -114,6 +114,8 @@ impl PackageArchitecture {
 /// The fields of a package that do not come from its tree (Debian Policy, chapter 5).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PackageSpec {
+    /// What kind of file is written.
+    pub format: Format,
     /// `Package`: `vrmd-whois`.
     pub name: String,
     /// `Version`, with epoch and revision where it has them.
@@ -128,6 +130,8 @@ pub struct PackageSpec {
     pub priority: String,
     /// `Homepage`, where there is one.
     pub homepage: Option<String>,
+    /// The licence, where it is told.
+    pub license: Option<String>,
     /// The synopsis, one line.
     pub summary: String,
     /// The lines of the extended description; an empty one is a paragraph break.
@@ -145,6 +149,7 @@ pub struct PackageSpec {
 impl PackageSpec {
     pub(crate) fn parts(&self) -> Vec<Part> {
         vec![
+            Part::text("format", self.format.as_str()),
             Part::text("name", &self.name),
             Part::text("version", &self.version),
             Part::text("native architecture", &self.native_architecture),
@@ -152,6 +157,7 @@ impl PackageSpec {
             Part::text("section", &self.section),
             Part::text("priority", &self.priority),
             Part::list("homepage", self.homepage.as_slice()),
+            Part::list("license", self.license.as_slice()),
             Part::text("summary", &self.summary),
             Part::list("description", &self.description),
             Part::list("depends", &self.depends),

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vb_graph::{
-    Action, BlobDigest, Compression, Directory, Environment, Fetch, Graph, ImportCheck, Ingest, Input, InputDigest,
-    InterpreterSpec, Kind, Node, Origin, PackageSpec, Part, PartValue, Provenance, ResolvedAction, Root, Sha256, Stage,
-    Unpack, Wheel,
+    Action, BlobDigest, Compression, Directory, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input,
+    InputDigest, InterpreterSpec, Kind, Node, Origin, PackageSpec, Part, PartValue, Provenance, ResolvedAction, Root,
+    Sha256, Stage, Unpack, Wheel,
 };
 
 const GOLDEN: [(&str, &str); 9] = [
@@ -20,7 +20,7 @@ const GOLDEN: [(&str, &str); 9] = [
     ("environment", "9735600b211c08fd467de9edfc5312e2f2e897da7b7086eee73324414c87a1f5"),
     ("stage", "ccff25c3b1ae67b2cee2a77725d4cab95aaca65d46fcfa24d9a1cb3427a88552"),
     ("import check", "d082d3fdd3aea71cae4df07025173740dc352d398cd2d61ce9615815818f8e2b"),
-    ("package", "67f755a6fc29ddec4032f20985ca2df71e34b027f191336d925da11e998b2dcf"),
+    ("package", "bee3ed9174ed2f327ccd16a6cc7af2628eb58877ce0e8106c3c72023dcede0fb"),
 ];
 
 fn text(text: &str) -> String {
@@ -42,6 +42,7 @@ fn fetch() -> Fetch {
 
 fn package() -> PackageSpec {
     PackageSpec {
+        format: Format::Deb,
         name: text("vrmd-whois"),
         version: text("1.2-3"),
         native_architecture: text("amd64"),
@@ -49,6 +50,7 @@ fn package() -> PackageSpec {
         section: text("net"),
         priority: text("optional"),
         homepage: Some(text("https://whois.invalid")),
+        license: None,
         summary: text("a whois server"),
         description: vec![text("It answers."), text(""), text("Always.")],
         depends: vec![text("libpq5"), text("python3.11 (= 3.11.2-6)")],

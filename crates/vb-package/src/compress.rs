@@ -11,8 +11,17 @@ use vb_graph::Compression;
 
 use crate::segment::{Codec, SegmentCache, SegmentWriter};
 
+/// What the reader of a member makes of compressed pieces that stand one after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pieces {
+    /// It reads on over all of them, as rpm does.
+    Any,
+    /// It stops after the first frame of zstd, as dpkg does.
+    NoFrames,
+}
+
 /// Slower levels cost ten times the work for two per cent of the size.
-const ZSTD_LEVEL: i32 = 9;
+pub(crate) const ZSTD_LEVEL: i32 = 9;
 const GZIP_LEVEL: u32 = 9;
 /// "Unknown" in RFC 1952, so that the header does not tell where it was written.
 const GZIP_UNKNOWN_SYSTEM: u8 = 255;
@@ -26,8 +35,14 @@ pub(crate) enum Compressor<'a, W: Write> {
 }
 
 impl<'a, W: Write> Compressor<'a, W> {
-    pub(crate) fn new(compression: Compression, threads: usize, cache: SegmentCache<'a>, out: W) -> io::Result<Self> {
-        if let Some(codec) = Codec::of(compression) {
+    pub(crate) fn new(
+        compression: Compression,
+        pieces: Pieces,
+        threads: usize,
+        cache: SegmentCache<'a>,
+        out: W,
+    ) -> io::Result<Self> {
+        if let Some(codec) = Codec::of(compression, pieces) {
             return Ok(Self::Segments(SegmentWriter::new(codec, cache, out)));
         }
         let threads = u32::try_from(threads.clamp(1, MOST_THREADS)).expect("the clamped number fits");
@@ -93,7 +108,8 @@ mod tests {
     use super::*;
 
     fn compress(compression: Compression, threads: usize, content: &[u8]) -> Vec<u8> {
-        let mut compressor = Compressor::new(compression, threads, SegmentCache::none(), Vec::new()).unwrap();
+        let mut compressor =
+            Compressor::new(compression, Pieces::NoFrames, threads, SegmentCache::none(), Vec::new()).unwrap();
         compressor.write_all(content).unwrap();
         compressor.finish().unwrap()
     }
@@ -133,7 +149,8 @@ mod tests {
     fn the_size_of_the_writes_does_not_change_the_bytes() {
         for (compression, size) in SIZES {
             let content = filler(size / 2);
-            let mut compressor = Compressor::new(compression, 2, SegmentCache::none(), Vec::new()).unwrap();
+            let mut compressor =
+                Compressor::new(compression, Pieces::NoFrames, 2, SegmentCache::none(), Vec::new()).unwrap();
             for piece in content.chunks(77_777) {
                 compressor.write_all(piece).unwrap();
             }

@@ -61,13 +61,14 @@ pub(crate) fn installed_size_kib(tree: &FileTree) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use vb_graph::{BlobDigest, Compression};
+    use vb_graph::{BlobDigest, Compression, Format};
 
     use super::*;
     use crate::tree::Entry;
 
     fn spec() -> PackageSpec {
         PackageSpec {
+            format: Format::Deb,
             name: "vrmd-whois".into(),
             version: "2:1.2.3-1~deb12".into(),
             native_architecture: "amd64".into(),
@@ -75,6 +76,7 @@ mod tests {
             section: "web".into(),
             priority: "optional".into(),
             homepage: Some("https://example.org/whois".into()),
+            license: None,
             summary: "whois over the web".into(),
             description: vec![
                 "First paragraph.  ".into(),

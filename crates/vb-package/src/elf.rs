@@ -1,14 +1,21 @@
 //! What ELF files say about where they run and what they need.
 
+mod versions;
+
 use std::fmt;
 
 use object::{
     elf::{
-        DT_NEEDED, DT_NULL, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, EM_386, EM_AARCH64, EM_ARM,
-        EM_LOONGARCH, EM_MIPS, EM_PPC64, EM_RISCV, EM_S390, EM_X86_64, FileHeader32, FileHeader64, PT_LOAD,
+        DT_GNU_HASH, DT_HASH, DT_NEEDED, DT_NULL, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_VERNEED,
+        DT_VERNEEDNUM, EM_386, EM_AARCH64, EM_ARM, EM_LOONGARCH, EM_MIPS, EM_PPC64, EM_RISCV, EM_S390, EM_X86_64,
+        FileHeader32, FileHeader64, PT_LOAD,
     },
     read::elf::{Dyn, FileHeader, ProgramHeader},
 };
+
+pub use self::versions::NeededVersion;
+use self::versions::read_versions;
+use crate::architecture::debian_name;
 
 /// The size of the addresses of an ELF file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,8 +89,9 @@ impl ElfMachine {
         }
     }
 
-    /// Returns the machine that a dpkg architecture names.
+    /// Returns the machine that an architecture of dpkg's or rpm's names.
     pub fn of_architecture(architecture: &str) -> Option<Self> {
+        let architecture = debian_name(architecture)?;
         ARCHITECTURES.iter().find(|(name, _)| *name == architecture).map(|(_, machine)| *machine)
     }
 }
@@ -104,6 +112,10 @@ pub struct ElfFacts {
     pub machine: ElfMachine,
     /// The sonames of the libraries it needs, in its order.
     pub needed: Vec<String>,
+    /// The versions that it needs of them.
+    pub versions: Vec<NeededVersion>,
+    /// Has it a hash table that only a loader since 2006 reads (`DT_GNU_HASH` without `DT_HASH`)?
+    pub needs_gnu_hash: bool,
     /// Its own soname.
     pub soname: Option<String>,
     /// `DT_RPATH`: where it looks for libraries before anything else.
@@ -162,9 +174,17 @@ fn read_facts<Elf: FileHeader<Endian = object::Endianness>>(
         let offsets = dynamic.iter().filter(move |(tag, _)| *tag == wanted).map(|(_, offset)| *offset);
         offsets.map(|offset| text_at(strings, offset)).collect::<Result<Vec<String>, _>>()
     };
+    let versions = match (value(DT_VERNEED), value(DT_VERNEEDNUM)) {
+        (Some(address), Some(count)) => {
+            read_versions::<Elf>(endian, bytes_from::<Elf>(segments, endian, bytes, address)?, count, strings)?
+        }
+        _ => vec![],
+    };
     Ok(ElfFacts {
         machine,
         needed: texts(DT_NEEDED)?,
+        versions,
+        needs_gnu_hash: value(DT_GNU_HASH.into()).is_some() && value(DT_HASH).is_none(),
         soname: texts(DT_SONAME)?.pop(),
         rpath: texts(DT_RPATH)?.pop(),
         runpath: texts(DT_RUNPATH)?.pop(),
@@ -181,6 +201,22 @@ fn bytes_at<'a, Elf: FileHeader<Endian = object::Endianness>>(
     let loaded = segments.iter().filter(|segment| segment.p_type(endian) == PT_LOAD);
     let mut ranges = loaded.filter_map(|segment| segment.data_range(endian, bytes, address, size).ok().flatten());
     ranges.next().ok_or(InspectElfError::DamagedDynamic)
+}
+
+/// Returns the bytes of a loaded segment from an address to its end.
+fn bytes_from<'a, Elf: FileHeader<Endian = object::Endianness>>(
+    segments: &[Elf::ProgramHeader],
+    endian: object::Endianness,
+    bytes: &'a [u8],
+    address: u64,
+) -> Result<&'a [u8], InspectElfError> {
+    let rest = |segment: &Elf::ProgramHeader| {
+        let data = segment.data(endian, bytes).ok()?;
+        data.get(usize::try_from(address.checked_sub(segment.p_vaddr(endian).into())?).ok()?..)
+    };
+    let loaded = segments.iter().filter(|segment| segment.p_type(endian) == PT_LOAD);
+    let mut found = loaded.filter_map(rest);
+    found.next().ok_or(InspectElfError::DamagedDynamic)
 }
 
 fn text_at(strings: &[u8], offset: u64) -> Result<String, InspectElfError> {
@@ -230,6 +266,8 @@ mod tests {
         let expect = ElfFacts {
             machine: ElfMachine::of_architecture("amd64").unwrap(),
             needed: vec!["libpq.so.5".into(), "libc.so.6".into()],
+            versions: vec![],
+            needs_gnu_hash: false,
             soname: Some("_speedups.so".into()),
             rpath: None,
             runpath: Some("$ORIGIN/../lib".into()),

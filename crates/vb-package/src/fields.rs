@@ -30,7 +30,7 @@ pub(crate) fn check_spec(spec: &PackageSpec) -> Result<(), FieldError> {
         is_version,
         "`[epoch:]upstream[-revision]`, the upstream part begins with a digit",
     )?;
-    check("Architecture", &spec.native_architecture, is_architecture, "a dpkg architecture that vb knows")?;
+    check("Architecture", &spec.native_architecture, is_architecture, "an architecture that vb knows")?;
     check("Maintainer", &spec.maintainer, is_maintainer, "`Name <address>`")?;
     check("Section", &spec.section, is_section, "lower-case words with at most one slash")?;
     check("Priority", &spec.priority, |text| PRIORITIES.contains(&text), "one of Debian Policy 2.5")?;
@@ -41,11 +41,18 @@ pub(crate) fn check_spec(spec: &PackageSpec) -> Result<(), FieldError> {
     for line in &spec.description {
         check("Description", line, is_printable, "lines of text without control characters")?;
     }
-    for relation in &spec.depends {
-        check("Depends", relation, is_relation, "`name`, `name (>= version)` or alternatives of these with `|`")?;
+    if let Some(license) = &spec.license {
+        check("License", license, is_summary, "one line of text without spaces around it")?;
     }
-    let is_time = |_: &str| spec.epoch <= LATEST_TIME;
+    let is_time = |_: &str| spec.epoch <= LATEST_TIME.min(u32::MAX.into());
     check("SOURCE_DATE_EPOCH", &spec.epoch.to_string(), is_time, "a time that an archive entry can hold")
+}
+
+/// Checks what a `.deb` depends on.
+pub(crate) fn check_depends(spec: &PackageSpec) -> Result<(), FieldError> {
+    spec.depends.iter().try_for_each(|relation| {
+        check("Depends", relation, is_relation, "`name`, `name (>= version)` or alternatives of these with `|`")
+    })
 }
 
 fn check(

@@ -7,30 +7,37 @@
 //!
 //! Must not be here: the store (a tree names blobs, the caller opens them), the clock, the environment.
 
+mod architecture;
 mod compress;
+mod contents;
 mod control;
 mod deb;
 mod elf;
+mod error;
 mod fields;
 mod leak;
 mod maintainer;
+mod portable;
 mod read;
 mod rpm;
 mod segment;
+mod sonames;
 mod tarball;
 mod tree;
 mod xz;
 
 pub use compress::gzip;
-pub use deb::{Resources, WriteDebError, Written, write_deb};
-pub use elf::{ElfClass, ElfFacts, ElfMachine, Endianness, InspectElfError, inspect_elf};
+pub use deb::write_deb;
+pub use elf::{ElfClass, ElfFacts, ElfMachine, Endianness, InspectElfError, NeededVersion, inspect_elf};
+pub use error::{Resources, WritePackageError, Written};
 pub use fields::FieldError;
 pub use leak::{EmptyPattern, Leak, LeakPattern, LeakScanner};
 pub use maintainer::{MaintainerFileError, MaintainerFiles, ScriptName};
+pub use portable::write_tar;
 pub use read::{ControlField, DebEntry, DebEntryKind, DebMetadata, ReadDebError, read_deb, read_deb_control};
 pub use rpm::{
     ReadRpmError, RpmChange, RpmComparison, RpmFile, RpmFileKind, RpmMetadata, RpmRelation, RpmScript, ScriptletName,
-    read_rpm,
+    read_rpm, write_rpm,
 };
 pub use segment::SegmentCache;
 pub use tree::{Content, Entry, FileTree, FlattenError, InvalidTree};

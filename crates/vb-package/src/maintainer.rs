@@ -1,4 +1,4 @@
-//! The files that an application's `debian/` directory adds to the control archive.
+//! The files that the directories `debian/` and `rpm/` of an application's source add to its packages.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     fields::is_package_name,
+    rpm::{RpmChange, RpmScript, ScriptletName, parse_changelog, script_of},
     tree::{Content, FileTree},
 };
 
@@ -49,7 +50,7 @@ impl fmt::Display for ScriptName {
     }
 }
 
-/// A file of `debian/` that dpkg would not accept.
+/// A file of `debian/` or `rpm/` that could not be in a package.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MaintainerFileError {
     /// A file of lines is not UTF-8.
@@ -76,6 +77,26 @@ pub enum MaintainerFileError {
         /// The path as it was given.
         path: String,
     },
+    /// A scriptlet is not UTF-8, or has a NUL.
+    #[error("the scriptlet `rpm/{file}` is not text")]
+    ScriptletNotText {
+        /// The name of the file in `rpm/`.
+        file: String,
+    },
+    /// The first line of a scriptlet names no interpreter, or ends in a carriage return.
+    #[error("the scriptlet `rpm/{file}` begins with `#!` and no interpreter")]
+    NoScriptletInterpreter {
+        /// The name of the file in `rpm/`.
+        file: String,
+    },
+    /// Two files of `rpm/` are the same scriptlet.
+    #[error("`rpm/{file}` is a second `%{scriptlet}`")]
+    ScriptletTwice {
+        /// The name of the file in `rpm/`.
+        file: String,
+        /// What it would be.
+        scriptlet: ScriptletName,
+    },
     /// A conffile is no regular file of the package.
     #[error("the conffile `{}` is not a file of the package", .path.escape_debug())]
     MissingConffile {
@@ -93,6 +114,10 @@ pub struct MaintainerFiles {
     pub triggers: Option<String>,
     /// Absolute paths of configuration files, in addition to every file under `/etc`.
     pub conffiles: Vec<String>,
+    /// The scripts of an `.rpm`.
+    pub scriptlets: BTreeMap<ScriptletName, RpmScript>,
+    /// The changelog of an `.rpm`, the newest entry first.
+    pub changelog: Vec<RpmChange>,
 }
 
 impl MaintainerFiles {
@@ -117,6 +142,25 @@ impl MaintainerFiles {
             },
         }
         Ok(true)
+    }
+
+    /// Takes in a file of `rpm/`, if its name is one of those that have a place here, and returns whether it was.
+    ///
+    /// # Errors
+    /// [`MaintainerFileError`] for a scriptlet that rpm could not run.
+    pub fn take_in_scriptlet(&mut self, name: &str, content: &[u8]) -> Result<bool, MaintainerFileError> {
+        let Some(scriptlet) = ScriptletName::from_file_name(name) else {
+            return Ok(false);
+        };
+        if self.scriptlets.insert(scriptlet, script_of(name, content)?).is_some() {
+            return Err(MaintainerFileError::ScriptletTwice { file: name.to_owned(), scriptlet });
+        }
+        Ok(true)
+    }
+
+    /// Takes in a changelog of `debian/`; names in any other encoding than UTF-8 are shown as well as can be.
+    pub fn take_in_changelog(&mut self, content: &[u8]) {
+        self.changelog = parse_changelog(&String::from_utf8_lossy(content));
     }
 
     /// Checks scripts and triggers.
@@ -245,6 +289,15 @@ mod tests {
     }
 
     #[test]
+    fn files_of_the_rpm_directory_are_taken_in_by_name() {
+        let mut files = MaintainerFiles::default();
+        assert_eq!(files.take_in_scriptlet("post.sh", b"echo\n"), Ok(true));
+        assert_eq!(files.take_in_scriptlet("README", b"\xff"), Ok(false));
+        let error = MaintainerFileError::ScriptletTwice { file: "post".into(), scriptlet: ScriptletName::Post };
+        assert_eq!(files.take_in_scriptlet("post", b"echo\n"), Err(error));
+    }
+
+    #[test]
     fn files_of_the_debian_directory_are_taken_in_by_name() {
         let mut files = MaintainerFiles::default();
         assert_eq!(files.take_in("postinst", b"#!/bin/sh\n".to_vec()), Ok(true));
@@ -255,6 +308,7 @@ mod tests {
             scripts: [(ScriptName::Postinst, b"#!/bin/sh\n".to_vec())].into(),
             triggers: Some("activate ldconfig\n".into()),
             conffiles: vec!["/srv/a".into(), "/srv/b".into()],
+            ..Default::default()
         };
         assert_eq!(files, expect);
         let error = files.take_in("conffiles", vec![0xff]).unwrap_err();

@@ -3,10 +3,20 @@
 //! The crate `rpm` encodes and decodes the headers. The payload is vb's own: it is compressed in segments that are
 //! remembered, and never in memory as a whole.
 
+mod changelog;
+mod cpio;
+mod directories;
+mod header;
 mod read;
+mod relation;
 mod scriptlet;
+mod version;
+mod write;
 
+pub(crate) use changelog::parse as parse_changelog;
 pub use read::{
     ReadRpmError, RpmChange, RpmComparison, RpmFile, RpmFileKind, RpmMetadata, RpmRelation, RpmScript, read_rpm,
 };
 pub use scriptlet::ScriptletName;
+pub(crate) use scriptlet::script_of;
+pub use write::write_rpm;

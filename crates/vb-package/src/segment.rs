@@ -1,4 +1,4 @@
-//! Segments: the pieces of a data member that are compressed on their own, in parallel, and remembered.
+//! Segments: the pieces of a data member or payload that are compressed on their own, in parallel, and remembered.
 //!
 //! A segment ends before an entry whose path says so, so that where segments end does not move when the content of a
 //! file changes: one edited file costs one segment, and all others are found again by the digest of their bytes.
@@ -8,7 +8,10 @@ use std::io::{self, Write};
 use rayon::prelude::*;
 use vb_graph::{BlobDigest, Compression};
 
-use crate::{compress::gzip, xz};
+use crate::{
+    compress::{Pieces, ZSTD_LEVEL, gzip},
+    xz,
+};
 
 /// A smaller segment would compress badly: nothing is found again across its borders.
 const SMALLEST: usize = 1 << 20;
@@ -47,15 +50,16 @@ impl SegmentCache<'_> {
 pub(crate) enum Codec {
     Xz,
     Gzip,
+    Zstd,
 }
 
 impl Codec {
-    /// Returns the codec of a compression; zstd has none, because dpkg stops at a second frame.
-    pub(crate) fn of(compression: Compression) -> Option<Self> {
+    /// Returns the codec of a compression, if a reader takes its pieces.
+    pub(crate) fn of(compression: Compression, pieces: Pieces) -> Option<Self> {
         match compression {
             Compression::Xz => Some(Self::Xz),
             Compression::Gzip => Some(Self::Gzip),
-            Compression::Zstd => None,
+            Compression::Zstd => (pieces == Pieces::Any).then_some(Self::Zstd),
         }
     }
 
@@ -63,6 +67,7 @@ impl Codec {
         let how = match self {
             Self::Xz => "vb segment 1 xz 6 ",
             Self::Gzip => "vb segment 1 gzip 9 ",
+            Self::Zstd => "vb segment 1 zstd 9 ",
         };
         BlobDigest::of(format!("{how}{}", BlobDigest::of(plain)).as_bytes())
     }
@@ -71,8 +76,15 @@ impl Codec {
         match self {
             Self::Xz => xz::compress_piece(plain, LARGEST),
             Self::Gzip => Ok(gzip(plain)),
+            Self::Zstd => zstd_frame(plain),
         }
     }
+}
+
+fn zstd_frame(plain: &[u8]) -> io::Result<Vec<u8>> {
+    let mut compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL)?;
+    compressor.include_checksum(true)?;
+    compressor.compress(plain)
 }
 
 /// Cuts what is written to it into segments.
@@ -126,7 +138,8 @@ impl<'a, W: Write> SegmentWriter<'a, W> {
         match self.codec {
             Codec::Xz => self.joiner.append(compressed, plain.len(), &mut self.out),
             Codec::Gzip if is_gzip_of(compressed, plain) => self.out.write_all(compressed).map(|()| true),
-            Codec::Gzip => Ok(false),
+            Codec::Zstd if is_zstd_of(compressed, plain) => self.out.write_all(compressed).map(|()| true),
+            Codec::Gzip | Codec::Zstd => Ok(false),
         }
     }
 
@@ -147,6 +160,11 @@ fn is_gzip_of(compressed: &[u8], plain: &[u8]) -> bool {
     let size = u32::try_from(plain.len()).expect("a segment is small");
     compressed.starts_with(b"\x1f\x8b\x08")
         && compressed.ends_with(&[xz::crc32(plain).to_le_bytes(), size.to_le_bytes()].concat())
+}
+
+/// Decompresses a frame, which costs little beside what was saved.
+fn is_zstd_of(compressed: &[u8], plain: &[u8]) -> bool {
+    zstd::bulk::decompress(compressed, plain.len()).is_ok_and(|content| content == plain)
 }
 
 fn compress_remembered(codec: Codec, cache: SegmentCache<'_>, plain: &[u8]) -> io::Result<Vec<u8>> {
@@ -205,7 +223,8 @@ mod tests {
     fn the_content_comes_back_and_a_file_larger_than_a_segment_too() {
         let mut files = files();
         files.push(("large".to_owned(), content(9 << 20, 7)));
-        for (codec, member) in [(Codec::Xz, "data.tar.xz"), (Codec::Gzip, "data.tar.gz")] {
+        for (codec, member) in [(Codec::Xz, "data.tar.xz"), (Codec::Gzip, "data.tar.gz"), (Codec::Zstd, "data.tar.zst")]
+        {
             let bytes = write(codec, SegmentCache::none(), &files);
             let mut back = Vec::new();
             decompress(member, &bytes[..]).unwrap().unwrap().read_to_end(&mut back).unwrap();
@@ -236,7 +255,7 @@ mod tests {
     fn a_cache_that_recalls_nonsense_does_no_harm() {
         let cache = SegmentCache { recall: &|_| Some(b"nonsense".to_vec()), remember: &|_, _| {} };
         let files = files().split_off(150);
-        for codec in [Codec::Xz, Codec::Gzip] {
+        for codec in [Codec::Xz, Codec::Gzip, Codec::Zstd] {
             assert!(write(codec, cache, &files) == write(codec, SegmentCache::none(), &files), "{codec:?}");
         }
     }

@@ -1,10 +1,13 @@
 //! From a recipe, a platform and a lock to actions and edges. Nothing is read from disk here.
 
+mod formats;
+
 use vb_graph::{
-    ActionIndex, Environment, Fetch, Graph, ImportCheck, Ingest, Input, InterpreterSpec, Kind, LockedDistribution,
-    LockedFile, LockedPackage, Origin, PackageSpec, Provenance, Root, Stage, Unpack, Wheel,
+    ActionIndex, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input, InterpreterSpec, Kind,
+    LockedDistribution, LockedFile, LockedPackage, Origin, PackageSpec, Provenance, Root, Stage, Unpack, Wheel,
 };
 
+use self::formats::{compression_of, formats_for};
 use crate::{
     lock::{DistributionLock, PlatformLock, RootKind},
     platform::Platform,
@@ -27,6 +30,8 @@ pub struct Application<'a> {
     pub lock: &'a PlatformLock,
     /// What the source says of itself.
     pub facts: &'a SourceFacts,
+    /// The formats that are asked for, in place of those that the recipe or the platform has.
+    pub formats: Option<&'a [Format]>,
 }
 
 /// A recipe cannot be lowered for a platform.
@@ -44,6 +49,28 @@ pub enum LowerError {
         /// The version that the recipe asks for.
         python: String,
     },
+    /// The platform's file says that it has no packages of a format.
+    #[error("`{platform}` has no `{format}` packages: {reason}")]
+    #[diagnostic(code(vb::recipe::refused_format), help("leave `{format}` out for `{platform}`"))]
+    RefusedFormat {
+        /// The platform's name.
+        platform: String,
+        /// The format.
+        format: Format,
+        /// Why, as the platform's file has it.
+        reason: String,
+    },
+    /// None of the formats is one of the platform's.
+    #[error("`{platform}` cannot have packages of the format {wanted}")]
+    #[diagnostic(code(vb::recipe::no_format), help("ask for `{own}` or `tar`"))]
+    NoFormat {
+        /// The platform's name.
+        platform: String,
+        /// The formats, in backticks.
+        wanted: String,
+        /// The format that its package manager has.
+        own: Format,
+    },
     /// The lock has sdists and no tool to build them.
     #[error("the lock has no `uv` for `{platform}`, which builds `{distribution}`")]
     #[diagnostic(code(vb::lock::no_tool), help("run `vb lock` for the recipe"))]
@@ -55,13 +82,13 @@ pub enum LowerError {
     },
 }
 
-/// Adds the actions of one package to a graph and returns the last one.
+/// Adds the actions of one application to a graph and returns the last ones: one package for each format.
 ///
 /// # Errors
 /// [`LowerError`], when recipe, platform and lock do not fit together.
-pub fn lower(graph: &mut Graph, application: Application<'_>) -> Result<ActionIndex, LowerError> {
+pub fn lower(graph: &mut Graph, application: Application<'_>) -> Result<Vec<ActionIndex>, LowerError> {
     let lowering = Lowering::new(graph, application)?;
-    lowering.package()
+    lowering.packages()
 }
 
 /// Adds the actions that make a root of locked packages and returns the last one.
@@ -139,16 +166,25 @@ impl<'a> Lowering<'a> {
         })
     }
 
-    fn package(mut self) -> Result<ActionIndex, LowerError> {
+    fn packages(mut self) -> Result<Vec<ActionIndex>, LowerError> {
+        let Application { workspace, recipe, platform, formats, .. } = self.application;
+        let formats = formats_for(formats, &recipe.value, workspace, platform)?;
         let source = self.source();
         let interpreter_root = self.root(RootKind::Interpreter, "python");
         let environment = self.environment(interpreter_root)?;
         let stage = self.stage(source, environment, interpreter_root);
         let run_root = self.root(RootKind::Run, "run_deps");
         let check = self.import_check(stage, run_root);
+        Ok(formats.into_iter().map(|format| self.package(format, stage, check)).collect())
+    }
+
+    /// Adds the package of one format. The one that is the platform's own is called just that.
+    fn package(&mut self, format: Format, stage: ActionIndex, check: ActionIndex) -> ActionIndex {
+        let is_own = format == self.application.platform.family.format();
+        let what = if is_own { "package".to_owned() } else { format!("package {format}") };
         let inputs = vec![input("stage", stage), input("import check", check)];
-        let spec = self.spec();
-        Ok(self.add(Kind::Package(spec), inputs, "package", "name"))
+        let spec = self.spec(format);
+        self.add(Kind::Package(spec), inputs, &what, "name")
     }
 
     /// Adds an action that is called after the recipe and the platform, and came from a field of the recipe.
@@ -246,12 +282,13 @@ impl<'a> Lowering<'a> {
         self.add(Kind::ImportCheck(check), inputs, "import check", "run_deps")
     }
 
-    fn spec(&self) -> PackageSpec {
+    fn spec(&self, format: Format) -> PackageSpec {
         let Application { workspace, recipe, platform, facts, .. } = self.application;
         let value = &recipe.value;
         let mut depends = self.interpreter_depends.to_vec();
         depends.extend(self.recipe.run_deps.iter().cloned());
         PackageSpec {
+            format,
             name: value.package_name(workspace),
             version: facts.version.clone(),
             native_architecture: platform.architecture.clone(),
@@ -259,10 +296,11 @@ impl<'a> Lowering<'a> {
             section: value.section.clone(),
             priority: value.priority.clone(),
             homepage: value.homepage.clone(),
+            license: value.license.clone(),
             summary: value.summary.clone().unwrap_or_else(|| format!("{} with its Python environment", value.name)),
             description: description(value.description.as_deref(), facts),
             depends,
-            compression: platform.output.deb.compression,
+            compression: compression_of(platform, format),
             epoch: facts.epoch,
             application: self.directory.clone(),
         }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use vb_graph::Format;
 
 use crate::workspace::Workspace;
 
@@ -24,6 +25,8 @@ pub struct Recipe {
     pub description: Option<String>,
     /// Where to read more.
     pub homepage: Option<String>,
+    /// The licence, as packages name it.
+    pub license: Option<String>,
     /// The archive section (Debian Policy 2.4).
     pub section: String,
     /// The archive priority (Debian Policy 2.5).
@@ -48,6 +51,8 @@ pub struct Recipe {
     pub variables: BTreeMap<String, String>,
     /// The names of the platforms that the application is built for.
     pub platforms: Option<Vec<String>>,
+    /// The package formats that are made.
+    pub formats: Option<Vec<Format>>,
     /// Patterns of entries that are left out of the source, in `.gitignore` syntax.
     pub excludes: Option<Vec<String>>,
     /// What is otherwise for one platform, by the platform's name.
@@ -127,6 +132,11 @@ impl Recipe {
     /// Returns the names of the platforms that the application is built for.
     pub fn platforms<'a>(&'a self, workspace: &'a Workspace) -> &'a [String] {
         self.platforms.as_ref().unwrap_or(&workspace.platforms)
+    }
+
+    /// Returns the package formats that are made, where recipe or workspace say so.
+    pub fn formats<'a>(&'a self, workspace: &'a Workspace) -> Option<&'a [Format]> {
+        self.formats.as_deref().or(workspace.formats.as_deref())
     }
 
     /// Returns the patterns of what is left out of the source.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use vb_graph::Format;
 
 /// The workspace file's place below the workspace's root.
 pub const WORKSPACE_FILE: &str = "recipes/workspace.ncl";
@@ -25,8 +26,8 @@ pub struct Workspace {
     pub maintainer: String,
     /// The platforms of a recipe that names none.
     pub platforms: Vec<String>,
-    /// The package formats that are made.
-    pub formats: Vec<String>,
+    /// The package formats that are made, where those of each platform are not meant.
+    pub formats: Option<Vec<Format>>,
     /// Patterns of what is left out of every source, where a recipe does not say otherwise.
     pub excludes: Vec<String>,
     /// Environment variables of every build.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use vb_graph::Format;
 
 /// Python applications to reproducible packages, with their whole virtual environment.
 #[derive(Debug, Parser)]
@@ -42,6 +43,9 @@ pub(crate) struct Selection {
     /// Only this platform; may be given several times [default: those that the recipe names].
     #[arg(long, value_name = "NAME")]
     pub(crate) platform: Vec<String>,
+    /// Only these package formats: `deb`, `rpm`, `tar` [default: those of the recipe, or of each platform].
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
+    pub(crate) format: Vec<Format>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -120,7 +124,7 @@ pub(crate) struct ActionChoice {
 impl ActionChoice {
     /// Returns the recipe as a selection.
     pub(crate) fn selection(&self) -> Selection {
-        Selection { recipes: vec![self.recipe.clone()], all: false, platform: self.platform.clone() }
+        Selection { recipes: vec![self.recipe.clone()], all: false, platform: self.platform.clone(), format: vec![] }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use fs_err as fs;
-use vb_graph::{ActionIndex, Graph};
+use vb_graph::{ActionIndex, Format, Graph};
 use vb_recipe::{
     Application, Evaluated, Loader, Lock, LockRequest, Memory, Platform, PlatformLock, Recipe, RecipeDiagnostic,
     RecipeErrors, SourceFacts, Workspace, check, find_root, lock_path, lower, requirement_files, source_facts,
@@ -29,6 +29,7 @@ pub(crate) struct Session {
     pub(crate) recipes: Vec<Evaluated<Recipe>>,
     pub(crate) store: Store,
     only: Vec<String>,
+    formats: Vec<Format>,
 }
 
 /// One package that is to be built.
@@ -57,7 +58,15 @@ impl Session {
         };
         RecipeErrors::check(check(&workspace, &recipes, &platforms)).map_err(recipe_errors)?;
         // Only after the recipes, because a recipe's error is nearer to the user than the store's.
-        let session = Self { root, workspace, platforms, recipes, store: store?, only: selection.platform.clone() };
+        let session = Self {
+            root,
+            workspace,
+            platforms,
+            recipes,
+            store: store?,
+            only: selection.platform.clone(),
+            formats: selection.format.clone(),
+        };
         session.check_platform_arguments()?;
         session.check_selection()?;
         Ok(session)
@@ -114,9 +123,11 @@ impl Session {
             }
             let (lock, facts) = &locks[recipe.path()];
             let lock = self.fitting_lock(recipe, platform, lock)?;
-            let application = Application { workspace: &self.workspace.value, recipe, platform, lock, facts };
-            let package = lower(&mut graph, application).map_err(|error| Fatal::new(Exit::Recipe, error))?;
-            targets.push(Target { platform: platform.name.clone(), package });
+            let formats = (!self.formats.is_empty()).then_some(self.formats.as_slice());
+            let application = Application { workspace: &self.workspace.value, recipe, platform, lock, facts, formats };
+            let packages = lower(&mut graph, application).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+            let target = |package| Target { platform: platform.name.clone(), package };
+            targets.extend(packages.into_iter().map(target));
         }
         Ok((graph, targets))
     }

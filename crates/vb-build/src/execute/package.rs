@@ -1,4 +1,4 @@
-//! The package, out of a staged tree and the files of its source's `debian/`.
+//! The package, out of a staged tree and the files of its source's `debian/` and `rpm/`.
 
 use std::{
     io::{self, Cursor, Read},
@@ -7,23 +7,28 @@ use std::{
 };
 
 use fs_err as fs;
-use vb_graph::{BlobDigest, DirectoryDigest, Node, PackageSpec};
+use vb_graph::{BlobDigest, DirectoryDigest, Format, Node, PackageSpec};
 use vb_package::{
     Content, Entry, FileTree, FlattenError, LeakPattern, MaintainerFiles, Resources, SegmentCache, write_deb,
+    write_rpm, write_tar,
 };
 use vb_store::{BlobError, Store};
 
 use crate::{PRIVATE_DIRECTORY, build::Mode, builder::Builder, error::ExecuteError, inputs::Inputs};
 
-/// Returns the name under `/usr/share/doc` of a file of `debian/` that is shown there (Debian Policy, 12.5 and 12.7).
-fn document_name(spec: &PackageSpec, name: &str) -> Option<&'static str> {
+/// Returns the place of a file of `debian/` that users can read: under `/usr/share/doc` (Debian Policy, 12.5 and 12.7),
+/// and in an `.rpm` the licence among the licences. The changelog of an `.rpm` is in its header.
+fn document_path(spec: &PackageSpec, name: &str) -> Option<String> {
     let is_native = !spec.version.contains('-');
-    match name {
-        "copyright" => Some("copyright"),
-        "changelog" if is_native => Some("changelog.gz"),
-        "changelog" => Some("changelog.Debian.gz"),
-        _ => None,
-    }
+    let (directory, name) = match (name, spec.format) {
+        ("copyright", Format::Rpm) => ("licenses", "copyright"),
+        ("copyright", _) => ("doc", "copyright"),
+        ("changelog", Format::Rpm) => return None,
+        ("changelog", _) if is_native => ("doc", "changelog.gz"),
+        ("changelog", _) => ("doc", "changelog.Debian.gz"),
+        _ => return None,
+    };
+    Some(format!("usr/share/{directory}/{}/{name}", spec.name))
 }
 
 fn segment_name(key: &BlobDigest) -> String {
@@ -59,6 +64,9 @@ impl Builder {
         if let Some(Node::Directory { digest, .. }) = self.store.find(&stage, "debian")? {
             self.read_debian(spec, &digest, &mut maintainer, &mut documents)?;
         }
+        if let Some(Node::Directory { digest, .. }) = self.store.find(&stage, "rpm")? {
+            self.read_scriptlets(&digest, &mut maintainer)?;
+        }
         let tree = self.tree(&stage, documents)?;
         let damaged = Mutex::new(None);
         let open = |digest: &BlobDigest| self.open(digest, &damaged);
@@ -70,7 +78,12 @@ impl Builder {
         };
         let cache = SegmentCache { recall: &recall, remember: &remember };
         let resources = Resources { threads: self.data_threads(), cache };
-        let written = self.on_data_pool(|| write_deb(spec, &tree, &maintainer, &open, resources, &out));
+        let write = match spec.format {
+            Format::Deb => write_deb,
+            Format::Rpm => write_rpm,
+            Format::Tar => write_tar,
+        };
+        let written = self.on_data_pool(|| write(spec, &tree, &maintainer, &open, resources, &out));
         if let Some(error) = damaged.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(ExecuteError::Blob(error));
         }
@@ -101,23 +114,31 @@ impl Builder {
         for (name, node) in self.store.directory(debian)?.entries() {
             let Node::File { blob, .. } = node else { continue };
             let content = self.store.read_blob(blob)?;
-            if let Some(shown) = document_name(spec, name.as_str()) {
-                documents.push(self.document(spec, shown, &content)?);
+            if name.as_str() == "changelog" {
+                maintainer.take_in_changelog(&content);
+            }
+            if let Some(path) = document_path(spec, name.as_str()) {
+                documents.push(self.document(path, &content)?);
             } else {
-                maintainer.take_in(name.as_str(), content).map_err(vb_package::WriteDebError::from)?;
+                maintainer.take_in(name.as_str(), content).map_err(vb_package::WritePackageError::from)?;
             }
         }
         Ok(())
     }
 
-    fn document(&self, spec: &PackageSpec, name: &str, content: &[u8]) -> Result<Entry, ExecuteError> {
-        let bytes = if name.ends_with(".gz") { vb_package::gzip(content) } else { content.to_vec() };
+    fn read_scriptlets(&self, rpm: &DirectoryDigest, maintainer: &mut MaintainerFiles) -> Result<(), ExecuteError> {
+        for (name, node) in self.store.directory(rpm)?.entries() {
+            let Node::File { blob, .. } = node else { continue };
+            let content = self.store.read_blob(blob)?;
+            maintainer.take_in_scriptlet(name.as_str(), &content).map_err(vb_package::WritePackageError::from)?;
+        }
+        Ok(())
+    }
+
+    fn document(&self, path: String, content: &[u8]) -> Result<Entry, ExecuteError> {
+        let bytes = if path.ends_with(".gz") { vb_package::gzip(content) } else { content.to_vec() };
         let blob = self.store.put_bytes(&bytes).map_err(ExecuteError::Store)?;
-        Ok(Entry {
-            path: format!("usr/share/doc/{}/{name}", spec.name),
-            mode: 0o644,
-            content: Content::File { blob, size: bytes.len() as u64 },
-        })
+        Ok(Entry { path, mode: 0o644, content: Content::File { blob, size: bytes.len() as u64 } })
     }
 
     fn recall_segment(&self, key: &BlobDigest) -> Option<Vec<u8>> {

@@ -1,8 +1,8 @@
 //! Application and environment at their final paths, with what `debian/install` puts elsewhere, checked for paths of the
 //! build.
 //!
-//! The output is a directory with two entries: `root`, the tree as it will be installed, and `debian`, the files that
-//! the application's source has for its package.
+//! The output is a directory: `root`, the tree as it will be installed, and `debian` and `rpm`, the files that the
+//! application's source has for its packages.
 
 use std::path::Path;
 
@@ -72,8 +72,10 @@ impl Builder {
 
         let mut output = Directory::default();
         output.replace(Name::new("root").expect("a name"), root);
-        if let Some(debian) = self.store.find(&source, "debian")? {
-            output.replace(Name::new("debian").expect("a name"), debian);
+        for name in PACKAGING {
+            if let Some(packaging) = self.store.find(&source, name)? {
+                output.replace(Name::new(name).expect("a name"), packaging);
+            }
         }
         Ok(Node::directory(self.store.put_directory(&output).map_err(ExecuteError::Store)?))
     }

@@ -18,7 +18,9 @@ pub(crate) fn run(common: &Common, command: &Cache) -> Result<Exit, Fatal> {
 fn verify(common: &Common) -> Result<Exit, Fatal> {
     let path = match &common.store {
         Some(path) => path.clone(),
-        None => workspace_root(&Selection { recipes: vec![], all: true, platform: vec![] })?.join("cache"),
+        None => {
+            workspace_root(&Selection { recipes: vec![], all: true, platform: vec![], format: vec![] })?.join("cache")
+        }
     };
     let report = open_store(&path)?
         .verify()

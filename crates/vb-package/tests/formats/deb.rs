@@ -1,124 +1,17 @@
-//! Packages as a whole: what is written, byte for byte, and what is read back.
-#![expect(clippy::unwrap_used, reason = "the fixture is test code outside of test functions")]
-
-use std::{
-    collections::BTreeMap,
-    io::{self, Read},
-    path::Path,
-};
+//! `.deb` packages as a whole: what is written, byte for byte, and what is read back.
 
 use vb_graph::{BlobDigest, Compression, PackageArchitecture, PackageSpec};
-use vb_package::{
-    Content, DebEntry, DebEntryKind, DebMetadata, Entry, FileTree, MaintainerFiles, Resources, ScriptName,
-    SegmentCache, WriteDebError, Written, read_deb, write_deb,
-};
+use vb_package::{Content, DebEntry, DebEntryKind, DebMetadata, ScriptName, WritePackageError, Written, read_deb};
 
-const EPOCH: u64 = 1_700_000_000;
-/// What all entries outside of the application's own directory have: 2000-01-01.
-const ENVIRONMENT_TIME: u64 = 946_684_800;
+use crate::fixture::{ENVIRONMENT_TIME, EPOCH, Fixture, elf};
+
 const COMPRESSIONS: [Compression; 3] = [Compression::Xz, Compression::Gzip, Compression::Zstd];
 
-/// A package in memory.
-#[derive(Clone)]
-struct Fixture {
-    spec: PackageSpec,
-    entries: Vec<Entry>,
-    blobs: BTreeMap<BlobDigest, Vec<u8>>,
-    maintainer: MaintainerFiles,
-}
-
-impl Fixture {
-    fn empty(compression: Compression) -> Self {
-        let spec = PackageSpec {
-            name: "vrmd-whois".into(),
-            version: "1:1.2.3-1".into(),
-            native_architecture: "amd64".into(),
-            maintainer: "Ops <ops@example.org>".into(),
-            section: "web".into(),
-            priority: "optional".into(),
-            homepage: None,
-            summary: "whois over the web".into(),
-            description: vec!["Looks up names.".into()],
-            depends: vec!["python3.11".into()],
-            compression,
-            epoch: EPOCH,
-            application: "/vrmd/whois/whois".into(),
-        };
-        Self { spec, entries: vec![], blobs: BTreeMap::new(), maintainer: MaintainerFiles::default() }
-    }
-
-    /// A package with one of everything.
-    fn full(compression: Compression) -> Self {
-        let mut fixture = Self::empty(compression);
-        fixture.file("vrmd/whois/bin/whois-app", 0o755, b"#!/vrmd/whois/bin/python\n");
-        fixture.link("vrmd/whois/bin/python", "/usr/bin/python3.11");
-        fixture.file("vrmd/whois/whois/empty.py", 0o644, b"");
-        fixture.file("vrmd/whois/whois/secret", 0o600, b"x");
-        fixture.file("vrmd/whois/whois/\u{151}ri.txt", 0o644, "\u{151}ri\n".as_bytes());
-        fixture.file(&format!("vrmd/whois/{}/{}.py", "d".repeat(90), "f".repeat(80)), 0o644, b"long\n");
-        fixture.link("vrmd/whois/long", &format!("/{}", "t".repeat(180)));
-        fixture.add("vrmd/whois/log", 0o2775, Content::Directory);
-        fixture.file("etc/whois/app.yaml", 0o640, b"port: 8080\n");
-        fixture.file("srv/whois.conf", 0o644, b"a=b\n");
-        fixture.maintainer.scripts.insert(ScriptName::Postinst, b"#!/bin/sh\nset -e\n".to_vec());
-        fixture.maintainer.scripts.insert(ScriptName::Prerm, b"#!/bin/sh\nexit 0\n".to_vec());
-        fixture.maintainer.triggers = Some("interest-noawait /usr/bin/python3.11\n".into());
-        fixture.maintainer.conffiles.push("/srv/whois.conf".into());
-        fixture
-    }
-
-    fn add(&mut self, path: &str, mode: u32, content: Content) {
-        self.entries.push(Entry { path: path.to_owned(), mode, content });
-    }
-
-    fn file(&mut self, path: &str, mode: u32, bytes: &[u8]) {
-        let blob = BlobDigest::of(bytes);
-        self.blobs.insert(blob, bytes.to_vec());
-        self.add(path, mode, Content::File { blob, size: bytes.len() as u64 });
-    }
-
-    fn link(&mut self, path: &str, target: &str) {
-        self.add(path, 0o777, Content::Symlink { target: target.to_owned() });
-    }
-
-    fn write(&self, threads: usize, directory: &Path) -> Result<Written, WriteDebError> {
-        let tree = FileTree::from_entries(self.entries.clone()).unwrap();
-        let open = |blob: &BlobDigest| match self.blobs.get(blob) {
-            Some(bytes) => Ok(Box::new(io::Cursor::new(bytes.clone())) as Box<dyn Read>),
-            None => Err(io::Error::from(io::ErrorKind::NotFound)),
-        };
-        let resources = Resources { threads, cache: SegmentCache::none() };
-        write_deb(&self.spec, &tree, &self.maintainer, &open, resources, directory)
-    }
-
-    fn to_bytes(&self, threads: usize) -> Vec<u8> {
-        let directory = tempfile::tempdir().unwrap();
-        let written = self.write(threads, directory.path()).unwrap();
-        fs_err::read(directory.path().join(written.file_name)).unwrap()
-    }
-
-    fn read_back(&self) -> (Written, DebMetadata) {
-        let directory = tempfile::tempdir().unwrap();
-        let written = self.write(2, directory.path()).unwrap();
-        let metadata = read_deb(&directory.path().join(&written.file_name)).unwrap();
-        (written, metadata)
-    }
-
-    fn error(&self) -> WriteDebError {
-        let directory = tempfile::tempdir().unwrap();
-        let error = self.write(1, directory.path()).unwrap_err();
-        let left = fs_err::read_dir(directory.path()).unwrap().count();
-        assert_eq!(left, 0, "a failed write left files behind");
-        error
-    }
-}
-
-/// The first bytes of a 64-bit little-endian ELF file.
-fn elf(machine: u8) -> Vec<u8> {
-    let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
-    bytes.resize(64, 0);
-    (bytes[16], bytes[18]) = (3, machine);
-    bytes
+fn read_back(fixture: &Fixture) -> (Written, DebMetadata) {
+    let directory = tempfile::tempdir().unwrap();
+    let written = fixture.write(2, directory.path()).unwrap();
+    let metadata = read_deb(&directory.path().join(&written.file_name)).unwrap();
+    (written, metadata)
 }
 
 /// More than one xz block, and quick to compress.
@@ -206,13 +99,13 @@ fn entries_come_back_as_they_were_in_the_tree() {
         own(file("./vrmd/whois/whois/\u{151}ri.txt", 0o644, 5)),
     ];
     for compression in COMPRESSIONS {
-        assert_eq!(Fixture::full(compression).read_back().1.entries, expect);
+        assert_eq!(read_back(&Fixture::full(compression)).1.entries, expect);
     }
 }
 
 #[test]
 fn the_control_member_tells_what_the_package_is() {
-    let (written, metadata) = Fixture::full(Compression::Xz).read_back();
+    let (written, metadata) = read_back(&Fixture::full(Compression::Xz));
     let expect = [
         ("Package", "vrmd-whois"),
         ("Version", "1:1.2.3-1"),
@@ -249,7 +142,7 @@ fn the_control_member_tells_what_the_package_is() {
 
 #[test]
 fn configuration_files_are_listed_and_have_no_checksum() {
-    let metadata = Fixture::full(Compression::Gzip).read_back().1;
+    let metadata = read_back(&Fixture::full(Compression::Gzip)).1;
     assert_eq!(metadata.conffiles, ["/etc/whois/app.yaml", "/srv/whois.conf"]);
     let long = format!("vrmd/whois/{}/{}.py", "d".repeat(90), "f".repeat(80));
     let expect = [
@@ -264,7 +157,7 @@ fn configuration_files_are_listed_and_have_no_checksum() {
 
 #[test]
 fn a_package_without_files_has_only_a_control_file() {
-    let (written, metadata) = Fixture::empty(Compression::Xz).read_back();
+    let (written, metadata) = read_back(&Fixture::empty(Compression::Xz));
     assert_eq!(written.installed_size_kib, 1);
     let names: Vec<_> = metadata.control_entries.iter().map(|entry| entry.path.as_str()).collect();
     assert_eq!(names, ["./", "./control"]);
@@ -275,7 +168,7 @@ fn a_package_without_files_has_only_a_control_file() {
 fn compiled_code_makes_a_package_native() {
     let mut fixture = Fixture::empty(Compression::Xz);
     fixture.file("vrmd/whois/lib/_speedups.so", 0o644, &elf(62));
-    let (written, metadata) = fixture.read_back();
+    let (written, metadata) = read_back(&fixture);
     assert_eq!(written.architecture, PackageArchitecture::Native("amd64".into()));
     assert_eq!(written.file_name, "vrmd-whois_1.2.3-1_amd64.deb");
     assert_eq!(metadata.field("Architecture"), Some("amd64"));
@@ -310,7 +203,7 @@ fn every_field_is_checked_and_named() {
         let mut fixture = Fixture::empty(Compression::Xz);
         change(&mut fixture.spec);
         match fixture.error() {
-            WriteDebError::Field(error) => error.field,
+            WritePackageError::Field(error) => error.field,
             other => panic!("an error of another kind: {other}"),
         }
     };
@@ -344,7 +237,7 @@ fn a_blob_of_another_size_is_refused() {
         let blob = BlobDigest::of(b"abc");
         fixture.entries[0].content = Content::File { blob, size: declared };
         match fixture.error() {
-            WriteDebError::BlobSize { path, declared: told, found, .. } => {
+            WritePackageError::BlobSize { path, declared: told, found, .. } => {
                 assert_eq!((path.as_str(), told, found), ("f", declared, 3));
             }
             other => panic!("an error of another kind: {other}"),
@@ -356,7 +249,7 @@ fn a_blob_of_another_size_is_refused() {
 fn files_that_no_entry_can_hold_are_refused() {
     let mut fixture = Fixture::empty(Compression::Gzip);
     fixture.add("f", 0o644, Content::File { blob: BlobDigest::of(b""), size: 8 << 30 });
-    assert!(matches!(fixture.error(), WriteDebError::FileTooLarge { size: 8_589_934_592, .. }));
+    assert!(matches!(fixture.error(), WritePackageError::FileTooLarge { size: 8_589_934_592, .. }));
 }
 
 #[test]
@@ -374,5 +267,5 @@ fn what_dpkg_would_not_accept_of_a_maintainer_is_refused() {
 fn a_directory_that_is_not_there_is_named() {
     let directory = tempfile::tempdir().unwrap().path().join("absent");
     let error = Fixture::empty(Compression::Xz).write(1, &directory).unwrap_err();
-    assert!(matches!(error, WriteDebError::Write { directory: named, .. } if named == directory));
+    assert!(matches!(error, WritePackageError::Write { directory: named, .. } if named == directory));
 }

@@ -1,0 +1,212 @@
+//! Writes an `.rpm`.
+//!
+//! The payload is compressed into a temporary file first, because the header stands before it and has its digest, and
+//! that of each file. rpm reads payloads in pieces of all three compressions, so all of them are segments.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, BufWriter, Read, Seek, Write},
+    path::Path,
+};
+
+use rpm::{Dependency, FileFlags};
+use sha2::{Digest, Sha256};
+use vb_graph::{PackageArchitecture, PackageSpec};
+
+use super::{
+    cpio::{CpioEntry, CpioFormat, CpioWriter},
+    directories::is_of_distribution,
+    header::{FileRecord, Package, Payload},
+    relation,
+    version::Evr,
+};
+use crate::{
+    architecture::rpm_name,
+    compress::{Compressor, Pieces},
+    contents::{Hashed, Open, copy_file, time_of},
+    control::installed_size_kib,
+    error::{Resources, WritePackageError, Written},
+    fields::{FieldError, check_spec},
+    maintainer::MaintainerFiles,
+    sonames::{CodeReader, Sonames},
+    tree::{Content, Entry, FileTree},
+};
+
+const BUFFER: usize = 128 << 10;
+const DIRECTORY: u16 = 0o040_000;
+const REGULAR: u16 = 0o100_000;
+const SYMLINK: u16 = 0o120_000;
+
+/// Writes the `.rpm` that a spec, a tree and a maintainer's files make into `directory`, under its own file name:
+/// `name-version-release.architecture.rpm`.
+///
+/// `open` gives the bytes of a blob; it is called once for each file, and who gives it also verifies what is read. The
+/// package appears whole or not at all; one that is there already is replaced.
+///
+/// # Errors
+/// [`WritePackageError`]; fields and maintainer's files are checked before anything is written.
+pub fn write_rpm(
+    spec: &PackageSpec,
+    tree: &FileTree,
+    maintainer: &MaintainerFiles,
+    open: &Open<'_>,
+    resources: Resources<'_>,
+    directory: &Path,
+) -> Result<Written, WritePackageError> {
+    check_spec(spec)?;
+    let requires = requires_of(spec)?;
+    let conffiles = maintainer.conffiles_in(tree)?;
+    let in_directory = |source| WritePackageError::Write { directory: directory.to_owned(), source };
+
+    let owned: Vec<&Entry> = tree.entries().iter().filter(|entry| is_owned(entry)).collect();
+    let format = CpioFormat::for_largest(owned.iter().map(|entry| size_of(entry)).max().unwrap_or_default());
+    let out = Hashed::new(tempfile::tempfile_in(directory).map_err(in_directory)?);
+    let Resources { threads, cache } = resources;
+    let compressor = Compressor::new(spec.compression, Pieces::Any, threads, cache, out).map_err(in_directory)?;
+    let cpio = CpioWriter::new(format, compressor);
+    let mut writer = PayloadWriter { spec, open, directory, cpio, sonames: Sonames::default() };
+    let mut files = Vec::new();
+    for (index, entry) in owned.iter().enumerate() {
+        files.push(writer.append(index, entry, &conffiles)?);
+    }
+    let PayloadWriter { cpio, sonames, .. } = writer;
+    let (compressor, plain_size) = cpio.finish().map_err(in_directory)?;
+    let out = compressor.finish().map_err(in_directory)?;
+
+    let has_code = sonames.has_code();
+    let (digest, size) = out.digest();
+    let payload = Payload { format, plain_size, size, digest };
+    let native = rpm_name(&spec.native_architecture).expect("the architecture was checked with the other fields");
+    let package = Package {
+        spec,
+        evr: Evr::of_debian(&spec.version),
+        architecture: if has_code { native } else { "noarch" },
+        maintainer,
+        requires: requires.into_iter().chain(sonames.requires()).collect(),
+        files,
+        payload,
+    };
+    let file_name = format!("{}-{}.{}.rpm", spec.name, package.evr.without_epoch(), package.architecture);
+    write_file(&package, out.into_inner(), &directory.join(&file_name))?;
+    let native = PackageArchitecture::Native(spec.native_architecture.clone());
+    Ok(Written {
+        architecture: if has_code { native } else { PackageArchitecture::All },
+        installed_size_kib: installed_size_kib(tree),
+        file_name,
+    })
+}
+
+fn is_owned(entry: &Entry) -> bool {
+    entry.content != Content::Directory || !is_of_distribution(&entry.path)
+}
+
+fn size_of(entry: &Entry) -> u64 {
+    if let Content::File { size, .. } = entry.content { size } else { 0 }
+}
+
+/// Returns what the recipe says that the package needs.
+fn requires_of(spec: &PackageSpec) -> Result<Vec<Dependency>, FieldError> {
+    let rule =
+        "`name`, `name (>= version)`, `name >= version`, alternatives with `|`, or a rich relation in parentheses";
+    let refused = |value: &String| FieldError { field: "Requires", value: value.clone(), rule };
+    spec.depends.iter().map(|text| relation::parse(text).ok_or_else(|| refused(text))).collect()
+}
+
+/// Writes the files of the package and learns from their bytes what the header says about them.
+struct PayloadWriter<'a, W: Write> {
+    spec: &'a PackageSpec,
+    open: &'a Open<'a>,
+    directory: &'a Path,
+    cpio: CpioWriter<Compressor<'a, W>>,
+    sonames: Sonames,
+}
+
+impl<W: Write> PayloadWriter<'_, W> {
+    fn append(
+        &mut self,
+        index: usize,
+        entry: &Entry,
+        conffiles: &BTreeSet<&str>,
+    ) -> Result<FileRecord, WritePackageError> {
+        let (kind, target) = match &entry.content {
+            Content::Directory => (DIRECTORY, ""),
+            Content::File { .. } => (REGULAR, ""),
+            Content::Symlink { target } => (SYMLINK, target.as_str()),
+        };
+        let permissions = if kind == SYMLINK { 0o777 } else { entry.mode & 0o7777 };
+        let mut record = FileRecord {
+            path: format!("/{}", entry.path),
+            mode: kind | u16::try_from(permissions).expect("the mode was masked"),
+            mtime: u32::try_from(time_of(self.spec, &entry.path)).expect("the epoch was checked with the fields"),
+            size: if kind == SYMLINK { target.len() as u64 } else { size_of(entry) },
+            digest: String::new(),
+            target: target.to_owned(),
+            flags: flags_of(&entry.path, kind, conffiles),
+        };
+        self.start(index, entry, &record).map_err(|error| self.cannot_write(error))?;
+        if kind == REGULAR {
+            record.digest = self.content(entry)?;
+        }
+        self.cpio.content(target.as_bytes()).map_err(|error| self.cannot_write(error))?;
+        self.cpio.end_entry().map_err(|error| self.cannot_write(error))?;
+        Ok(record)
+    }
+
+    fn start(&mut self, index: usize, entry: &Entry, record: &FileRecord) -> io::Result<()> {
+        self.cpio.out().start_entry(&entry.path)?;
+        let index = u32::try_from(index).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let FileRecord { mode, mtime, size, .. } = *record;
+        self.cpio.start_entry(&CpioEntry { index, path: &entry.path, mode, mtime, size })
+    }
+
+    /// Writes the bytes of a file and returns their SHA-256 in hexadecimal digits.
+    fn content(&mut self, entry: &Entry) -> Result<String, WritePackageError> {
+        let Self { spec, open, directory, cpio, .. } = self;
+        let in_directory = |source| WritePackageError::Write { directory: directory.to_path_buf(), source };
+        let (mut sha256, mut code) = (Sha256::new(), CodeReader::default());
+        copy_file(spec, *open, entry, |bytes| {
+            sha256.update(bytes);
+            code.read(bytes);
+            cpio.content(bytes).map_err(in_directory)
+        })?;
+        self.sonames.add(&entry.path, &code);
+        Ok(hex::encode(sha256.finalize()))
+    }
+
+    fn cannot_write(&self, source: io::Error) -> WritePackageError {
+        WritePackageError::Write { directory: self.directory.to_owned(), source }
+    }
+}
+
+fn flags_of(path: &str, kind: u16, conffiles: &BTreeSet<&str>) -> FileFlags {
+    if conffiles.contains(path) {
+        FileFlags::CONFIG | FileFlags::NOREPLACE
+    } else if kind == REGULAR && path.starts_with("usr/share/licenses/") {
+        FileFlags::LICENSE
+    } else if kind == REGULAR && path.starts_with("usr/share/doc/") {
+        FileFlags::DOC
+    } else {
+        FileFlags::empty()
+    }
+}
+
+fn write_file(package: &Package<'_>, mut payload: impl Read + Seek, path: &Path) -> Result<(), WritePackageError> {
+    let directory = path.parent().expect("the path was joined to its directory");
+    let in_directory = |source| WritePackageError::Write { directory: directory.to_owned(), source };
+    let mut headers = Vec::new();
+    let metadata = package.to_metadata().and_then(|metadata| metadata.write(&mut headers));
+    metadata.map_err(|source| WritePackageError::RpmHeader { source })?;
+    let mut write = || {
+        payload.rewind()?;
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        let mut out = BufWriter::with_capacity(BUFFER, &mut file);
+        out.write_all(&headers)?;
+        io::copy(&mut payload, &mut out)?;
+        out.flush()?;
+        drop(out);
+        file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(in_directory)
+}
