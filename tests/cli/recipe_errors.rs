@@ -197,16 +197,16 @@ fn a_recipe_that_is_not_there_is_named() {
 }
 
 #[test]
-fn an_unknown_platform_argument_lists_the_platforms() {
+fn an_unknown_platform_argument_is_told_with_the_one_that_was_meant() {
     check(
         &TestEnv::new(),
-        &["build", "--all", "--platform", "trusty"],
+        &["build", "--all", "--platform", "trusti"],
         &expect![[r#"
         exit code 2
         vb::usage::unknown_platform
 
-          x there is no platform `trusty`
-          help: choose one of: bookworm
+          x there is no platform `trusti`
+          help: did you mean `trusty`?
     "#]],
     );
 }

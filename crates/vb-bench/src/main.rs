@@ -33,6 +33,9 @@ struct Arguments {
     /// The store that has what the recipe's lock names.
     #[arg(long, value_name = "DIR", default_value = "cache")]
     store: PathBuf,
+    /// The platform that is built for.
+    #[arg(long, value_name = "NAME", default_value = "bookworm")]
+    platform: String,
     /// What is built.
     #[arg(value_name = "RECIPE", default_value = "recipes/whois.ncl")]
     recipe: PathBuf,
@@ -44,7 +47,7 @@ fn main() -> Result<(), BenchError> {
 }
 
 fn measure(arguments: &Arguments) -> Result<String, BenchError> {
-    let program = Program::beside_this_one()?;
+    let program = Program::beside_this_one(&arguments.platform)?;
     let workspace = Copy::of_current_directory(&arguments.recipe)?;
     let header = machine::describe(&program)?;
     let (unchanged_runs, changed_runs) = if arguments.quick { (3, 1) } else { (20, 5) };

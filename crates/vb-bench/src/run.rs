@@ -19,6 +19,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Program {
     path: PathBuf,
+    platform: String,
 }
 
 /// One run of it.
@@ -30,10 +31,11 @@ pub(crate) struct Run {
 }
 
 impl Program {
-    /// Finds `vb` in the directory of this program.
-    pub(crate) fn beside_this_one() -> Result<Self, BenchError> {
+    /// Finds `vb` in the directory of this program, to build for one platform.
+    pub(crate) fn beside_this_one(platform: &str) -> Result<Self, BenchError> {
         let path = std::env::current_exe()?.with_file_name("vb");
-        if path.is_file() { Ok(Self { path }) } else { Err(BenchError::NoProgram { path }) }
+        let platform = platform.to_owned();
+        if path.is_file() { Ok(Self { path, platform }) } else { Err(BenchError::NoProgram { path }) }
     }
 
     pub(crate) fn command(&self) -> Command {
@@ -43,7 +45,7 @@ impl Program {
     /// Builds the recipe once.
     pub(crate) fn build(&self, workspace: &Copy, store: &Path) -> Result<Run, BenchError> {
         let mut command = self.command();
-        command.args(["build", "--json", "--store"]).arg(store).arg(workspace.recipe());
+        command.args(["build", "--json", "--platform", &self.platform, "--store"]).arg(store).arg(workspace.recipe());
         command.current_dir(workspace.root()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let begun = Instant::now();
         let child = command.spawn()?;

@@ -5,10 +5,13 @@
 mod packages;
 mod platform;
 
+pub use self::platform::check as check_platform;
+
 use std::{collections::BTreeMap, path::PathBuf};
 
 use crate::{
     diagnostic::{Code, RecipeDiagnostic, quote_all},
+    load::Platforms,
     loader::platform_help,
     platform::Platform,
     position::Evaluated,
@@ -16,19 +19,16 @@ use crate::{
     workspace::Workspace,
 };
 
-/// All platforms of a workspace, by name.
-type Platforms = BTreeMap<String, Evaluated<Platform>>;
-
 /// Checks recipes against their workspace, its platforms, each other and the disk.
 ///
-/// `platforms` are all that the workspace has: a name that is not among them is reported as unknown.
+/// A name that `platforms` does not have is reported as unknown; a platform that is not loaded is not looked at.
 pub fn check(
     workspace: &Evaluated<Workspace>,
     recipes: &[Evaluated<Recipe>],
     platforms: &Platforms,
 ) -> Vec<RecipeDiagnostic> {
     let mut diagnostics = check_workspace(workspace, platforms);
-    diagnostics.extend(platforms.values().flat_map(platform::check));
+    diagnostics.extend(platforms.loaded().flat_map(check_platform));
     for recipe in recipes {
         diagnostics.extend(check_platforms(workspace, recipe, platforms));
         diagnostics.extend(check_interpreters(workspace, recipe, platforms));
@@ -51,7 +51,7 @@ impl Evaluated<Recipe> {
 
 fn check_workspace(workspace: &Evaluated<Workspace>, platforms: &Platforms) -> Vec<RecipeDiagnostic> {
     let mut diagnostics = unknown_in_list(workspace, &workspace.value.platforms, platforms);
-    for name in workspace.value.archives.keys().filter(|name| !platforms.contains_key(*name)) {
+    for name in workspace.value.archives.keys().filter(|name| !platforms.has(name)) {
         diagnostics.push(unknown_key(workspace, &format!("archives.{name}"), name, platforms));
     }
     diagnostics.extend(check_variables(workspace, "variables", &workspace.value.variables));
@@ -73,26 +73,25 @@ fn check_platforms(
         let diagnostic = RecipeDiagnostic::at_field(Code::NoPlatform, message, recipe, field);
         diagnostics.push(diagnostic.help("name at least one in `platforms`, here or in the workspace file"));
     }
-    for name in recipe.value.overrides.keys().filter(|name| !platforms.contains_key(*name)) {
+    for name in recipe.value.overrides.keys().filter(|name| !platforms.has(name)) {
         diagnostics.push(unknown_key(recipe, &format!("overrides.{name}"), name, platforms));
     }
     diagnostics
 }
 
 fn unknown_in_list<T>(file: &Evaluated<T>, names: &[String], platforms: &Platforms) -> Vec<RecipeDiagnostic> {
-    let unknown = names.iter().enumerate().filter(|(_, name)| !platforms.contains_key(*name));
+    let unknown = names.iter().enumerate().filter(|(_, name)| !platforms.has(name));
     let report = |(index, name): (usize, &String)| {
         let message = format!("there is no platform `{name}`");
         RecipeDiagnostic::at_field(Code::UnknownPlatform, message, file, &format!("platforms[{index}]"))
-            .help(platform_help(name, platforms.keys().map(String::as_str)))
+            .help(platform_help(name, platforms.names()))
     };
     unknown.map(report).collect()
 }
 
 fn unknown_key<T>(file: &Evaluated<T>, field: &str, name: &str, platforms: &Platforms) -> RecipeDiagnostic {
     let message = format!("there is no platform `{name}`");
-    RecipeDiagnostic::at_key(Code::UnknownPlatform, message, file, field)
-        .help(platform_help(name, platforms.keys().map(String::as_str)))
+    RecipeDiagnostic::at_key(Code::UnknownPlatform, message, file, field).help(platform_help(name, platforms.names()))
 }
 
 fn check_interpreters(
@@ -107,8 +106,7 @@ fn check_interpreters(
         if platform.value.interpreter(&python).is_some() {
             continue;
         }
-        let is_overridden = recipe.value.overrides.get(name).is_some_and(|over| over.python.is_some());
-        let field = if is_overridden { format!("overrides.{name}.python") } else { "python".to_owned() };
+        let field = recipe.value.field_for(name, "python");
         let message = format!("the platform `{name}` has no Python `{python}`");
         let diagnostic = RecipeDiagnostic::at_field(Code::UnknownPython, message, recipe, &field);
         diagnostics.push(diagnostic.help(interpreters_help(&platform.value)));

@@ -11,7 +11,7 @@ use nickel_lang_core::{
 
 use crate::{
     diagnostic::{Code, RecipeDiagnostic},
-    position::SourceFile,
+    position::{SourceFile, line_number},
     survey::Survey,
 };
 
@@ -108,18 +108,27 @@ fn to_diagnostic(
     let message = to_message(&diagnostic.message);
     let help = help.or_else(|| message.starts_with("unbound identifier").then_some(UNBOUND_HELP));
     let mut converted = RecipeDiagnostic::new(code, message).in_file(file);
-    let mut labels: Vec<_> = diagnostic
+    let (mut labels, elsewhere): (Vec<_>, Vec<_>) = diagnostic
         .labels
         .into_iter()
-        .filter(|label| texts.user_file(label.file_id).is_some_and(|of_label| of_label.path == file.path))
-        .collect();
-    labels.sort_by_key(|label| matches!(label.style, LabelStyle::Secondary));
-    for label in labels {
+        .filter_map(|label| Some((texts.user_file(label.file_id)?, label)))
+        .partition(|(of_label, _)| of_label.path == file.path);
+    labels.sort_by_key(|(_, label)| matches!(label.style, LabelStyle::Secondary));
+    for (_, label) in labels {
         let range = onto_text(label.range, &file.text);
         converted = converted.label(range, Some(label.message).filter(|text| !text.is_empty()));
     }
-    let notes: Vec<_> = help.into_iter().chain(diagnostic.notes.iter().map(String::as_str)).collect();
+    let mut notes: Vec<String> = help.into_iter().map(str::to_owned).collect();
+    // A diagnostic shows the lines of one file; what is in another is named.
+    notes.extend(elsewhere.into_iter().map(|(file, label)| elsewhere_note(file, label.range)));
+    notes.extend(diagnostic.notes);
     if notes.is_empty() { converted } else { converted.help(notes.join("\n")) }
+}
+
+fn elsewhere_note(file: &SourceFile, range: Range<usize>) -> String {
+    let line = line_number(&file.text, range.start);
+    let text = file.text.get(range).unwrap_or_default().lines().next().unwrap_or_default();
+    format!("the other is `{text}` at {}:{line}", file.shown)
 }
 
 /// Moves a place behind the last character, where the parser misses something, to that character.

@@ -1,5 +1,7 @@
 //! Evaluates files with Nickel: one context for all files of a run, on the thread that owns it.
 
+mod overrides;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -70,34 +72,53 @@ impl Evaluator {
         kind: FileKind,
     ) -> Result<Evaluated<T>, Vec<RecipeDiagnostic>> {
         let files = self.survey.read(path)?;
-        if let Some(evaluated) = self.memory.recall(kind, &files) {
+        let more = |path: &Path| self.survey.read(path).ok();
+        if let Some(evaluated) = self.memory.recall(kind, &files, more) {
             return Ok(evaluated);
         }
-        let evaluated = self.evaluate_files(files, kind)?;
-        self.memory.remember(kind, &evaluated);
+        let own = files.len();
+        let (evaluated, is_lasting) = self.evaluate_files(files, kind)?;
+        if is_lasting {
+            self.memory.remember(kind, &evaluated, own);
+        }
         Ok(evaluated)
     }
 
+    /// Evaluates, and says whether another evaluation of the same files would give the same.
     fn evaluate_files<T: DeserializeOwned>(
         &mut self,
-        files: Vec<SourceFile>,
+        mut files: Vec<SourceFile>,
         kind: FileKind,
-    ) -> Result<Evaluated<T>, Vec<RecipeDiagnostic>> {
+    ) -> Result<(Evaluated<T>, bool), Vec<RecipeDiagnostic>> {
         self.give_to_nickel(&files);
-        let main = &files[0];
-        let written = self.prepare_file(main).map_err(|error| self.convert(error, main))?;
-        let mut diagnostics = self.check_fields(&written, kind, main)?;
-        let checked = self.prepare_checked(main, kind).map_err(|error| self.convert(error, main))?;
+        let main = files[0].clone();
+        let mut written = self.prepare_file(&main).map_err(|error| self.convert(error, &main))?;
+        let overrides = match kind {
+            FileKind::Recipe => self.overrides(&written, &main)?,
+            FileKind::Workspace | FileKind::Platform => None,
+        };
+        if let Some(overrides) = overrides.as_ref().filter(|overrides| overrides.has_functions) {
+            let applied = self.prepare_text(&format!("applied:{}", main.path.display()), overrides.applied.clone());
+            written = applied.map_err(|error| self.convert(error, &main))?;
+        }
+        let mut diagnostics = self.check_fields(&written, kind, &main)?;
+        let checked = match &overrides {
+            Some(overrides) => self.prepare_text(&format!("merged:{}", main.path.display()), overrides.checked()),
+            None => self.prepare_checked(&main, kind),
+        };
+        let checked = checked.map_err(|error| self.convert(error, &main))?;
         let exported = match self.export(checked.clone()) {
             Ok(exported) if diagnostics.is_empty() => exported,
             Ok(_) => return Err(diagnostics),
             Err(first) => {
-                diagnostics.extend(self.broken_contracts(checked, main));
-                return Err(if diagnostics.is_empty() { self.convert(first, main) } else { diagnostics });
+                diagnostics.extend(self.broken_contracts(checked, &main));
+                return Err(if diagnostics.is_empty() { self.convert(first, &main) } else { diagnostics });
             }
         };
+        let is_lasting = overrides.as_ref().is_none_or(|overrides| overrides.is_complete);
+        files.extend(overrides.into_iter().flat_map(|overrides| overrides.files));
         let positions = self.positions(written, &exported, &files);
-        deserialize(exported, positions, files)
+        Ok((deserialize(exported, positions, files)?, is_lasting))
     }
 
     fn give_to_nickel(&mut self, files: &[SourceFile]) {

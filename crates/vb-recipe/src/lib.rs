@@ -11,6 +11,7 @@ mod convert;
 mod diagnostic;
 mod evaluate;
 mod fields;
+mod load;
 mod loader;
 mod lock;
 mod lock_text;
@@ -24,9 +25,10 @@ mod source;
 mod survey;
 mod workspace;
 
-pub use check::check;
+pub use check::{check, check_platform};
 pub use diagnostic::{Code, RecipeDiagnostic, RecipeErrors};
-pub use loader::{Loader, LoaderError};
+pub use load::{Loaded, Platforms};
+pub use loader::{Loader, LoaderError, platform_help};
 pub use lock::{
     Asker, DistributionLock, LOCK_VERSION, Lock, LockError, LockRequest, Mismatch, PackageLock, PlatformLock, RootKind,
 };
@@ -36,6 +38,6 @@ pub use platform::{
     DebPolicy, Family, Image, Interpreter, OutputPolicy, Pin, Platform, PlatformRepository, PlatformSuite, RpmPolicy,
 };
 pub use position::{Evaluated, Position, Positions, SourceFile};
-pub use recipe::{Override, PlatformRecipe, Recipe, Source, Version};
+pub use recipe::{Override, PlatformRecipe, Recipe, Resolved, Source, Version};
 pub use source::{SourceError, SourceFacts, requirement_files, source_facts};
 pub use workspace::{PLATFORMS_DIR, WORKSPACE_FILE, Workspace, find_root, lock_path};

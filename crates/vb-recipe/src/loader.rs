@@ -5,7 +5,6 @@
 
 use std::{
     any::Any,
-    collections::BTreeMap,
     io,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
@@ -19,6 +18,7 @@ use crate::{
     diagnostic::{Code, RecipeDiagnostic, RecipeErrors, did_you_mean, quote_all},
     evaluate::Evaluator,
     fields::FileKind,
+    load::Platforms,
     memory::Memory,
     platform::Platform,
     position::Evaluated,
@@ -78,12 +78,17 @@ impl Loader {
         self.load_all(FileKind::Recipe, paths.to_vec())
     }
 
+    /// Loads one recipe.
+    pub(crate) fn recipe(&self, path: &Path) -> Result<Evaluated<Recipe>, RecipeErrors> {
+        self.load_one(FileKind::Recipe, path.to_owned())
+    }
+
     /// Loads the workspace file.
     ///
     /// # Errors
     /// All errors of that file.
     pub fn workspace(&self) -> Result<Evaluated<Workspace>, RecipeErrors> {
-        self.load(FileKind::Workspace, self.root.join(WORKSPACE_FILE))
+        self.load_one(FileKind::Workspace, self.root.join(WORKSPACE_FILE))
     }
 
     /// Loads the platform of a name.
@@ -98,18 +103,18 @@ impl Loader {
             return Err(diagnostic.help(platform_help(name, known)).into());
         }
         let path = self.platform_path(name);
-        self.load(FileKind::Platform, path).map(|platform| named(platform, name))
+        self.load_one(FileKind::Platform, path).map(|platform| named(platform, name))
     }
 
     /// Loads all platforms, by name.
     ///
     /// # Errors
     /// All errors of all platform files.
-    pub fn platforms(&self) -> Result<BTreeMap<String, Evaluated<Platform>>, RecipeErrors> {
+    pub fn platforms(&self) -> Result<Platforms, RecipeErrors> {
         let names = self.platform_names()?;
         let paths = names.iter().map(|name| self.platform_path(name)).collect();
         let platforms = self.load_all(FileKind::Platform, paths)?;
-        Ok(names.into_iter().zip(platforms).map(|(name, platform)| (name.clone(), named(platform, &name))).collect())
+        Ok(names.into_iter().zip(platforms).map(|(name, platform)| named(platform, &name)).collect())
     }
 
     /// Returns the paths of all recipes, `recipes/*.ncl` but the workspace file, in order.
@@ -136,7 +141,7 @@ impl Loader {
         self.root.join(PLATFORMS_DIR).join(format!("{name}.ncl"))
     }
 
-    fn load<T: Serialize + DeserializeOwned + Send + 'static>(
+    fn load_one<T: Serialize + DeserializeOwned + Send + 'static>(
         &self,
         kind: FileKind,
         path: PathBuf,
@@ -232,7 +237,7 @@ fn list_stems(dir: &Path) -> Result<Vec<String>, RecipeErrors> {
 }
 
 /// Says which platform was probably meant, and which there are.
-pub(crate) fn platform_help<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+pub fn platform_help<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     let all = quote_all(known.clone());
     match did_you_mean(name, known) {
         Some(meant) => format!("did you mean `{meant}`?"),

@@ -192,7 +192,7 @@ impl<'a> Lowering<'a> {
         let Application { recipe, platform, .. } = self.application;
         let provenance = Provenance {
             label: format!("{} {} {what}", recipe.value.name, platform.name),
-            declared_at: Some(recipe.place(field)),
+            declared_at: Some(recipe.place(&recipe.value.field_for(&platform.name, field))),
         };
         self.graph.add(kind, inputs, provenance)
     }
@@ -217,7 +217,7 @@ impl<'a> Lowering<'a> {
         };
         let provenance = Provenance {
             label: format!("{} {} root {what}", recipe.value.name, platform.name),
-            declared_at: Some(recipe.place(field)),
+            declared_at: Some(recipe.place(&recipe.value.field_for(&platform.name, field))),
         };
         lower_root(self.graph, platform, &lock.root(kind), provenance)
     }

@@ -3,7 +3,10 @@
 //! Must not be here: where they are kept. Invariant: what is remembered is what an evaluation would give, because its
 //! key covers every byte that the evaluation reads, and the version of vb.
 
-use std::fmt;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use vb_graph::BlobDigest;
@@ -34,18 +37,29 @@ impl Memory {
         Self { recall: Box::new(recall), remember: Box::new(remember) }
     }
 
-    /// Returns what the first of the files evaluated to when all of them were as they are.
-    pub(crate) fn recall<T: DeserializeOwned>(&self, kind: FileKind, files: &[SourceFile]) -> Option<Evaluated<T>> {
+    /// Returns what the first of the files evaluated to when all of them were as they are, and so were those that it
+    /// turned out to need beside them, which `read` reads.
+    pub(crate) fn recall<T: DeserializeOwned>(
+        &self,
+        kind: FileKind,
+        files: &[SourceFile],
+        mut read: impl FnMut(&Path) -> Option<Vec<SourceFile>>,
+    ) -> Option<Evaluated<T>> {
         let text = (self.recall)(&name(kind, &files[0]))?;
         let record: Record<T> = serde_json::from_str(&text).ok()?;
-        let Record { key, value, positions } = record;
-        (key == key_of(files)).then(|| Evaluated { value, positions, files: files.to_vec() })
+        let Record { key, more, value, positions } = record;
+        let mut files = files.to_vec();
+        for path in more {
+            files.extend(read(&path)?.into_iter().find(|file| file.path == path));
+        }
+        (key == key_of(&files)).then_some(Evaluated { value, positions, files })
     }
 
-    /// Keeps an evaluation.
-    pub(crate) fn remember<T: Serialize>(&self, kind: FileKind, evaluated: &Evaluated<T>) {
+    /// Keeps an evaluation; all but the first `own` of its files are those that it turned out to need.
+    pub(crate) fn remember<T: Serialize>(&self, kind: FileKind, evaluated: &Evaluated<T>, own: usize) {
         let Evaluated { value, positions, files } = evaluated;
-        let record = Record { key: key_of(files), value, positions: positions.clone() };
+        let more = files[own..].iter().map(|file| file.path.clone()).collect();
+        let record = Record { key: key_of(files), more, value, positions: positions.clone() };
         let text = serde_json::to_string(&record).expect("evaluated files are plain data");
         (self.remember)(&name(kind, &files[0]), &text);
     }
@@ -66,6 +80,7 @@ impl fmt::Debug for Memory {
 #[derive(Serialize, Deserialize)]
 struct Record<T> {
     key: BlobDigest,
+    more: Vec<PathBuf>,
     value: T,
     positions: Positions,
 }

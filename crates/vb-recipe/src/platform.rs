@@ -14,9 +14,11 @@ pub struct Platform {
     pub name: String,
     /// What kind of packages it has.
     pub family: Family,
+    /// The distribution, as `ID` of `os-release(5)` names it: `debian`.
+    pub distribution: Option<String>,
     /// The release's code name: `bookworm`.
     pub codename: String,
-    /// The release's number: `12`.
+    /// The release's number: `12`; a word where it has none.
     pub version: String,
     /// The architecture in the package manager's words: `amd64`, or `x86_64` for RPM.
     pub architecture: String,
@@ -32,7 +34,7 @@ pub struct Platform {
     pub image: Option<Image>,
     /// Bases of the archive, in place of what the machine is configured with.
     pub archives: Vec<String>,
-    /// The keys that sign the archive, where those that the machine's package manager names are not meant.
+    /// The keys that sign the archive, where its location is not the machine's own, or the machine names none for it.
     pub keyring: Option<String>,
     /// Is an archive whose `Valid-Until` is over refused?
     pub check_valid_until: bool,
@@ -177,6 +179,15 @@ impl Platform {
         if self.output.formats.is_empty() {
             self.output.formats.push(self.family.format());
         }
+    }
+
+    /// Returns the versions of its interpreters, in the order of versions.
+    pub fn python_versions(&self) -> Vec<&str> {
+        let number =
+            |version: &&str| -> Vec<u32> { version.split('.').map(|part| part.parse().unwrap_or(0)).collect() };
+        let mut versions: Vec<&str> = self.interpreters.keys().map(String::as_str).collect();
+        versions.sort_by_key(number);
+        versions
     }
 
     /// Returns the exact version that a recipe's `python` means here: `3` is the platform's own.

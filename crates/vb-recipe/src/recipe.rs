@@ -57,6 +57,30 @@ pub struct Recipe {
     pub excludes: Option<Vec<String>>,
     /// What is otherwise for one platform, by the platform's name.
     pub overrides: BTreeMap<String, Override>,
+    /// What the recipe says for the platforms that it has an override for: [`Recipe::overrides`] merged over it.
+    #[serde(default)]
+    pub resolved: BTreeMap<String, Resolved>,
+}
+
+/// The fields that an override may have: those of [`Override`] and [`Resolved`], and of the contract `Override`.
+pub(crate) const OVERRIDABLE: [&str; 6] = ["python", "build_deps", "run_deps", "no_binary", "only_binary", "variables"];
+
+/// What a recipe says for one platform, of what an override may change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resolved {
+    /// See [`Recipe::python`].
+    pub python: String,
+    /// See [`Recipe::build_deps`].
+    pub build_deps: Vec<String>,
+    /// See [`Recipe::run_deps`].
+    pub run_deps: Vec<String>,
+    /// See [`Recipe::no_binary`].
+    pub no_binary: Vec<String>,
+    /// See [`Recipe::only_binary`].
+    pub only_binary: Vec<String>,
+    /// See [`Recipe::variables`].
+    pub variables: BTreeMap<String, String>,
 }
 
 /// Where a package's version comes from.
@@ -75,8 +99,7 @@ pub enum Source {
     Path(String),
 }
 
-/// What a recipe says otherwise for one platform. A field that is there replaces the recipe's, but for
-/// `variables`, which are merged.
+/// What a recipe says otherwise for one platform, as it is written; a function is applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Override {
@@ -112,21 +135,36 @@ pub struct PlatformRecipe {
 }
 
 impl Recipe {
-    /// Merges the overrides for one platform, and the workspace's variables.
+    /// Returns what the recipe says for one platform, over the workspace's variables.
     pub fn for_platform(&self, workspace: &Workspace, platform: &str) -> PlatformRecipe {
-        let nothing = Override::default();
-        let over = self.overrides.get(platform).unwrap_or(&nothing);
+        let resolved = self.resolved.get(platform).cloned().unwrap_or_else(|| self.for_all());
         let mut variables = workspace.variables.clone();
-        variables.extend(self.variables.clone());
-        variables.extend(over.variables.clone().unwrap_or_default());
+        variables.extend(resolved.variables);
         PlatformRecipe {
-            python: over.python.as_ref().unwrap_or(&self.python).clone(),
-            build_deps: over.build_deps.as_ref().unwrap_or(&self.build_deps).clone(),
-            run_deps: over.run_deps.as_ref().unwrap_or(&self.run_deps).clone(),
-            no_binary: over.no_binary.as_ref().unwrap_or(&self.no_binary).clone(),
-            only_binary: over.only_binary.as_ref().unwrap_or(&self.only_binary).clone(),
+            python: resolved.python,
+            build_deps: resolved.build_deps,
+            run_deps: resolved.run_deps,
+            no_binary: resolved.no_binary,
+            only_binary: resolved.only_binary,
             variables,
         }
+    }
+
+    fn for_all(&self) -> Resolved {
+        Resolved {
+            python: self.python.clone(),
+            build_deps: self.build_deps.clone(),
+            run_deps: self.run_deps.clone(),
+            no_binary: self.no_binary.clone(),
+            only_binary: self.only_binary.clone(),
+            variables: self.variables.clone(),
+        }
+    }
+
+    /// Returns the path of a field as it is for one platform, to find where it is written.
+    pub fn field_for(&self, platform: &str, field: &str) -> String {
+        let is_resolved = self.resolved.contains_key(platform) && OVERRIDABLE.contains(&field);
+        if is_resolved { format!("resolved.{platform}.{field}") } else { field.to_owned() }
     }
 
     /// Returns the names of the platforms that the application is built for.

@@ -47,6 +47,11 @@ impl Survey {
         Self { root, files: BTreeMap::new() }
     }
 
+    /// Returns the workspace's root.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Reads a file and what it imports, and returns all of them, the file itself first.
     pub(crate) fn read(&mut self, path: &Path) -> Result<Vec<SourceFile>, Vec<RecipeDiagnostic>> {
         let path = normalize_abs_path(path);

@@ -36,12 +36,12 @@ fn the_projects_own_recipes_are_right() {
     let platforms = loader.platforms().unwrap();
     let recipes = loader.recipes(&loader.recipe_paths().unwrap()).unwrap();
     assert_eq!(workspace.value.prefix, "/vrmd");
-    assert_eq!(platforms["bookworm"].value.name, "bookworm");
+    assert_eq!(platforms.get("bookworm").unwrap().value.name, "bookworm");
     let whois = recipes.iter().find(|recipe| recipe.value.name == "whois").unwrap();
     assert_eq!(whois.value.package_name(&workspace.value), "vrmd-whois");
     assert_eq!(whois.source_dir(), root.join("recipes/apps/whois"));
     assert_eq!(whois.place("python"), "recipes/whois.ncl:15");
-    let interpreter = platforms["bookworm"].value.interpreter(&whois.value.python).unwrap();
+    let interpreter = platforms.get("bookworm").unwrap().value.interpreter(&whois.value.python).unwrap();
     assert_eq!(interpreter.command, "/usr/bin/python3.11");
 }
 
@@ -193,15 +193,15 @@ fn what_is_remembered_is_what_was_evaluated() {
         .each_ref()
         .map(|loader| (loader.workspace().unwrap(), loader.platforms().unwrap(), loader.recipes(&paths).unwrap()));
     assert_eq!(again.0.value, workspaces.value);
-    for (name, platform) in &platforms {
-        assert_eq!(again.1[name].value, platform.value);
-        assert_eq!(again.1[name].positions, platform.positions);
+    for platform in platforms.loaded() {
+        let again = again.1.get(&platform.value.name).unwrap();
+        assert_eq!((&again.value, &again.positions), (&platform.value, &platform.positions));
     }
     for (recipe, again) in recipes.iter().zip(&again.2) {
         assert_eq!((&again.value, &again.positions), (&recipe.value, &recipe.positions));
         assert_eq!((again.files.as_slice(), again.place("python")), (recipe.files.as_slice(), recipe.place("python")));
     }
-    assert_eq!(kept.lock().unwrap().len(), 1 + platforms.len() + recipes.len());
+    assert_eq!(kept.lock().unwrap().len(), 1 + platforms.names().count() + recipes.len());
 }
 
 #[test]
@@ -217,4 +217,35 @@ fn a_changed_import_is_evaluated_again() {
     assert_eq!(maintainer(), "Jane Doe <doe@example.org>");
     fs_err::write(dir.path().join("recipes/owner.ncl"), "\"John\"").unwrap();
     assert_eq!(maintainer(), "John Doe <doe@example.org>");
+}
+
+const PLATFORM: &str = "{ family = 'Deb, codename = \"xx\", version = \"1\", architecture = \"amd64\", machine = \"m\",
+    suites = [{ name = \"xx\" }], has_merged_usr = true, glibc = \"2.36\", base = [], toolchain = [],
+    interpreters.\"3.11\" = { command = \"/p\", packages = [], depends = [] }, default_python = \"3.11\" }";
+
+#[test]
+fn an_override_that_is_a_function_is_evaluated_again_when_its_platform_is_another() {
+    let dir = workspace(&[(
+        "recipes/a.ncl",
+        "{ name = \"aa\", source = 'Path \"x\", platforms = [\"x\"],
+           overrides = fun platform => { variables.GLIBC = platform.glibc } }",
+    )]);
+    let kept = Arc::default();
+    let glibc = || {
+        let loader = Loader::new(dir.path()).unwrap().with_memory(memory(&kept, false));
+        let recipe = loader.recipes(&[dir.path().join("recipes/a.ncl")]).unwrap().remove(0).value;
+        recipe.resolved.get("x").map(|resolved| resolved.variables["GLIBC"].clone())
+    };
+    assert_eq!(glibc(), None, "there is no such platform, and this is not remembered");
+    let file = dir.path().join("recipes/platforms/x.ncl");
+    fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+    fs_err::write(&file, PLATFORM).unwrap();
+    assert_eq!(glibc().as_deref(), Some("2.36"));
+    fs_err::write(&file, PLATFORM.replace("2.36", "2.41")).unwrap();
+    assert_eq!(glibc().as_deref(), Some("2.41"));
+
+    let frozen = Loader::new(dir.path()).unwrap().with_memory(memory(&kept, true));
+    let recipe = frozen.recipes(&[dir.path().join("recipes/a.ncl")]).unwrap().remove(0);
+    assert_eq!(recipe.value.resolved["x"].variables["GLIBC"], "2.41");
+    assert!(recipe.files.iter().any(|read| read.path.ends_with("recipes/platforms/x.ncl")));
 }

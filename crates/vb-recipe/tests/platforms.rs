@@ -1,10 +1,11 @@
 //! Platform files: what they may say, and what is wrong across their fields.
 
-use std::collections::BTreeMap;
+use std::path::Path;
 
+use expect_test::expect_file;
 use tempfile::TempDir;
 use vb_graph::{Compression, Format};
-use vb_recipe::{Evaluated, Family, Image, Loader, Pin, Platform, RecipeErrors, check};
+use vb_recipe::{Evaluated, Family, Image, Loader, Pin, Platform, RecipeErrors, check, find_root};
 
 const WORKSPACE: &str = "{ maintainer = \"Jane Doe <jane@example.org>\" }";
 
@@ -28,7 +29,7 @@ fn load(fields: &str) -> Result<Evaluated<Platform>, RecipeErrors> {
     let loader = Loader::new(dir.path()).unwrap();
     let platform = loader.platform("p")?;
     let workspace = loader.workspace().unwrap();
-    let platforms = BTreeMap::from([("p".to_owned(), platform.clone())]);
+    let platforms = [platform.clone()].into_iter().collect();
     RecipeErrors::check(check(&workspace, &[], &platforms))?;
     Ok(platform)
 }
@@ -108,5 +109,60 @@ fn misspelled_fields_of_the_output_policy_are_shown() {
         errors("family = 'Rpm, image = 'Archive 1, output = { debs = {}, rpm.compresion = 'Xz, refused.dep = \"x\" }");
     for message in ["`output` has no field `debs`", "`rpm` has no field `compresion`", "`refused` has no field `dep`"] {
         assert!(wrong.contains(&format!("vb::recipe::unknown_field: {message}")), "{message}: {wrong:?}");
+    }
+}
+
+/// The platforms of the project as a table in Markdown.
+fn table() -> String {
+    let root = find_root(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let platforms = Loader::new(&root).unwrap().platforms().unwrap();
+    let mut text = String::from(
+        "| platform | release | architecture | glibc | Pythons | written by default | `.deb` | `.rpm` |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    for platform in platforms.loaded().map(|platform| &platform.value) {
+        let output = &platform.output;
+        let own = |version: &&str| {
+            if *version == platform.default_python { format!("**{version}**") } else { (*version).to_owned() }
+        };
+        let pythons: Vec<String> = platform.python_versions().iter().map(own).collect();
+        let formats: Vec<String> = output.formats.iter().map(|format| format!("`{format}`")).collect();
+        let written = |format: Format, compression: Compression| match output.refused.get(&format) {
+            Some(reason) => format!("refused: {reason}"),
+            None => compression.extension().to_owned(),
+        };
+        let cells = [
+            format!("`{}`", platform.name),
+            format!("{} {}", platform.distribution.as_deref().unwrap_or_default(), platform.version),
+            platform.architecture.clone(),
+            platform.glibc.clone(),
+            pythons.join(", "),
+            formats.join(", "),
+            written(Format::Deb, output.deb.compression),
+            written(Format::Rpm, output.rpm.compression),
+        ];
+        text += &format!("| {} |\n", cells.join(" | "));
+    }
+    text
+}
+
+#[test]
+fn the_documented_table_of_platforms_is_what_their_files_say() {
+    let path = find_root(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap().join("docs/platforms.md");
+    let text = fs_err::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once("<!-- platforms -->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- /platforms -->").unwrap();
+    expect_file![path].assert_eq(&format!("{before}<!-- platforms -->\n{}<!-- /platforms -->{after}", table()));
+}
+
+#[test]
+fn the_project_has_the_platforms_that_it_says_it_has() {
+    let root = find_root(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let names = Loader::new(&root).unwrap().platform_names().unwrap();
+    let debian = ["bullseye", "bookworm", "trixie", "forky", "sid"];
+    let ubuntu = ["precise", "trusty", "xenial", "bionic", "focal", "jammy", "noble"];
+    let rpm = ["el7", "el8", "el9", "fedora44"];
+    for name in debian.iter().chain(&ubuntu).chain(&rpm) {
+        assert!(names.iter().any(|known| known == name), "{name} is not there");
     }
 }

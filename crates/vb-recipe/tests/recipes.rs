@@ -3,14 +3,14 @@
 //! The expected texts lie beside the recipes; `UPDATE_EXPECT=1 cargo test` writes them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::LazyLock,
 };
 
 use expect_test::expect_file;
 use miette::{GraphicalReportHandler, GraphicalTheme};
-use vb_recipe::{Evaluated, Loader, Platform, RecipeErrors, Workspace, check};
+use vb_recipe::{Evaluated, Loader, Platforms, RecipeErrors, Workspace, check};
 
 /// The workspace of these tests: its root is the directory of the tests.
 fn root() -> PathBuf {
@@ -21,7 +21,7 @@ fn root() -> PathBuf {
 struct Shared {
     loader: Loader,
     workspace: Evaluated<Workspace>,
-    platforms: BTreeMap<String, Evaluated<Platform>>,
+    platforms: Platforms,
 }
 
 static SHARED: LazyLock<Shared> = LazyLock::new(|| {
@@ -117,6 +117,8 @@ fail! {
     a_function_is_no_recipe: "function",
     a_contract_of_the_recipes_own_is_shown: "own_contract",
     values_that_contradict_each_other_are_shown: "merge",
+    overrides_of_two_files_that_contradict_each_other_name_both_places: "override_conflict",
+    what_is_wrong_in_an_override_that_is_a_function_is_shown_there: "override_function",
 }
 
 #[test]
@@ -135,6 +137,11 @@ fn a_recipe_needs_a_name_and_a_source_and_nothing_else() {
 #[test]
 fn a_recipe_can_say_everything() {
     check_ok("full");
+}
+
+#[test]
+fn an_override_can_be_a_function_of_the_platform_and_fields_computed_from_it_follow() {
+    check_ok("functions");
 }
 
 #[test]

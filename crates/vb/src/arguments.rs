@@ -62,6 +62,11 @@ pub(crate) enum Command {
     Shell(Shell),
     /// Build one action, and print where its output is.
     Output(ActionChoice),
+    /// Look at the platforms of the workspace.
+    Platform {
+        #[command(subcommand)]
+        command: Platform,
+    },
     /// Look after the store.
     Cache {
         #[command(subcommand)]
@@ -141,4 +146,21 @@ pub(crate) struct Shell {
 pub(crate) enum Cache {
     /// Read everything in the store, and remove what is damaged.
     Verify,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Platform {
+    /// List all platforms.
+    List,
+    /// Show what a platform's file says, and where its archive is.
+    Show {
+        /// The platform's name.
+        name: String,
+    },
+    /// Check that platforms can be locked and built for: their files, their archives, and the packages that they name.
+    Check {
+        /// The platforms' names.
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
+    },
 }

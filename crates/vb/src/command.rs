@@ -6,6 +6,7 @@ mod doctor;
 mod output;
 mod place;
 mod plan;
+mod platform;
 mod shell;
 mod why;
 
@@ -33,6 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
         Command::Why(why) => why::run(common, why),
         Command::Shell(shell) => shell::run(common, shell),
         Command::Output(output) => output::run(common, output),
+        Command::Platform { command } => platform::run(common, command),
         Command::Cache { command } => cache::run(common, command),
         Command::Doctor => doctor::run(),
         Command::Completions { shell } => {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use vb_recipe::{Evaluated, Lock, LockError, Platform, PlatformLock, Recipe, lock_path};
 
-use self::packages::Indexes;
+pub(crate) use self::packages::{Indexes, resolver};
 use crate::{
     arguments::{self, Common},
     display::{self, Display},

@@ -1,5 +1,7 @@
 //! What the machine says: environment variables, apt's and pip's configuration, the number of processors.
 
+mod archive;
+
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -10,12 +12,13 @@ use std::{
 use fs_err as fs;
 use vb_build::{Builder, BuilderOptions, LazyIndexes, Locations};
 use vb_fetch::{FetchOptions, Fetcher};
-use vb_platform::{AptSource, ArchiveLocation, SignedBy, locate_suite, read_sources};
+use vb_platform::{AptSource, read_sources};
 use vb_python::{HostFiles, IndexConfig, default_index_query, read_config};
 use vb_recipe::{Platform, Workspace};
 use vb_sandbox::Helper;
 use vb_store::Store;
 
+pub(crate) use self::archive::Archive;
 use crate::{arguments::Common, exit::Exit, fatal::Fatal};
 
 /// The hidden argument that makes this program the sandbox helper.
@@ -25,7 +28,7 @@ pub(crate) const SANDBOX_COMMAND: &str = "__sandbox";
 #[derive(Debug)]
 pub(crate) struct Machine {
     sources: Vec<AptSource>,
-    codename: Option<String>,
+    release: Release,
     home: Option<PathBuf>,
 }
 
@@ -41,25 +44,12 @@ impl Machine {
                 error,
             )
         })?;
-        Ok(Self { sources, codename: host_codename(), home: home() })
+        Ok(Self { sources, release: Release::read(), home: home() })
     }
 
-    /// Finds the places that a platform's suite can be had from, the workspace's own first.
-    pub(crate) fn archive(&self, workspace: &Workspace, platform: &Platform, suite: &str) -> Vec<ArchiveLocation> {
-        let own_keyring = platform.keyring.as_ref().map(|path| vec![SignedBy::Path(PathBuf::from(path))]);
-        let mut found = locate_suite(&self.sources, self.codename.as_deref(), suite);
-        if let Some(bases) = workspace.archives.get(&platform.name) {
-            let keyrings = found.first().map(|location| location.keyrings.clone()).unwrap_or_default();
-            let at = |base: &String| ArchiveLocation {
-                base: base.trim_end_matches('/').to_owned(),
-                keyrings: keyrings.clone(),
-            };
-            found = bases.iter().map(at).collect();
-        }
-        if let Some(keyring) = own_keyring {
-            found.iter_mut().for_each(|location| location.keyrings.clone_from(&keyring));
-        }
-        found
+    /// Finds the places that a platform's suite can be had from, with who says so.
+    pub(crate) fn archive(&self, workspace: &Workspace, platform: &Platform, suite: &str) -> Archive {
+        Archive::find(self, workspace, platform, suite)
     }
 
     /// Says where fetched files are looked for.
@@ -68,7 +58,7 @@ impl Machine {
         for platform in platforms {
             let mut bases: Vec<String> = Vec::new();
             for suite in &platform.suites {
-                for location in self.archive(workspace, platform, &suite.name) {
+                for location in self.archive(workspace, platform, &suite.name).locations {
                     if !bases.contains(&location.base) {
                         bases.push(location.base);
                     }
@@ -170,8 +160,20 @@ pub(crate) fn certificates() -> Option<PathBuf> {
     own.into_iter().chain(common.map(PathBuf::from)).find(|path| path.is_file())
 }
 
-fn host_codename() -> Option<String> {
-    let text = fs::read_to_string("/etc/os-release").ok()?;
-    let value = text.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="))?;
-    Some(value.trim_matches('"').to_owned())
+/// Which distribution the machine runs, by os-release(5).
+#[derive(Clone, Debug, Default)]
+struct Release {
+    id: Option<String>,
+    codename: Option<String>,
+}
+
+impl Release {
+    fn read() -> Self {
+        let text = fs::read_to_string("/etc/os-release").unwrap_or_default();
+        let field = |name: &str| {
+            let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+            Some(value.trim_matches('"').to_owned())
+        };
+        Self { id: field("ID"), codename: field("VERSION_CODENAME") }
+    }
 }

@@ -8,8 +8,8 @@ use std::{
 use fs_err as fs;
 use vb_graph::{ActionIndex, Format, Graph};
 use vb_recipe::{
-    Application, Evaluated, Loader, Lock, LockRequest, Memory, Platform, PlatformLock, Recipe, RecipeDiagnostic,
-    RecipeErrors, SourceFacts, Workspace, check, find_root, lock_path, lower, requirement_files, source_facts,
+    Application, Evaluated, Loaded, Loader, Lock, LockRequest, Memory, Platform, PlatformLock, Platforms, Recipe,
+    RecipeErrors, SourceFacts, Workspace, find_root, lock_path, lower, requirement_files, source_facts,
 };
 use vb_store::Store;
 
@@ -25,7 +25,7 @@ use crate::{
 pub(crate) struct Session {
     pub(crate) root: PathBuf,
     pub(crate) workspace: Evaluated<Workspace>,
-    pub(crate) platforms: BTreeMap<String, Evaluated<Platform>>,
+    pub(crate) platforms: Platforms,
     pub(crate) recipes: Vec<Evaluated<Recipe>>,
     pub(crate) store: Store,
     only: Vec<String>,
@@ -43,20 +43,9 @@ impl Session {
     /// Loads and checks what is selected, and opens the store.
     pub(crate) fn open(common: &Common, selection: &Selection) -> Result<Self, Fatal> {
         let root = workspace_root(selection)?;
-        let store = open_store(&common.store.clone().unwrap_or_else(|| root.join("cache")));
-        let memory = store.as_ref().map(memory).unwrap_or_default();
-        let loader = Loader::new(&root).map_err(|error| {
-            Fatal::caused(Exit::Environment, "vb::recipe::loader", "cannot load recipes", "", error)
-        })?;
-        let loader = loader.with_memory(memory);
+        let (loader, store) = loader_and_store(common, &root)?;
         let paths = if selection.all { loader.recipe_paths().map_err(recipe_errors)? } else { absolute(selection)? };
-        let (workspace, recipes, platforms) = match (loader.workspace(), loader.recipes(&paths), loader.platforms()) {
-            (Ok(workspace), Ok(recipes), Ok(platforms)) => (workspace, recipes, platforms),
-            (workspace, recipes, platforms) => {
-                return Err(all_errors([workspace.err(), recipes.err(), platforms.err()]));
-            }
-        };
-        RecipeErrors::check(check(&workspace, &recipes, &platforms)).map_err(recipe_errors)?;
+        let Loaded { workspace, recipes, platforms } = loader.load(&paths).map_err(recipe_errors)?;
         // Only after the recipes, because a recipe's error is nearer to the user than the store's.
         let session = Self {
             root,
@@ -73,17 +62,9 @@ impl Session {
     }
 
     fn check_platform_arguments(&self) -> Result<(), Fatal> {
-        match self.only.iter().find(|name| !self.platforms.contains_key(*name)) {
+        match self.only.iter().find(|name| !self.platforms.has(name)) {
             None => Ok(()),
-            Some(unknown) => {
-                let known: Vec<&str> = self.platforms.keys().map(String::as_str).collect();
-                Err(Fatal::message(
-                    Exit::Usage,
-                    "vb::usage::unknown_platform",
-                    format!("there is no platform `{unknown}`"),
-                    format!("choose one of: {}", known.join(", ")),
-                ))
-            }
+            Some(unknown) => Err(unknown_platform(unknown, self.platforms.names())),
         }
     }
 
@@ -184,6 +165,15 @@ impl Session {
     }
 }
 
+/// Makes the loader of a workspace, which remembers in the store; one that cannot be opened is nothing to it.
+pub(crate) fn loader_and_store(common: &Common, root: &Path) -> Result<(Loader, Result<Store, Fatal>), Fatal> {
+    let store = open_store(&common.store.clone().unwrap_or_else(|| root.join("cache")));
+    let memory = store.as_ref().map(memory).unwrap_or_default();
+    let loader = Loader::new(root)
+        .map_err(|error| Fatal::caused(Exit::Environment, "vb::recipe::loader", "cannot load recipes", "", error))?;
+    Ok((loader.with_memory(memory), store))
+}
+
 fn read_recipe_files(recipe: &Evaluated<Recipe>) -> Result<(Lock, SourceFacts), Fatal> {
     let path = display::relative(&lock_path(recipe.path()));
     let lock = Lock::read(&path).map_err(|error| Fatal::new(Exit::Recipe, error))?;
@@ -253,13 +243,18 @@ fn current_directory() -> Result<PathBuf, Fatal> {
     })
 }
 
-fn recipe_errors(errors: RecipeErrors) -> Fatal {
+pub(crate) fn recipe_errors(errors: RecipeErrors) -> Fatal {
     Fatal::new(Exit::Recipe, errors)
 }
 
-fn all_errors(errors: [Option<RecipeErrors>; 3]) -> Fatal {
-    let all: Vec<RecipeDiagnostic> = errors.into_iter().flatten().flat_map(RecipeErrors::into_diagnostics).collect();
-    recipe_errors(RecipeErrors::from(all))
+/// Says that a platform of the command line is none of the workspace's.
+pub(crate) fn unknown_platform<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Fatal {
+    Fatal::message(
+        Exit::Usage,
+        "vb::usage::unknown_platform",
+        format!("there is no platform `{name}`"),
+        vb_recipe::platform_help(name, known),
+    )
 }
 
 /// Finds an action by its label, or by the end of it.

@@ -39,8 +39,16 @@ pub(crate) struct TestEnv {
 }
 
 impl TestEnv {
-    /// Copies the repository's recipes, and uses the shared store.
+    /// Copies the repository's recipes, with `whois` for bookworm alone, and uses the shared store.
     pub(crate) fn new() -> Self {
+        let env = Self::with_all_platforms();
+        env.keep_bookworm();
+        env.commit();
+        env
+    }
+
+    /// Copies the repository's recipes as they are, and uses the shared store.
+    pub(crate) fn with_all_platforms() -> Self {
         let directory = tempfile::Builder::new().prefix("vb-test-").tempdir().unwrap();
         let env = Self { directory, store: shared_store() };
         fs::create_dir(env.home()).unwrap();
@@ -48,6 +56,16 @@ impl TestEnv {
         drop(env.git(&["init", "--quiet", "--initial-branch=main"]));
         env.commit();
         env
+    }
+
+    /// Takes the other platforms out of `whois` and its lock, so that a test of one thing builds one thing.
+    fn keep_bookworm(&self) {
+        let recipe = self.read("recipes/whois.ncl");
+        let (before, _) = recipe.split_once("  platforms = ").expect("whois names its platforms");
+        self.write("recipes/whois.ncl", &format!("{before}  platforms = [\"bookworm\"],\n}} | vb.Recipe\n"));
+        let lock = self.read("recipes/whois.lock");
+        let (before, _) = lock.split_once("\n[trixie").expect("the lock of whois has trixie behind bookworm");
+        self.write("recipes/whois.lock", before);
     }
 
     /// Uses a store of the test's own.

@@ -101,8 +101,10 @@ impl Mirror {
             "  archives = {{ bookworm = {archives} }},\n  python_indexes = [],\n  find_links = {links},\n}} | vb.Workspace"
         );
         replace_end(env, "recipes/workspace.ncl", "archives", "} | vb.Workspace", &fields);
-        let keyring = format!("  keyring = \"{}\",\n}} | vb.Platform", self.keyring().display());
-        replace_end(env, "recipes/platforms/bookworm.ncl", "keyring", "} | vb.Platform", &keyring);
+        let platform = "recipes/platforms/bookworm.ncl";
+        let text = env.read(platform);
+        let line = text.lines().find(|line| line.starts_with("  keyring = ")).expect("the platform has a keyring");
+        env.edit(platform, line, &format!("  keyring = \"{}\",", self.keyring().display()));
     }
 
     /// Puts other bytes in the place of a file.

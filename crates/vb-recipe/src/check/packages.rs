@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Platforms;
 use crate::{
     diagnostic::{Code, RecipeDiagnostic},
+    load::Platforms,
     platform::Family,
     position::Evaluated,
     recipe::Recipe,
@@ -21,7 +21,7 @@ pub(super) fn check(
     for name in recipe.value.platforms(&workspace.value) {
         let is_deb = platforms.get(name).is_some_and(|platform| platform.value.family == Family::Deb);
         if is_deb {
-            fields.extend(foreign_names(recipe, name));
+            fields.extend(foreign_names(&workspace.value, &recipe.value, name));
         }
     }
     let report = |(field, name): (String, String)| {
@@ -33,21 +33,14 @@ pub(super) fn check(
 }
 
 /// Returns the names that cannot be Debian's, each with its field.
-fn foreign_names(recipe: &Evaluated<Recipe>, platform: &str) -> Vec<(String, String)> {
-    let value = &recipe.value;
-    let over = value.overrides.get(platform);
-    let lists = [
-        ("build_deps", &value.build_deps, over.and_then(|over| over.build_deps.as_ref())),
-        ("run_deps", &value.run_deps, over.and_then(|over| over.run_deps.as_ref())),
-    ];
+fn foreign_names(workspace: &Workspace, recipe: &Recipe, platform: &str) -> Vec<(String, String)> {
+    let value = recipe.for_platform(workspace, platform);
+    let lists = [("build_deps", value.build_deps), ("run_deps", value.run_deps)];
     let mut foreign = Vec::new();
-    for (field, own, overridden) in lists {
-        let (field, list) = match overridden {
-            Some(list) => (format!("overrides.{platform}.{field}"), list),
-            None => (field.to_owned(), own),
-        };
-        let bad = list.iter().enumerate().filter(|(_, dependency)| !is_debian(dependency));
-        foreign.extend(bad.map(|(index, dependency)| (format!("{field}[{index}]"), dependency.clone())));
+    for (field, list) in lists {
+        let field = recipe.field_for(platform, field);
+        let bad = list.into_iter().enumerate().filter(|(_, dependency)| !is_debian(dependency));
+        foreign.extend(bad.map(|(index, dependency)| (format!("{field}[{index}]"), dependency)));
     }
     foreign
 }

@@ -7,7 +7,8 @@ use crate::{
     position::Evaluated,
 };
 
-pub(super) fn check(platform: &Evaluated<Platform>) -> Vec<RecipeDiagnostic> {
+/// Checks a platform by itself; [`check`](crate::check()) does so with each that is loaded.
+pub fn check(platform: &Evaluated<Platform>) -> Vec<RecipeDiagnostic> {
     let mut diagnostics = Vec::new();
     diagnostics.extend(check_default_python(platform));
     diagnostics.extend(check_archive(platform));

@@ -13,7 +13,7 @@ use vb_store::Store;
 use crate::{exit::Exit, fatal::Fatal, machine::Machine};
 
 /// The package indexes of one run, each platform's loaded once.
-pub(super) struct Indexes<'a> {
+pub(crate) struct Indexes<'a> {
     machine: &'a Machine,
     workspace: &'a Workspace,
     builder: &'a Builder,
@@ -23,7 +23,7 @@ pub(super) struct Indexes<'a> {
 }
 
 impl<'a> Indexes<'a> {
-    pub(super) fn new(machine: &'a Machine, workspace: &'a Workspace, builder: &'a Builder) -> Self {
+    pub(crate) fn new(machine: &'a Machine, workspace: &'a Workspace, builder: &'a Builder) -> Self {
         Self { machine, workspace, builder, known: BTreeMap::new(), loaded: BTreeMap::new() }
     }
 
@@ -39,7 +39,8 @@ impl<'a> Indexes<'a> {
         }
     }
 
-    fn of(&mut self, platform: &Platform) -> Result<Rc<Index>, Fatal> {
+    /// Loads the index of a platform's archive, with all checks.
+    pub(crate) fn of(&mut self, platform: &Platform) -> Result<Rc<Index>, Fatal> {
         if let Some(index) = self.loaded.get(&platform.name) {
             return Ok(Rc::clone(index));
         }
@@ -49,7 +50,7 @@ impl<'a> Indexes<'a> {
             .map(|suite| Suite {
                 name: suite.name.clone(),
                 components: suite.components.clone(),
-                locations: self.machine.archive(self.workspace, platform, &suite.name),
+                locations: self.machine.archive(self.workspace, platform, &suite.name).locations,
                 valid_until: if platform.check_valid_until { ValidUntil::Checked } else { ValidUntil::Ignored },
                 known_date: self.known.get(&(platform.name.clone(), suite.name.clone())).cloned(),
             })
@@ -94,13 +95,18 @@ pub(super) fn lock_roots(
         (RootKind::Build, vec![&request.base, &request.toolchain, &request.build_deps], "build_deps"),
         (RootKind::Run, vec![&request.base, &request.run_deps], "run_deps"),
     ];
-    let resolver = Resolver::new(&index, &pins(platform)).map_err(|error| pin_error(platform, error))?;
+    let resolver = resolver(&index, platform)?;
     for (kind, lists, field) in roots {
         let names: Vec<String> = lists.into_iter().flatten().cloned().collect();
         let packages = resolver.resolve(&names).map_err(|error| resolve_error(recipe, platform, field, error))?;
         packages.into_iter().for_each(|package| lock.add_to_root(kind, package));
     }
     Ok(())
+}
+
+/// Prepares a platform's index with its pins.
+pub(crate) fn resolver<'a>(index: &'a Index, platform: &Platform) -> Result<Resolver<'a>, Fatal> {
+    Resolver::new(index, &pins(platform)).map_err(|error| pin_error(platform, error))
 }
 
 fn pins(platform: &Platform) -> Vec<Pin> {
@@ -139,7 +145,11 @@ fn resolve_error(recipe: &Evaluated<Recipe>, platform: &Platform, field: &str, e
     Fatal::caused(
         Exit::Recipe,
         "vb::lock::packages",
-        format!("cannot resolve the packages of `{}` for `{}`", recipe.place(field), platform.name),
+        format!(
+            "cannot resolve the packages of `{}` for `{}`",
+            recipe.place(&recipe.value.field_for(&platform.name, field)),
+            platform.name
+        ),
         format!("change `{field}` in the recipe"),
         error,
     )

@@ -1,0 +1,92 @@
+//! Everything that a run over some recipes needs, loaded and checked, with all errors of all files together.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use crate::{
+    check::check, diagnostic::RecipeErrors, loader::Loader, platform::Platform, position::Evaluated, recipe::Recipe,
+    workspace::Workspace,
+};
+
+/// Recipes with all that they refer to.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The workspace file.
+    pub workspace: Evaluated<Workspace>,
+    /// The recipes, in the order in which they were asked for.
+    pub recipes: Vec<Evaluated<Recipe>>,
+    /// The platforms of the workspace; those that the recipes are for are loaded.
+    pub platforms: Platforms,
+}
+
+/// The platforms of a workspace: the names of all, and what some of the files say.
+#[derive(Clone, Debug, Default)]
+pub struct Platforms {
+    names: BTreeSet<String>,
+    loaded: BTreeMap<String, Evaluated<Platform>>,
+}
+
+impl Platforms {
+    /// Returns the names of all platforms, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// Is there a platform of that name?
+    pub fn has(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+
+    /// Returns a platform that is loaded.
+    pub fn get(&self, name: &str) -> Option<&Evaluated<Platform>> {
+        self.loaded.get(name)
+    }
+
+    /// Returns the platforms that are loaded, by name.
+    pub fn loaded(&self) -> impl Iterator<Item = &Evaluated<Platform>> {
+        self.loaded.values()
+    }
+}
+
+impl FromIterator<Evaluated<Platform>> for Platforms {
+    /// Takes these platforms as all that there are.
+    fn from_iter<I: IntoIterator<Item = Evaluated<Platform>>>(platforms: I) -> Self {
+        let named = platforms.into_iter().map(|platform| (platform.value.name.clone(), platform));
+        let loaded: BTreeMap<_, _> = named.collect();
+        Self { names: loaded.keys().cloned().collect(), loaded }
+    }
+}
+
+impl Loader {
+    /// Loads and checks the workspace file, recipes, and the platforms that these are for.
+    ///
+    /// # Errors
+    /// All errors of all these files: of those that evaluate, also what they mean to each other.
+    pub fn load(&self, paths: &[PathBuf]) -> Result<Loaded, RecipeErrors> {
+        let mut errors = Vec::new();
+        let mut keep = |failed: RecipeErrors| errors.extend(failed.into_diagnostics());
+        let workspace = self.workspace().map_err(&mut keep).ok();
+        let recipes: Vec<Evaluated<Recipe>> =
+            paths.iter().filter_map(|path| self.recipe(path).map_err(&mut keep).ok()).collect();
+        let mut platforms = Platforms::default();
+        match self.platform_names() {
+            Ok(names) => platforms.names.extend(names),
+            Err(failed) => keep(failed),
+        }
+        let names = workspace.iter().flat_map(|workspace| {
+            recipes.iter().flat_map(|recipe| recipe.value.platforms(&workspace.value).iter().cloned())
+        });
+        let wanted: BTreeSet<String> = names.filter(|name| platforms.has(name)).collect();
+        for name in wanted {
+            if let Ok(platform) = self.platform(&name).map_err(&mut keep) {
+                platforms.loaded.insert(name, platform);
+            }
+        }
+        errors.extend(workspace.iter().flat_map(|workspace| check(workspace, &recipes, &platforms)));
+        RecipeErrors::check(errors)?;
+        let workspace = workspace.expect("what is not there has an error");
+        Ok(Loaded { workspace, recipes, platforms })
+    }
+}
