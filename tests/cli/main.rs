@@ -11,6 +11,7 @@ mod lock;
 mod nix;
 mod plan_why;
 mod recipe_errors;
+mod repo_yum;
 mod reproducible;
 mod robust;
 mod support;

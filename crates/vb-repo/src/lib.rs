@@ -55,6 +55,6 @@ pub use sign::{
     Signers, generate_key,
 };
 pub use storage::{
-    Expected, LocalDirectory, Lock, LockKind, Metadata, ObjectStorage, OpenObjectStoreError, PutOutcome, Storage,
-    StorageError, Token,
+    Expected, LocalDirectory, Lock, LockKind, Metadata, ObjectStorage, OpenObjectStoreError, PutOutcome, SshDirectory,
+    SshLocationError, Storage, StorageError, Token,
 };

@@ -5,6 +5,7 @@
 
 mod local;
 mod object;
+mod ssh;
 
 use std::{
     io::{self, Read},
@@ -13,8 +14,9 @@ use std::{
 };
 
 pub use self::{
-    local::{LocalDirectory, Lock},
+    local::LocalDirectory,
     object::{ObjectStorage, OpenObjectStoreError},
+    ssh::{SshDirectory, SshLocationError},
 };
 
 /// Where a repository lives.
@@ -24,6 +26,23 @@ pub enum Storage {
     Local(LocalDirectory),
     /// An object store.
     Object(ObjectStorage),
+    /// A directory of a server.
+    Ssh(SshDirectory),
+}
+
+/// A lock that is held until this is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    #[expect(dead_code, reason = "holding it is its use")]
+    held: Held,
+}
+
+/// What holds a lock.
+#[derive(Debug)]
+#[expect(dead_code, reason = "holding it is its use")]
+enum Held {
+    File(fs_err::File),
+    Remote(ssh::RemoteLock),
 }
 
 /// A storage could not do what was asked of it.
@@ -106,6 +125,7 @@ impl Storage {
         match self {
             Self::Local(directory) => directory.get(name),
             Self::Object(store) => store.get(name),
+            Self::Ssh(server) => server.get(name),
         }
     }
 
@@ -117,6 +137,7 @@ impl Storage {
         match self {
             Self::Local(directory) => directory.open(name),
             Self::Object(store) => store.open_object(name),
+            Self::Ssh(server) => server.open(name),
         }
     }
 
@@ -128,6 +149,7 @@ impl Storage {
         match self {
             Self::Local(directory) => directory.metadata(name),
             Self::Object(store) => store.metadata(name),
+            Self::Ssh(server) => server.metadata(name),
         }
     }
 
@@ -139,6 +161,7 @@ impl Storage {
         match self {
             Self::Local(local) => local.list(directory),
             Self::Object(store) => store.list(directory),
+            Self::Ssh(server) => server.list(directory),
         }
     }
 
@@ -150,6 +173,7 @@ impl Storage {
         match self {
             Self::Local(directory) => directory.put(name, bytes),
             Self::Object(store) => store.put(name, bytes),
+            Self::Ssh(server) => server.put(name, bytes),
         }
     }
 
@@ -162,6 +186,7 @@ impl Storage {
         match self {
             Self::Local(directory) => directory.put_immutable(name, bytes),
             Self::Object(store) => store.put_immutable(name, bytes),
+            Self::Ssh(server) => server.put_immutable(name, bytes),
         }
     }
 
@@ -173,6 +198,7 @@ impl Storage {
         match self {
             Self::Local(directory) => directory.put_immutable_file(name, file),
             Self::Object(store) => store.put_immutable_file(name, file),
+            Self::Ssh(server) => server.put_immutable_file(name, file),
         }
     }
 
@@ -184,6 +210,7 @@ impl Storage {
         match self {
             Self::Local(directory) => directory.put_if(name, bytes, expected),
             Self::Object(store) => store.put_if(name, bytes, expected),
+            Self::Ssh(server) => server.put_if(name, bytes, expected),
         }
     }
 
@@ -196,6 +223,7 @@ impl Storage {
         match self {
             Self::Local(directory) => directory.copy(from, to),
             Self::Object(store) => store.copy(from, to),
+            Self::Ssh(server) => server.copy(from, to),
         }
     }
 
@@ -207,6 +235,7 @@ impl Storage {
         match self {
             Self::Local(directory) => directory.delete(name),
             Self::Object(store) => store.delete(name),
+            Self::Ssh(server) => server.delete(name),
         }
     }
 
@@ -219,6 +248,7 @@ impl Storage {
             Self::Local(directory) => directory.flush(),
             // An object store answers when it has an object for good.
             Self::Object(_) => Ok(()),
+            Self::Ssh(server) => server.flush(),
         }
     }
 
@@ -229,8 +259,9 @@ impl Storage {
     /// What the storage said.
     pub fn lock(&self, name: &str, kind: LockKind) -> Result<Option<Lock>, StorageError> {
         match self {
-            Self::Local(directory) => directory.lock(name, kind).map(Some),
+            Self::Local(directory) => directory.lock(name, kind).map(|file| Some(Lock { held: Held::File(file) })),
             Self::Object(_) => Ok(None),
+            Self::Ssh(server) => server.lock(name, kind).map(|lock| Some(Lock { held: Held::Remote(lock) })),
         }
     }
 }

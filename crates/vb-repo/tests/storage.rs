@@ -2,13 +2,20 @@
 
 use std::io::Read;
 
-use vb_repo::{Expected, LocalDirectory, ObjectStorage, PutOutcome, Storage};
+use vb_repo::{Expected, LocalDirectory, LockKind, ObjectStorage, PutOutcome, SshDirectory, Storage};
 
 /// Calls `check` with an empty storage of each kind.
 fn each(check: impl Fn(&Storage)) {
     let directory = tempfile::tempdir().unwrap();
     check(&Storage::Local(LocalDirectory::new(directory.path().to_owned())));
     check(&Storage::Object(ObjectStorage::in_memory().unwrap()));
+    check(&Storage::Ssh(far(&directory.path().join("far away's"))));
+}
+
+/// The scripts of a directory behind ssh, run by the shell of this machine: it gets the words that sshd's would.
+fn far(directory: &std::path::Path) -> SshDirectory {
+    let program = ["sh", "-c", "shift; eval \"$2\"", "sshd"].map(str::to_owned).to_vec();
+    SshDirectory::through(program, "host", directory.to_str().unwrap())
 }
 
 fn names(storage: &Storage, directory: &str) -> Vec<String> {
@@ -101,4 +108,27 @@ fn a_file_of_many_parts_comes_back() {
         storage.copy("pool/package", "pool/copy").unwrap();
         assert!(storage.get("pool/copy").unwrap().unwrap().0 == content);
     });
+}
+
+#[test]
+fn a_lock_keeps_out_who_is_far_away_and_who_is_near() {
+    let directory = tempfile::tempdir().unwrap();
+    let near = Storage::Local(LocalDirectory::new(directory.path().to_owned()));
+    let far = Storage::Ssh(far(directory.path()));
+    near.put("count", b"0").unwrap();
+    // Without the lock, counts would be lost: these are no conditional puts.
+    let count_up = |storage: &Storage| {
+        for _ in 0..20 {
+            let _lock = storage.lock("counting", LockKind::Exclusive).unwrap().unwrap();
+            let (bytes, _) = storage.get("count").unwrap().unwrap();
+            let next = String::from_utf8(bytes).unwrap().parse::<u32>().unwrap() + 1;
+            storage.put("count", next.to_string().as_bytes()).unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        for storage in [&near, &far, &far] {
+            scope.spawn(|| count_up(storage));
+        }
+    });
+    assert_eq!(near.get("count").unwrap().unwrap().0, b"60");
 }

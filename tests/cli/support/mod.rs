@@ -23,7 +23,7 @@ pub(crate) use self::{
     process::{OwnProgram, Started},
     redact::redact,
     repository::{Repository, company_key},
-    root::{bind, run_spec, test_root},
+    root::{TestRoot, bind, run_spec, test_root},
     run::Run,
     small::{GOOD_SETUP, SMALL, add_small_recipe},
 };

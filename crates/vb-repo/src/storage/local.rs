@@ -24,12 +24,6 @@ pub struct LocalDirectory {
     path: PathBuf,
 }
 
-/// A lock that is held until this is dropped.
-#[derive(Debug)]
-pub struct Lock {
-    _file: fs::File,
-}
-
 impl LocalDirectory {
     /// Names a directory, which need not be there.
     pub fn new(path: PathBuf) -> Self {
@@ -158,7 +152,7 @@ impl LocalDirectory {
         sync().map_err(failed("flush", "."))
     }
 
-    pub(super) fn lock(&self, name: &str, kind: LockKind) -> Result<Lock, StorageError> {
+    pub(super) fn lock(&self, name: &str, kind: LockKind) -> Result<fs::File, StorageError> {
         let lock = || {
             let path = self.place(LOCKS).join(name);
             make_parent(&path)?;
@@ -167,7 +161,7 @@ impl LocalDirectory {
                 LockKind::Shared => file.file().lock_shared()?,
                 LockKind::Exclusive => file.file().lock()?,
             }
-            Ok(Lock { _file: file })
+            Ok(file)
         };
         lock().map_err(failed("lock", name))
     }
