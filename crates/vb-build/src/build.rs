@@ -225,7 +225,13 @@ impl<'a> Run<'a> {
     }
 
     fn look_up_result(&mut self, action: ActionIndex) {
-        let key = self.resolve(action).digest();
+        let key = match self.resolve(action) {
+            Ok(resolved) => resolved.digest(),
+            Err(error) => {
+                let wall = Duration::ZERO;
+                return self.complete(Completion { action, how: How::Executed, wall, result: Err(error) });
+            }
+        };
         self.keys[action.as_usize()] = Some(key);
         let known = self.builder.known_output(&key).filter(|node| self.is_whole(action, &key, node));
         match (known, self.mode) {
@@ -251,11 +257,13 @@ impl<'a> Run<'a> {
         false
     }
 
-    fn resolve(&self, action: ActionIndex) -> ResolvedAction {
-        self.graph.action(action).resolve(&self.input_digests(action))
+    fn resolve(&self, action: ActionIndex) -> Result<ResolvedAction, ExecuteError> {
+        let outputs = self.input_outputs(action);
+        let action = self.graph.action(action);
+        Ok(action.resolve(&self.builder.selected_digests(action, &outputs)?))
     }
 
-    fn input_digests(&self, action: ActionIndex) -> Vec<InputDigest> {
+    fn input_outputs(&self, action: ActionIndex) -> Vec<InputDigest> {
         let inputs = &self.graph.action(action).inputs;
         let digest = |index: ActionIndex| self.digests[index.as_usize()].clone();
         inputs.iter().map(|input| digest(input.action).expect("inputs are done before an action is offered")).collect()
@@ -270,8 +278,7 @@ impl<'a> Run<'a> {
             builder: self.builder,
             graph: self.graph,
             action,
-            resolved: self.resolve(action),
-            inputs: Inputs::new(self.graph.action(action), &self.input_digests(action)),
+            outputs: self.input_outputs(action),
             mode: self.mode,
             cancel: self.cancel,
             events: self.events,
@@ -381,8 +388,7 @@ struct Execution<'a> {
     builder: &'a Builder,
     graph: &'a Graph,
     action: ActionIndex,
-    resolved: ResolvedAction,
-    inputs: Inputs,
+    outputs: Vec<InputDigest>,
     mode: Mode,
     cancel: &'a AtomicBool,
     events: &'a (dyn Fn(&Event) + Sync),
@@ -400,7 +406,9 @@ impl Execution<'_> {
     }
 
     fn run_locked(&self) -> Result<(InputDigest, How), ExecuteError> {
-        let key = self.resolved.digest();
+        let inputs = Inputs::new(self.builder, self.graph.action(self.action), &self.outputs)?;
+        let resolved = self.graph.action(self.action).resolve(inputs.digests());
+        let key = resolved.digest();
         let mut is_announced = false;
         let _lock = loop {
             if self.cancel.load(Ordering::Relaxed) {
@@ -422,7 +430,7 @@ impl Execution<'_> {
             return Ok((digest, How::ExecutedElsewhere));
         }
         (self.events)(&Event::Started { label: self.label(), kind: self.graph.action(self.action).kind.name() });
-        Ok((self.execute(&key)?, How::Executed))
+        Ok((self.execute(resolved, &inputs)?, How::Executed))
     }
 
     fn made_elsewhere(&self, key: &ActionDigest) -> Option<InputDigest> {
@@ -435,27 +443,27 @@ impl Execution<'_> {
         }
     }
 
-    fn execute(&self, key: &ActionDigest) -> Result<InputDigest, ExecuteError> {
+    fn execute(&self, resolved: ResolvedAction, inputs: &Inputs) -> Result<InputDigest, ExecuteError> {
         if let Kind::Fetch(fetch) = &self.graph.action(self.action).kind {
             self.builder.fetch(fetch, self.cancel)?;
             return Ok(InputDigest::File { file: fetch.file.clone(), sha256: fetch.sha256 });
         }
-        let begun = Instant::now();
-        let executed = self.builder.execute(&self.graph.action(self.action).kind, &self.inputs, self.mode, self.cancel);
+        let (begun, key) = (Instant::now(), resolved.digest());
+        let executed = self.builder.execute(&self.graph.action(self.action).kind, inputs, self.mode, self.cancel);
         let executed = executed.map_err(|error| self.builder.explain(error, self.graph))?;
         let previous = match self.mode {
-            Mode::Build => self.builder.store.latest_action(&self.label()).filter(|previous| previous != key),
-            Mode::Check => return self.compare(key, executed.output),
+            Mode::Build => self.builder.store.latest_action(&self.label()).filter(|previous| *previous != key),
+            Mode::Check => return self.compare(&key, executed.output),
         };
         let result = ActionResult {
-            action: self.resolved.clone(),
+            action: resolved,
             label: self.label(),
             output: executed.output.clone(),
             log: executed.log,
             wall_milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             previous,
         };
-        self.builder.store.put_action_result(key, &result).map_err(ExecuteError::Store)?;
+        self.builder.store.put_action_result(&key, &result).map_err(ExecuteError::Store)?;
         Ok(InputDigest::Node(executed.output))
     }
 

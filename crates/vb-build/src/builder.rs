@@ -1,12 +1,18 @@
 //! What every build of a process shares: store, sandbox helper, locations, pools of threads.
 
-use std::{panic::resume_unwind, path::PathBuf};
+use std::{
+    collections::HashMap,
+    panic::resume_unwind,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use vb_fetch::Fetcher;
+use vb_graph::DirectoryDigest;
 use vb_python::IndexConfig;
 use vb_sandbox::Helper;
-use vb_store::Store;
+use vb_store::{Listing, Store};
 
 use crate::locations::Locations;
 
@@ -49,6 +55,7 @@ pub struct Builder {
     pub(crate) actions: ThreadPool,
     pub(crate) fetches: ThreadPool,
     data: ThreadPool,
+    pub(crate) listings: Mutex<HashMap<DirectoryDigest, Arc<Listing>>>,
 }
 
 impl Builder {
@@ -69,6 +76,7 @@ impl Builder {
             actions: pool("action", options.jobs.max(1))?,
             fetches: pool("fetch", FETCH_THREADS)?,
             data: pool("data", options.jobs.max(1))?,
+            listings: Mutex::default(),
         })
     }
 

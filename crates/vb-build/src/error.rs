@@ -8,7 +8,11 @@ use vb_package::{InvalidTree, WritePackageError};
 use vb_platform::{FinishError, UnpackError};
 use vb_python::{ArchiveError, ImportFailure, ImportReportError, LocateError, RecordError, SdistError, WheelError};
 use vb_sandbox::{SandboxError, Status};
-use vb_store::{BlobError, DirectoryError, IngestError, MaterializeError};
+use vb_store::{BlobError, DirectoryError, IngestError, MaterializeError, PatternError, TreePathError};
+
+mod step;
+
+pub use self::step::StepError;
 
 mod install;
 
@@ -165,6 +169,15 @@ pub enum ExecuteError {
     /// The import check gave no report.
     #[error("the import check gave no report that can be read")]
     ImportReport(#[from] ImportReportError),
+    /// A step of the pipeline failed.
+    #[error(transparent)]
+    Step(#[from] Box<StepError>),
+    /// A pattern of what an action reads or writes is not one.
+    #[error("cannot select files")]
+    Pattern(#[from] PatternError),
+    /// A file and a directory have one path.
+    #[error("cannot put the files together")]
+    TreePath(#[from] TreePathError),
     /// A second execution gave other bytes.
     #[error("a second execution gave another output")]
     NotReproducible {

@@ -11,6 +11,7 @@ mod ingest;
 mod package;
 mod root;
 mod stage;
+mod step;
 mod unpack;
 mod wheel;
 
@@ -51,6 +52,7 @@ impl Builder {
         match kind {
             Kind::Environment(environment) => self.environment(environment, inputs).map(Executed::without_command),
             Kind::Package(spec) => self.package(spec, inputs, mode).map(Executed::without_command),
+            Kind::Step(step) => self.step(step, inputs, cancel),
             Kind::Fetch(_) | Kind::Ingest(_) => unreachable!("a build fetches and ingests by other ways"),
             Kind::Root(_) | Kind::Wheel(_) | Kind::Unpack(_) | Kind::Stage(_) | Kind::ImportCheck(_) => {
                 let prepared = self.prepare(kind, inputs)?.expect("the kind has a command");
@@ -69,6 +71,7 @@ impl Builder {
             Kind::Unpack(unpack) => self.prepare_unpack(unpack, inputs).map(Some),
             Kind::Stage(stage) => self.prepare_stage(stage, inputs).map(Some),
             Kind::ImportCheck(check) => self.prepare_import_check(check, inputs).map(Some),
+            Kind::Step(step) => self.prepare_step(step, inputs),
             Kind::Fetch(_) | Kind::Ingest(_) | Kind::Environment(_) | Kind::Package(_) => Ok(None),
         }
     }
@@ -80,8 +83,8 @@ impl Builder {
             Kind::Unpack(unpack) => self.finish_unpack(unpack, prepared),
             Kind::Stage(stage) => self.finish_stage(stage, inputs, prepared),
             Kind::ImportCheck(_) => self.finish_import_check(prepared),
-            Kind::Fetch(_) | Kind::Ingest(_) | Kind::Environment(_) | Kind::Package(_) => {
-                unreachable!("the kind has no command")
+            Kind::Fetch(_) | Kind::Ingest(_) | Kind::Environment(_) | Kind::Package(_) | Kind::Step(_) => {
+                unreachable!("the kind has no command, or takes in its output itself")
             }
         }
     }

@@ -270,8 +270,7 @@ mod tests {
                 graph.add(Kind::Fetch(fetch), vec![], provenance)
             } else {
                 let reads = reads.iter().filter(|_| number > 0);
-                let inputs =
-                    reads.map(|read| Input { name: read.to_string(), action: indices[read % number] }).collect();
+                let inputs = reads.map(|read| Input::whole(read.to_string(), indices[read % number])).collect();
                 graph.add(Kind::Ingest(Ingest { path: number.to_string(), excludes: vec![] }), inputs, provenance)
             };
             indices.push(index);

@@ -6,15 +6,18 @@ use std::{
 };
 
 use fs_err as fs;
-use vb_graph::{Action, DirectoryDigest, InputDigest, Name, Node, Sha256};
+use vb_graph::{Action, DirectoryDigest, InputDigest, Name, Node, Selection, Sha256};
 use vb_store::Store;
 
-use crate::error::ExecuteError;
+use crate::{builder::Builder, error::ExecuteError};
 
 /// What an action reads.
 #[derive(Clone, Debug)]
 pub(crate) struct Inputs {
-    entries: Vec<(String, InputDigest)>,
+    names: Vec<String>,
+    digests: Vec<InputDigest>,
+    outputs: Vec<InputDigest>,
+    selections: Vec<Option<Selection>>,
 }
 
 /// A fetched file, checked and ready to be read.
@@ -27,9 +30,30 @@ pub(crate) struct FetchedInput {
 }
 
 impl Inputs {
-    pub(crate) fn new(action: &Action, digests: &[InputDigest]) -> Self {
-        let names = action.inputs.iter().map(|input| input.name.clone());
-        Self { entries: names.zip(digests.iter().cloned()).collect() }
+    /// Takes the outputs that the action's inputs name, and puts what it selects of them into the store.
+    pub(crate) fn new(builder: &Builder, action: &Action, outputs: &[InputDigest]) -> Result<Self, ExecuteError> {
+        Ok(Self {
+            names: action.inputs.iter().map(|input| input.name.clone()).collect(),
+            digests: builder.put_selected(action, outputs)?,
+            outputs: outputs.to_vec(),
+            selections: action.inputs.iter().map(|input| input.selection.clone()).collect(),
+        })
+    }
+
+    /// Returns what the action reads, in the order of its inputs.
+    pub(crate) fn digests(&self) -> &[InputDigest] {
+        &self.digests
+    }
+
+    /// Returns what the action reads of an input, beside all that there was to read.
+    pub(crate) fn with_outputs(&self) -> impl Iterator<Item = (&str, Option<&Selection>, &InputDigest, &InputDigest)> {
+        let digests = self.digests.iter().zip(&self.outputs);
+        let names = self.names.iter().map(String::as_str).zip(&self.selections);
+        names.zip(digests).map(|((name, selection), (digest, output))| (name, selection.as_ref(), digest, output))
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (&str, &InputDigest)> {
+        self.names.iter().map(String::as_str).zip(&self.digests)
     }
 
     /// Returns the input of that name.
@@ -38,12 +62,12 @@ impl Inputs {
     }
 
     fn find(&self, name: &str) -> Option<&InputDigest> {
-        self.entries.iter().find(|(entry, _)| entry == name).map(|(_, digest)| digest)
+        self.entries().find(|(entry, _)| *entry == name).map(|(_, digest)| digest)
     }
 
     /// Returns the inputs whose names start with a word, with the rest of their names.
     pub(crate) fn of_kind<'a>(&'a self, word: &'a str) -> impl Iterator<Item = (&'a str, &'a InputDigest)> {
-        self.entries.iter().filter_map(move |(name, digest)| Some((name.strip_prefix(word)?.trim_start(), digest)))
+        self.entries().filter_map(move |(name, digest)| Some((name.strip_prefix(word)?.trim_start(), digest)))
     }
 
     /// Returns the directory that is the output of the action behind an input.

@@ -20,12 +20,13 @@ mod inputs;
 mod locations;
 mod plan;
 mod resolve;
+mod selection;
 mod shell;
 mod why;
 
 pub use build::{BuildReport, Failure};
 pub use builder::{Builder, BuilderError, BuilderOptions};
-pub use error::{CommandFailure, Contrast, Difference, ExecuteError, FetchAttempt, InstallError};
+pub use error::{CommandFailure, Contrast, Difference, ExecuteError, FetchAttempt, InstallError, StepError};
 pub use event::{Event, How};
 pub use frontier::OnFailure;
 pub use locations::{LazyIndexes, Locations};

@@ -89,7 +89,8 @@ impl Builder {
         }
         let inputs: Vec<_> =
             action.inputs.iter().filter_map(|input| digests[input.action.as_usize()].clone()).collect();
-        Ok(match self.known_output(&action.resolve(&inputs).digest()) {
+        let selected = self.selected_digests(action, &inputs)?;
+        Ok(match self.known_output(&action.resolve(&selected).digest()) {
             Some(node) => (Some(InputDigest::Node(node)), Forecast::Hit),
             None => (None, Forecast::Execute),
         })

@@ -52,7 +52,7 @@ impl Builder {
             Some(digests) if report.failures.is_empty() => digests,
             _ => return Err(ShellError::Inputs(Box::new(report))),
         };
-        let inputs = Inputs::new(graph.action(action), &digests);
+        let inputs = Inputs::new(self, graph.action(action), &digests).map_err(boxed)?;
         let prepared =
             self.prepare(&graph.action(action).kind, &inputs).map_err(boxed)?.ok_or(ShellError::NoCommand)?;
         let mut spec = prepared.spec.clone();

@@ -60,19 +60,19 @@ impl Builder {
         let has_key = |index: &ActionIndex| {
             needed[index.as_usize()] && !matches!(graph.action(*index).kind, Kind::Fetch(_) | Kind::Ingest(_))
         };
-        Ok(graph.indices().filter(has_key).map(|index| self.why_one(graph, index, &digests)).collect())
+        graph.indices().filter(has_key).map(|index| self.why_one(graph, index, &digests)).collect()
     }
 
-    fn why_one(&self, graph: &Graph, index: ActionIndex, digests: &[Option<InputDigest>]) -> Why {
+    fn why_one(&self, graph: &Graph, index: ActionIndex, digests: &[Option<InputDigest>]) -> Result<Why, ExecuteError> {
         let action = graph.action(index);
         let digest = |index: ActionIndex| digests[index.as_usize()].clone();
         if let Some(input) = action.inputs.iter().find(|input| digest(input.action).is_none()) {
             let state = WhyState::After { input: graph.provenance(input.action).label.clone() };
             let has_earlier = self.store.latest_action(&graph.provenance(index).label).is_some();
-            return Why { action: index, state, has_earlier, changes: vec![] };
+            return Ok(Why { action: index, state, has_earlier, changes: vec![] });
         }
         let inputs: Vec<_> = action.inputs.iter().filter_map(|input| digest(input.action)).collect();
-        let resolved = action.resolve(&inputs);
+        let resolved = action.resolve(&self.put_selected(action, &inputs)?);
         let key = resolved.digest();
         let hit = self.store.action_result(&key).filter(|result| self.store.has_node(&result.output));
         let (state, earlier) = match hit {
@@ -84,7 +84,7 @@ impl Builder {
             Some(earlier) => self.changes(&earlier.action, &resolved),
             None => vec![],
         };
-        Why { action: index, state, has_earlier: earlier.is_some(), changes }
+        Ok(Why { action: index, state, has_earlier: earlier.is_some(), changes })
     }
 
     fn changes(&self, before: &ResolvedAction, after: &ResolvedAction) -> Vec<Change> {

@@ -10,6 +10,7 @@ use crate::{
     graph::Input,
     package::PackageSpec,
     resolved::{InputDigest, Part, PartValue, ResolvedAction},
+    step::Step,
 };
 
 /// A node of the build graph, with inputs that are still other actions.
@@ -24,7 +25,8 @@ pub struct Action {
 }
 
 impl Action {
-    /// Makes the resolved action from the digests of the inputs, in the order of [`Action::inputs`].
+    /// Makes the resolved action from the digests of the inputs, or of what is selected of them, in the order of
+    /// [`Action::inputs`].
     ///
     /// # Panics
     /// When there are not as many digests as inputs.
@@ -54,6 +56,8 @@ pub enum Kind {
     Unpack(Unpack),
     /// Merges unpacked trees to an environment.
     Environment(Environment),
+    /// Makes assets of the application's source.
+    Step(Step),
     /// Puts application and environment together.
     Stage(Stage),
     /// Imports what the application imports, in a root that has only run dependencies.
@@ -72,6 +76,7 @@ impl Kind {
             Self::Wheel(_) => "wheel",
             Self::Unpack(_) => "unpack",
             Self::Environment(_) => "environment",
+            Self::Step(step) => step.name(),
             Self::Stage(_) => "stage",
             Self::ImportCheck(_) => "import check",
             Self::Package(_) => "package",
@@ -95,6 +100,7 @@ impl Kind {
             Self::Wheel(wheel) => wheel.parts(),
             Self::Unpack(unpack) => unpack.parts(),
             Self::Environment(environment) => environment.parts(),
+            Self::Step(step) => step.parts(),
             Self::Stage(stage) => stage.parts(),
             Self::ImportCheck(check) => check.parts(),
             Self::Package(spec) => spec.parts(),

@@ -4,7 +4,10 @@
 
 use std::collections::HashMap;
 
-use crate::action::{Action, Kind};
+use crate::{
+    action::{Action, Kind},
+    selection::Selection,
+};
 
 /// The place of an action in its graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +27,15 @@ pub struct Input {
     pub name: String,
     /// The action whose output it is.
     pub action: ActionIndex,
+    /// The part of the output that is read; `None` for all of it. Only a directory has parts.
+    pub selection: Option<Selection>,
+}
+
+impl Input {
+    /// Makes an edge to the whole output of an action.
+    pub fn whole(name: impl Into<String>, action: ActionIndex) -> Self {
+        Self { name: name.into(), action, selection: None }
+    }
 }
 
 /// Where an action came from. It rides beside the action and never enters a digest.

@@ -15,6 +15,8 @@ mod graph;
 mod locked;
 mod package;
 mod resolved;
+mod selection;
+mod step;
 
 pub use action::{
     Action, Environment, Fetch, ImportCheck, Ingest, InterpreterSpec, Kind, Origin, Root, Stage, Unpack, Wheel,
@@ -25,3 +27,8 @@ pub use graph::{ActionIndex, Graph, Input, Provenance};
 pub use locked::{LockedDistribution, LockedFile, LockedPackage};
 pub use package::{Compression, Format, PackageArchitecture, PackageSpec, ParseFormatError};
 pub use resolved::{InputDigest, Part, PartValue, ResolvedAction};
+pub use selection::{Pattern, Selection};
+pub use step::{
+    AssetLanguage, BustCaches, CacheToken, CollectStatic, Compile, Compress, Compressor, ContentCoding, Precompress,
+    Run, Step, StyleLanguage, Work,
+};

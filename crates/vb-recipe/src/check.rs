@@ -3,6 +3,7 @@
 //! Must not be here: anything that one field tells by itself; that is a contract in `vb.ncl`.
 
 mod packages;
+mod pipeline;
 mod platform;
 
 pub use self::platform::check as check_platform;
@@ -34,6 +35,7 @@ pub fn check(
         diagnostics.extend(check_interpreters(workspace, recipe, platforms));
         diagnostics.extend(packages::check(workspace, recipe, platforms));
         diagnostics.extend(check_source(recipe));
+        diagnostics.extend(pipeline::check(recipe));
         diagnostics.extend(check_recipe_variables(recipe));
     }
     diagnostics.extend(check_names(workspace, recipes));
@@ -43,7 +45,12 @@ pub fn check(
 impl Evaluated<Recipe> {
     /// Returns the directory of the application's source.
     pub fn source_dir(&self) -> PathBuf {
-        let Source::Path(path) = &self.value.source;
+        self.dir_of(&self.value.source)
+    }
+
+    /// Returns the directory of a source that the recipe names.
+    pub fn dir_of(&self, source: &Source) -> PathBuf {
+        let Source::Path(path) = source;
         let dir = self.path().parent().expect("a recipe is in a directory").join(path);
         nickel_lang_core::cache::normalize_abs_path(&dir)
     }

@@ -45,6 +45,10 @@ pub enum Code {
     BadPackageName,
     /// `vb::recipe::missing_source`: the source is not there.
     MissingSource,
+    /// `vb::recipe::taken_directory`: two sub-applications have one directory.
+    TakenDirectory,
+    /// `vb::recipe::written_twice`: two steps of a pipeline write one file.
+    WrittenTwice,
     /// `vb::recipe::missing_requirements`: the source has no such requirements file.
     MissingRequirements,
     /// `vb::recipe::duplicate_name`: two recipes make packages of one name.
@@ -75,6 +79,8 @@ impl Code {
             Self::RefusedFormat => "vb::recipe::refused_format",
             Self::BadPackageName => "vb::recipe::bad_package_name",
             Self::MissingSource => "vb::recipe::missing_source",
+            Self::TakenDirectory => "vb::recipe::taken_directory",
+            Self::WrittenTwice => "vb::recipe::written_twice",
             Self::MissingRequirements => "vb::recipe::missing_requirements",
             Self::DuplicateName => "vb::recipe::duplicate_name",
             Self::BadVariable => "vb::recipe::bad_variable",

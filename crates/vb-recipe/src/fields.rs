@@ -51,7 +51,10 @@ impl FileKind {
     }
 }
 
-const RECIPE_RECORDS: &[Nested] = &[Nested::each(&["overrides"], "Override", "an override")];
+const RECIPE_RECORDS: &[Nested] = &[
+    Nested::each(&["overrides"], "Override", "an override"),
+    Nested::each(&["sub_apps"], "SubApp", "a sub-application"),
+];
 
 const PLATFORM_RECORDS: &[Nested] = &[
     Nested::each(&["suites"], "Suite", "a suite"),

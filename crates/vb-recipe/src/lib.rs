@@ -17,6 +17,7 @@ mod lock;
 mod lock_text;
 mod lower;
 mod memory;
+mod pipeline;
 mod platform;
 mod position;
 mod recipe;
@@ -34,10 +35,14 @@ pub use lock::{
 };
 pub use lower::{Application, LowerError, lower, lower_fetch, lower_root};
 pub use memory::Memory;
+pub use pipeline::{
+    CacheBustingOptions, CatalogueOptions, CollectOptions, CompileOptions, CompressOptions, CompressorName, CopyFormat,
+    PipelineStep, PrecompressOptions, RunOptions, TokenSource,
+};
 pub use platform::{
     DebPolicy, Family, Image, Interpreter, OutputPolicy, Pin, Platform, PlatformRepository, PlatformSuite, RpmPolicy,
 };
 pub use position::{Evaluated, Position, Positions, SourceFile};
-pub use recipe::{Override, PlatformRecipe, Recipe, Resolved, Source, Version};
+pub use recipe::{Override, PlatformRecipe, Recipe, Resolved, Source, SubApp, Version};
 pub use source::{SourceError, SourceFacts, requirement_files, source_facts};
 pub use workspace::{PLATFORMS_DIR, WORKSPACE_FILE, Workspace, find_root, lock_path};

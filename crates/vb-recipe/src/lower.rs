@@ -1,6 +1,8 @@
 //! From a recipe, a platform and a lock to actions and edges. Nothing is read from disk here.
 
 mod formats;
+mod overlap;
+mod pipeline;
 
 use vb_graph::{
     ActionIndex, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input, InterpreterSpec, Kind,
@@ -8,11 +10,12 @@ use vb_graph::{
 };
 
 use self::formats::{compression_of, formats_for};
+use self::pipeline::Layer;
 use crate::{
     lock::{DistributionLock, PlatformLock, RootKind},
     platform::Platform,
     position::Evaluated,
-    recipe::{PlatformRecipe, Recipe},
+    recipe::{PlatformRecipe, Recipe, Source},
     source::SourceFacts,
     workspace::Workspace,
 };
@@ -100,9 +103,9 @@ pub fn lower_root(
 ) -> ActionIndex {
     let inputs = packages
         .iter()
-        .map(|package| Input {
-            name: format!("package {} {} {}", package.name, package.version, package.architecture),
-            action: fetch_package(graph, platform, package),
+        .map(|package| {
+            let name = format!("package {} {} {}", package.name, package.version, package.architecture);
+            Input::whole(name, fetch_package(graph, platform, package))
         })
         .collect();
     let root = Root { architecture: platform.architecture.clone(), has_merged_usr: platform.has_merged_usr };
@@ -169,10 +172,10 @@ impl<'a> Lowering<'a> {
     fn packages(mut self) -> Result<Vec<ActionIndex>, LowerError> {
         let Application { workspace, recipe, platform, formats, .. } = self.application;
         let formats = formats_for(formats, &recipe.value, workspace, platform)?;
-        let source = self.source();
         let interpreter_root = self.root(RootKind::Interpreter, "python");
         let environment = self.environment(interpreter_root)?;
-        let stage = self.stage(source, environment, interpreter_root);
+        let layers = self.layers(environment);
+        let stage = self.stage(&layers, environment, interpreter_root);
         let run_root = self.root(RootKind::Run, "run_deps");
         let check = self.import_check(stage, run_root);
         Ok(formats.into_iter().map(|format| self.package(format, stage, check)).collect())
@@ -198,13 +201,17 @@ impl<'a> Lowering<'a> {
     }
 
     fn source(&mut self) -> ActionIndex {
+        self.ingest(&self.application.recipe.value.source, "source", "source")
+    }
+
+    fn ingest(&mut self, source: &Source, what: &str, field: &str) -> ActionIndex {
         let Application { workspace, recipe, .. } = self.application;
         let ingest = Ingest {
-            path: recipe.source_dir().to_string_lossy().into_owned(),
+            path: recipe.dir_of(source).to_string_lossy().into_owned(),
             excludes: recipe.value.excludes(workspace).to_vec(),
         };
         let provenance =
-            Provenance { label: format!("{} source", recipe.value.name), declared_at: Some(recipe.place("source")) };
+            Provenance { label: format!("{} {what}", recipe.value.name), declared_at: Some(recipe.place(field)) };
         self.graph.add(Kind::Ingest(ingest), vec![], provenance)
     }
 
@@ -266,19 +273,24 @@ impl<'a> Lowering<'a> {
         Ok(self.add(Kind::Wheel(wheel), inputs, &format!("wheel {name}"), "build_deps"))
     }
 
-    fn stage(&mut self, source: ActionIndex, environment: ActionIndex, root: ActionIndex) -> ActionIndex {
+    fn stage(&mut self, layers: &[Layer], environment: ActionIndex, root: ActionIndex) -> ActionIndex {
         let stage = Stage {
             prefix: self.prefix.clone(),
             application: self.directory.clone(),
             interpreter: self.interpreter.clone(),
         };
-        let inputs = vec![input("source", source), input("environment", environment), input("root", root)];
+        let mut inputs: Vec<Input> = layers.iter().map(Layer::whole).collect();
+        inputs.extend([input("environment", environment), input("root", root)]);
         self.add(Kind::Stage(stage), inputs, "stage", "source")
     }
 
     fn import_check(&mut self, stage: ActionIndex, root: ActionIndex) -> ActionIndex {
         let check = ImportCheck { prefix: self.prefix.clone(), application: self.directory.clone() };
-        let inputs = vec![input("stage", stage), input("root", root)];
+        let mut staged = input("stage", stage);
+        if !self.application.recipe.value.pipeline.is_empty() {
+            staged.selection = Some(pipeline::without_assets(&self.directory));
+        }
+        let inputs = vec![staged, input("root", root)];
         self.add(Kind::ImportCheck(check), inputs, "import check", "run_deps")
     }
 
@@ -308,7 +320,7 @@ impl<'a> Lowering<'a> {
 }
 
 fn input(name: &str, action: ActionIndex) -> Input {
-    Input { name: name.to_owned(), action }
+    Input::whole(name, action)
 }
 
 /// The recipe's paragraphs, then one line that says which source the package is made of.

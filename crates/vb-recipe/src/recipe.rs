@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use vb_graph::Format;
 
-use crate::workspace::Workspace;
+use crate::{pipeline::PipelineStep, workspace::Workspace};
 
 /// One application, as its recipe describes it.
 ///
@@ -35,6 +35,10 @@ pub struct Recipe {
     pub maintainer: Option<String>,
     /// Where the application's source is.
     pub source: Source,
+    /// Other sources that are put into the application's directory.
+    pub sub_apps: Vec<SubApp>,
+    /// What makes the application's assets, in order.
+    pub pipeline: Vec<PipelineStep>,
     /// The interpreter's version: `3.11`, or `3` for the platform's own.
     pub python: String,
     /// The requirements file, relative to the source.
@@ -97,6 +101,18 @@ pub enum Version {
 pub enum Source {
     /// A directory, relative to the recipe's.
     Path(String),
+}
+
+/// A source that is put into an application's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubApp {
+    /// What it is called.
+    pub name: String,
+    /// Where it is.
+    pub source: Source,
+    /// The directory that it becomes, relative to the application's.
+    pub dir: String,
 }
 
 /// What a recipe says otherwise for one platform, as it is written; a function is applied.

@@ -84,14 +84,22 @@ impl TreeBuilder {
     /// # Errors
     /// What the system said.
     pub fn put(self, store: &Store) -> io::Result<Node> {
+        self.build(&mut |directory: &Directory| store.put_directory(directory)).map(Node::directory)
+    }
+
+    /// Makes the directories, innermost first, and returns the digest of the top one.
+    pub(crate) fn build<E>(
+        self,
+        put: &mut dyn FnMut(&Directory) -> Result<DirectoryDigest, E>,
+    ) -> Result<DirectoryDigest, E> {
         let mut directory = Directory::default();
         for (name, child) in self.children {
-            directory.replace(name, child.put(store)?);
+            directory.replace(name, Node::directory(child.build(put)?));
         }
         for (name, node) in self.nodes {
             directory.replace(name, node);
         }
-        Ok(Node::directory(store.put_directory(&directory)?))
+        put(&directory)
     }
 }
 

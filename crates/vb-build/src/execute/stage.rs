@@ -11,6 +11,7 @@ use vb_package::{LeakPattern, LeakScanner};
 use vb_python::bytecode_command;
 use vb_store::{Store, export_copy};
 
+mod assemble;
 mod install;
 
 use self::install::{Sources, install};
@@ -35,9 +36,9 @@ impl Builder {
         Ok(Prepared { spec, scratch })
     }
 
-    /// Returns the source without what says how it is packaged.
+    /// Returns the application: its source and what else goes to its directory, without what says how it is packaged.
     fn application_of(&self, inputs: &Inputs) -> Result<DirectoryDigest, ExecuteError> {
-        let source = self.store.directory(&inputs.directory("source"))?;
+        let source = self.store.directory(&self.assembled(inputs)?)?;
         let mut application = Directory::default();
         for (name, node) in source.entries().filter(|(name, _)| !PACKAGING.contains(&name.as_str())) {
             application.replace(name.clone(), node.clone());
@@ -106,7 +107,7 @@ impl Builder {
 }
 
 /// Puts a directory at an absolute path, in directories of its own.
-fn wrap(store: &Store, path: &str, directory: &Directory) -> Result<Node, ExecuteError> {
+pub(super) fn wrap(store: &Store, path: &str, directory: &Directory) -> Result<Node, ExecuteError> {
     let mut node = Node::directory(store.put_directory(directory).map_err(ExecuteError::Store)?);
     for component in path.split('/').filter(|component| !component.is_empty()).rev() {
         let mut outer = Directory::default();

@@ -1,5 +1,7 @@
 //! How a failed action is shown: its label, the recipe's line, what failed and where to look.
 
+mod step;
+
 use std::error::Error;
 
 use vb_build::{BuildReport, CommandFailure, Contrast, ExecuteError, Failure, FetchAttempt};
@@ -50,12 +52,21 @@ fn render(graph: &Graph, failure: &Failure, surroundings: &Surroundings<'_>) -> 
         lines.push(format!("  because       {error}"));
         cause = error.source();
     }
-    let shell = (surroundings.shell)(&provenance.label).filter(|_| matches!(failure.error, ExecuteError::Command(_)));
+    let shell = (surroundings.shell)(&provenance.label).filter(|_| has_command(&failure.error));
     lines.extend(shell.map(|command| format!("  shell         {command}")));
     if let Some(help) = gone.map(|locked| locked.help()).or_else(|| help(&failure.error)) {
         lines.push(format!("  help          {help}"));
     }
     lines
+}
+
+/// Did a command end, so that a shell in its place shows more?
+fn has_command(error: &ExecuteError) -> bool {
+    match error {
+        ExecuteError::Command(_) => true,
+        ExecuteError::Step(error) => error.command().is_some(),
+        _ => false,
+    }
 }
 
 /// Every kind of failure has a code, to be looked up and searched for.
@@ -85,6 +96,9 @@ fn code(error: &ExecuteError) -> &'static str {
         E::NotReproducible { .. } => "vb::check::not_reproducible",
         E::FileLost { .. } | E::Blob(_) | E::Directory(_) | E::Materialize(_) => "vb::store::damaged",
         E::Store(_) => "vb::store::write",
+        E::Step(error) => step::code(error),
+        E::Pattern(_) => "vb::step::pattern",
+        E::TreePath(_) => "vb::step::paths",
         E::Cancelled => "vb::interrupted",
     }
 }
@@ -92,6 +106,7 @@ fn code(error: &ExecuteError) -> &'static str {
 fn details(error: &ExecuteError) -> Vec<String> {
     match error {
         ExecuteError::Command(failure) => command_details(failure),
+        ExecuteError::Step(error) => step::details(error),
         ExecuteError::Fetch { expected, attempts, .. } => fetch_details(expected, attempts),
         ExecuteError::Imports { failures, .. } => failures
             .iter()
@@ -183,6 +198,8 @@ fn help(error: &ExecuteError) -> Option<String> {
         E::Leak { .. } => "take the path out; where a build wrote down where it ran, give that build a setting such as -ffile-prefix-map".to_owned(),
         E::ApplicationTaken { .. } => "give the application another name".to_owned(),
         E::Install(_) => "write paths in the source, and then the directory that they are put into: `conf/app.conf etc/app`".to_owned(),
+        E::Step(error) => return step::help(error),
+        E::Pattern(_) => "correct the pattern in the recipe".to_owned(),
         E::Sandbox(_) => "`vb doctor` checks what the sandbox needs".to_owned(),
         E::NotReproducible { .. } => "make the step write the same bytes for the same input; the differing files are named above".to_owned(),
         E::Store(_) => "check the disk and the permissions of the store".to_owned(),

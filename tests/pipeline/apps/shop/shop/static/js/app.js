@@ -1,0 +1,3 @@
+const greet = (name = "you") => `hello, ${name}`;
+
+document.title = greet();
