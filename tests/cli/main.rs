@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod build;
+mod dnf_oracle;
 mod import_check;
 mod install;
 mod lintian;

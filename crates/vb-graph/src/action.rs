@@ -153,18 +153,41 @@ impl Ingest {
     }
 }
 
-/// Makes a root file system of exactly the packages that are its inputs.
+/// Makes a root file system of exactly the files that are its inputs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Root {
-    /// The dpkg architecture: `amd64`.
+    /// What the files are.
+    pub content: RootContent,
+    /// The architecture in the package manager's words: `amd64`, `x86_64`.
     pub architecture: String,
     /// Are `/bin`, `/lib` and `/sbin` links into `/usr`?
     pub has_merged_usr: bool,
 }
 
+/// What a root is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RootContent {
+    /// `.deb` packages, which dpkg configures.
+    Debs,
+    /// `.rpm` packages, whose scriptlets rpm runs.
+    Rpms,
+    /// Archives of a root that is given whole, each over the one before.
+    Layers,
+}
+
 impl Root {
     fn parts(&self) -> Vec<Part> {
-        vec![Part::text("architecture", &self.architecture), Part::text("merged /usr", self.has_merged_usr.to_string())]
+        let mut parts = vec![
+            Part::text("architecture", &self.architecture),
+            Part::text("merged /usr", self.has_merged_usr.to_string()),
+        ];
+        match self.content {
+            // A key without this part is that of a root of `.deb` packages.
+            RootContent::Debs => {}
+            RootContent::Rpms => parts.push(Part::text("content", "rpms")),
+            RootContent::Layers => parts.push(Part::text("content", "layers")),
+        }
+        parts
     }
 }
 

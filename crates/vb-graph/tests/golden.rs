@@ -76,7 +76,7 @@ fn kinds() -> Vec<Kind> {
     let mut kinds = vec![
         Kind::Fetch(fetch()),
         Kind::Ingest(Ingest { path: text("/src/whois"), excludes: vec![text("*.pyc"), text("/docs")] }),
-        Kind::Root(Root { architecture: text("amd64"), has_merged_usr: true }),
+        Kind::Root(Root { content: RootContent::Debs, architecture: text("amd64"), has_merged_usr: true }),
         Kind::Wheel(Wheel {
             interpreter: interpreter(),
             variables: BTreeMap::from([(text("CFLAGS"), text("-O2")), (text("LDFLAGS"), text("-s"))]),
@@ -231,7 +231,9 @@ fn variants() -> Vec<Kind> {
             }
             Kind::Root(root) => {
                 variants.push(Kind::Root(Root { architecture: text("arm64"), ..root.clone() }));
-                variants.push(Kind::Root(Root { has_merged_usr: false, ..root }));
+                variants.push(Kind::Root(Root { has_merged_usr: false, ..root.clone() }));
+                variants.push(Kind::Root(Root { content: RootContent::Rpms, ..root.clone() }));
+                variants.push(Kind::Root(Root { content: RootContent::Layers, ..root }));
             }
             Kind::Wheel(wheel) => {
                 variants.extend(interpreters().map(|interpreter| Kind::Wheel(Wheel { interpreter, ..wheel.clone() })));

@@ -146,18 +146,10 @@ impl<'a> Resolver<'a> {
         let versions = candidates.map(|candidate| self.catalogue.package(candidate.index).version.clone());
         let versions: BTreeSet<String> = versions.collect();
         let suggestion = match alternatives {
-            [relation] if versions.is_empty() => self.similar_name(&relation.name),
+            [relation] if versions.is_empty() => similar(self.catalogue.names().into_iter(), &relation.name),
             _ => None,
         };
         UnknownPackage { request: request.to_owned(), versions: versions.into_iter().collect(), suggestion }
-    }
-
-    /// Finds the most similar package name, if it differs by a slip or two.
-    fn similar_name(&self, name: &str) -> Option<String> {
-        let limit = (name.len() / 4).clamp(1, 3);
-        let near = self.catalogue.names().into_iter().filter(|found| found.len().abs_diff(name.len()) <= limit);
-        let distances = near.map(|found| (strsim::osa_distance(found, name), found));
-        distances.filter(|(distance, _)| *distance <= limit).min().map(|(_, found)| found.to_owned())
     }
 }
 
@@ -187,4 +179,12 @@ fn lock(package: &IndexPackage) -> LockedPackage {
         size: package.size,
         sha256: package.sha256,
     }
+}
+
+/// Finds the most similar of some names, if it differs by a slip or two.
+pub(crate) fn similar<'a>(names: impl Iterator<Item = &'a str>, name: &str) -> Option<String> {
+    let limit = (name.len() / 4).clamp(1, 3);
+    let near = names.filter(|found| found.len().abs_diff(name.len()) <= limit);
+    let distances = near.map(|found| (strsim::osa_distance(found, name), found));
+    distances.filter(|(distance, _)| *distance <= limit).min().map(|(_, found)| found.to_owned())
 }

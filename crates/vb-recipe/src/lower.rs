@@ -6,14 +6,15 @@ mod pipeline;
 
 use vb_graph::{
     ActionIndex, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input, InterpreterSpec, Kind,
-    LockedDistribution, LockedFile, LockedPackage, Origin, PackageSpec, Provenance, Root, Stage, Unpack, Wheel,
+    LockedDistribution, LockedFile, LockedPackage, Origin, PackageSpec, Provenance, Root, RootContent, Stage, Unpack,
+    Wheel,
 };
 
 use self::formats::{compression_of, formats_for};
 use self::pipeline::Layer;
 use crate::{
     lock::{DistributionLock, PlatformLock, RootKind},
-    platform::Platform,
+    platform::{Family, Platform},
     position::Evaluated,
     recipe::{PlatformRecipe, Recipe, Source},
     source::SourceFacts,
@@ -101,14 +102,20 @@ pub fn lower_root(
     packages: &[LockedPackage],
     provenance: Provenance,
 ) -> ActionIndex {
+    let content = match (&platform.image, platform.family) {
+        (Some(_), _) => RootContent::Layers,
+        (None, Family::Deb) => RootContent::Debs,
+        (None, Family::Rpm) => RootContent::Rpms,
+    };
+    let what = if content == RootContent::Layers { "layer" } else { "package" };
     let inputs = packages
         .iter()
         .map(|package| {
-            let name = format!("package {} {} {}", package.name, package.version, package.architecture);
+            let name = format!("{what} {} {} {}", package.name, package.version, package.architecture);
             Input::whole(name, fetch_package(graph, platform, package))
         })
         .collect();
-    let root = Root { architecture: platform.architecture.clone(), has_merged_usr: platform.has_merged_usr };
+    let root = Root { content, architecture: platform.architecture.clone(), has_merged_usr: platform.has_merged_usr };
     graph.add(Kind::Root(root), inputs, provenance)
 }
 

@@ -126,6 +126,16 @@ pub enum Image {
     },
 }
 
+impl Image {
+    /// Returns the digest that it is given by.
+    pub fn sha256(&self) -> &Sha256 {
+        match self {
+            Self::Archive { sha256, .. } => sha256,
+            Self::OciLayout { digest, .. } => digest,
+        }
+    }
+}
+
 /// What a platform's package manager can read, so what is written for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

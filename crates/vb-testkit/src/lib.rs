@@ -1,3 +1,4 @@
 //! Hermetic environments, fixture archives and redaction, for tests only.
 
 pub mod archive;
+pub mod rpm;

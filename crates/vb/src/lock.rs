@@ -5,12 +5,14 @@
 
 mod packages;
 mod python;
+mod repositories;
 
 use std::collections::BTreeMap;
 
-use vb_recipe::{Evaluated, Lock, LockError, Platform, PlatformLock, Recipe, lock_path};
+use vb_recipe::{Evaluated, Family, Lock, LockError, Platform, PlatformLock, Recipe, lock_path};
 
 pub(crate) use self::packages::{Indexes, resolver};
+use self::repositories::Repositories;
 use crate::{
     arguments::{self, Common},
     display::{self, Display},
@@ -32,13 +34,14 @@ pub(crate) fn run(common: &Common, arguments: &arguments::Lock) -> Result<Exit, 
         locks.insert(&recipe.value.name, (existing(recipe)?, recipe));
     }
     let mut indexes = Indexes::new(&machine, &session.workspace.value, &builder);
+    let mut repositories = Repositories::new(&session.workspace.value, builder.fetcher());
     if !arguments.allow_older {
         locks.values().for_each(|(lock, _)| indexes.know(lock));
     }
     for (recipe, platform) in session.pairs() {
         let name = recipe.value.name.as_str();
         display::note(&format!("lock    {name} {}", platform.name));
-        let locked = lock_platform(&session, &mut indexes, &builder, &display, recipe, platform)?;
+        let locked = lock_platform(&session, (&mut indexes, &mut repositories), &builder, &display, recipe, platform)?;
         let (lock, _) = locks.get_mut(name).expect("inserted above");
         lock.platforms.insert(platform.name.clone(), locked);
     }
@@ -67,7 +70,7 @@ fn existing(recipe: &Evaluated<Recipe>) -> Result<Lock, Fatal> {
 
 fn lock_platform(
     session: &Session,
-    indexes: &mut Indexes<'_>,
+    (indexes, repositories): (&mut Indexes<'_>, &mut Repositories<'_>),
     builder: &vb_build::Builder,
     display: &Display,
     recipe: &Evaluated<Recipe>,
@@ -76,7 +79,11 @@ fn lock_platform(
     let request = session.request(recipe, platform)?;
     let mut lock =
         PlatformLock { request, archive: BTreeMap::new(), packages: vec![], distributions: vec![], tools: vec![] };
-    packages::lock_roots(indexes, recipe, platform, &mut lock)?;
+    match (&platform.image, platform.family) {
+        (Some(image), _) => repositories::lock_image(builder.fetcher(), platform, image, &mut lock)?,
+        (None, Family::Deb) => packages::lock_roots(indexes, recipe, platform, &mut lock)?,
+        (None, Family::Rpm) => repositories.lock_roots(recipe, platform, &mut lock)?,
+    }
     let resolver = python::Resolver::new(session, builder, display, recipe, platform, &lock)?;
     lock.distributions = resolver.resolve()?;
     lock.tools = vec![python::uv()];

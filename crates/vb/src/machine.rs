@@ -1,6 +1,7 @@
 //! What the machine says: environment variables, apt's and pip's configuration, the number of processors.
 
 mod archive;
+mod repository;
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +19,10 @@ use vb_recipe::{Platform, Workspace};
 use vb_sandbox::Helper;
 use vb_store::Store;
 
-pub(crate) use self::archive::Archive;
+pub(crate) use self::{
+    archive::Archive,
+    repository::{locate_repository, split_image},
+};
 use crate::{arguments::Common, exit::Exit, fatal::Fatal};
 
 /// The hidden argument that makes this program the sandbox helper.
@@ -56,7 +60,7 @@ impl Machine {
     fn locations<'a>(&self, workspace: &Workspace, platforms: impl Iterator<Item = &'a Platform>) -> Locations {
         let mut archives = BTreeMap::new();
         for platform in platforms {
-            let mut bases: Vec<String> = Vec::new();
+            let mut bases = repository::bases(workspace, platform);
             for suite in &platform.suites {
                 for location in self.archive(workspace, platform, &suite.name).locations {
                     if !bases.contains(&location.base) {

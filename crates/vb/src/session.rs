@@ -150,6 +150,10 @@ impl Session {
             base.extend(interpreter.packages.iter().cloned());
             toolchain.extend(interpreter.build_packages.iter().cloned());
         }
+        if let Some(image) = &platform.image {
+            // An image brings what it has, and nothing is added to it.
+            (base, toolchain) = (vec![format!("image sha256:{}", image.sha256())], vec![]);
+        }
         let requirements = requirement_files(&recipe.source_dir(), &recipe.value.requirements)
             .map_err(|error| Fatal::new(Exit::Recipe, error))?;
         Ok(LockRequest {

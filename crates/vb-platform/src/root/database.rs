@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
-use super::unpack::OwnFile;
+use super::assembly::OwnFile;
 use crate::{
     deb::Deb,
     deb822::{Stanza, stanzas},

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{prepare::POLICY, unpack::set_time};
+use super::{assembly::set_time, prepare::POLICY};
 
 /// A configured root could not be finished.
 #[derive(Debug, thiserror::Error)]

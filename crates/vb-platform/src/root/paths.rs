@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 /// The directories that a merged `/usr` replaces by links.
-pub(super) const MERGED: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
+pub(crate) const MERGED: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
 /// Brings a package's path into one form: relative, without `.`; nothing for a path with `..` or a prefix.
 ///

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-/// Returns the package that ships a library of this soname, by the dpkg database of the root.
+/// Returns the package that ships a library of this soname, by the dpkg database of the root, or by the lists that a root
+/// of `.rpm` packages has.
 ///
 /// Only the directories that the dynamic linker looks into by default count: `/lib`, `/usr/lib` and the multiarch
 /// directories in them. Of several packages the first by name is returned; of an unreadable database, none.
 pub fn find_soname_owner(root: &Path, soname: &str) -> Option<String> {
     let mut owners = Vec::new();
-    for entry in fs_err::read_dir(root.join("var/lib/dpkg/info")).ok()? {
+    let lists = ["var/lib/dpkg/info", crate::rpm::LISTS].map(|lists| fs_err::read_dir(root.join(lists)));
+    for entry in lists.into_iter().filter_map(Result::ok).flatten() {
         let path = entry.ok()?.path();
         let name = path.file_name()?.to_str()?;
         let Some(package) = name.strip_suffix(".list") else { continue };

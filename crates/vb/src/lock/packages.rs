@@ -7,7 +7,7 @@ use vb_graph::BlobDigest;
 use vb_platform::{
     Index, IndexError, IndexMemory, Pin, PinError, ResolveError, Resolver, Suite, ValidUntil, is_older, load,
 };
-use vb_recipe::{Evaluated, Lock, Platform, PlatformLock, Recipe, RootKind, Workspace};
+use vb_recipe::{Evaluated, Lock, LockRequest, Platform, PlatformLock, Recipe, RootKind, Workspace};
 use vb_store::Store;
 
 use crate::{exit::Exit, fatal::Fatal, machine::Machine};
@@ -89,15 +89,8 @@ pub(super) fn lock_roots(
 ) -> Result<(), Fatal> {
     let index = indexes.of(platform)?;
     lock.archive = index.suites().iter().map(|suite| (suite.name.clone(), suite.date.clone())).collect();
-    let request = lock.request.clone();
-    let roots = [
-        (RootKind::Interpreter, vec![&request.base], "python"),
-        (RootKind::Build, vec![&request.base, &request.toolchain, &request.build_deps], "build_deps"),
-        (RootKind::Run, vec![&request.base, &request.run_deps], "run_deps"),
-    ];
     let resolver = resolver(&index, platform)?;
-    for (kind, lists, field) in roots {
-        let names: Vec<String> = lists.into_iter().flatten().cloned().collect();
+    for (kind, names, field) in requests(&lock.request) {
         let packages = resolver.resolve(&names).map_err(|error| resolve_error(recipe, platform, field, error))?;
         packages.into_iter().for_each(|package| lock.add_to_root(kind, package));
     }
@@ -123,6 +116,16 @@ fn pin_error(platform: &Platform, error: PinError) -> Fatal {
         "change `pins` in the platform's file",
         error,
     )
+}
+
+/// Returns what is asked for each root, and the field of the recipe that asks last.
+pub(super) fn requests(request: &LockRequest) -> [(RootKind, Vec<String>, &'static str); 3] {
+    let all = |lists: &[&Vec<String>]| lists.iter().copied().flatten().cloned().collect();
+    [
+        (RootKind::Interpreter, all(&[&request.base]), "python"),
+        (RootKind::Build, all(&[&request.base, &request.toolchain, &request.build_deps]), "build_deps"),
+        (RootKind::Run, all(&[&request.base, &request.run_deps]), "run_deps"),
+    ]
 }
 
 fn index_error(platform: &Platform, error: IndexError) -> Fatal {

@@ -1,0 +1,151 @@
+//! Packages of the RPM family, and images: from what is signed, or given by its digest, to the exact list of each root.
+
+use std::{collections::BTreeMap, time::SystemTime};
+
+use vb_fetch::Fetcher;
+use vb_graph::{LockedPackage, Sha256};
+use vb_platform::{
+    image::{LayoutError, find_layers},
+    rpm::{Index, Repository, RepositoryError, RepositorySourcesError, ResolveError, load, resolve},
+};
+use vb_recipe::{Evaluated, Image, Platform, PlatformLock, Recipe, RootKind, Workspace};
+
+use super::packages::requests;
+use crate::{
+    exit::Exit,
+    fatal::Fatal,
+    machine::{locate_repository, split_image},
+};
+
+/// The indexes of one run, each platform's loaded once.
+pub(super) struct Repositories<'a> {
+    workspace: &'a Workspace,
+    fetcher: &'a Fetcher,
+    loaded: BTreeMap<String, Index>,
+}
+
+impl<'a> Repositories<'a> {
+    pub(super) fn new(workspace: &'a Workspace, fetcher: &'a Fetcher) -> Self {
+        Self { workspace, fetcher, loaded: BTreeMap::new() }
+    }
+
+    fn of(&mut self, platform: &Platform) -> Result<&mut Index, Fatal> {
+        if !self.loaded.contains_key(&platform.name) {
+            let index = self.load(platform)?;
+            self.loaded.insert(platform.name.clone(), index);
+        }
+        Ok(self.loaded.get_mut(&platform.name).expect("inserted above"))
+    }
+
+    fn load(&self, platform: &Platform) -> Result<Index, Fatal> {
+        let repository = |repository: &vb_recipe::PlatformRepository| {
+            let locations = locate_repository(self.workspace, platform, repository)?;
+            Ok(Repository { name: repository.name.clone(), locations })
+        };
+        let repositories: Vec<Repository> = platform
+            .repositories
+            .iter()
+            .map(repository)
+            .collect::<Result<_, RepositorySourcesError>>()
+            .map_err(sources_error)?;
+        load(self.fetcher, &repositories, &platform.architecture, SystemTime::now())
+            .map_err(|error| index_error(platform, error))
+    }
+
+    /// Fills in the packages of the three roots.
+    pub(super) fn lock_roots(
+        &mut self,
+        recipe: &Evaluated<Recipe>,
+        platform: &Platform,
+        lock: &mut PlatformLock,
+    ) -> Result<(), Fatal> {
+        let fetcher = self.fetcher;
+        let index = self.of(platform)?;
+        for (kind, names, field) in requests(&lock.request) {
+            let packages =
+                resolve(index, fetcher, &names).map_err(|error| resolve_error(recipe, platform, field, error))?;
+            packages.into_iter().for_each(|package| lock.add_to_root(kind, package));
+        }
+        Ok(())
+    }
+}
+
+/// Fills in the files of an image, which is all three roots.
+pub(super) fn lock_image(
+    fetcher: &Fetcher,
+    platform: &Platform,
+    image: &Image,
+    lock: &mut PlatformLock,
+) -> Result<(), Fatal> {
+    let (base, _) = split_image(image);
+    let layers = match image {
+        Image::Archive { .. } => vec![archive(platform, image)],
+        Image::OciLayout { digest, .. } => {
+            let layers = find_layers(fetcher, &base, digest).map_err(|error| image_error(platform, error))?;
+            let layers = layers.into_iter().enumerate();
+            layers.map(|(place, layer)| layer_package(platform, place, layer.path, layer.size, layer.sha256)).collect()
+        }
+    };
+    for kind in [RootKind::Interpreter, RootKind::Build, RootKind::Run] {
+        layers.iter().for_each(|layer| lock.add_to_root(kind, layer.clone()));
+    }
+    Ok(())
+}
+
+fn archive(platform: &Platform, image: &Image) -> LockedPackage {
+    let (_, name) = split_image(image);
+    // Nothing says how large an archive is before it is fetched.
+    layer_package(platform, 0, name.unwrap_or_default().to_owned(), 0, *image.sha256())
+}
+
+/// A layer is locked like a package; its version is its place, so that the order is the layers'.
+fn layer_package(platform: &Platform, place: usize, path: String, size: u64, sha256: Sha256) -> LockedPackage {
+    LockedPackage {
+        name: "image".to_owned(),
+        version: format!("{place:03}"),
+        architecture: platform.architecture.clone(),
+        path,
+        size,
+        sha256,
+    }
+}
+
+fn sources_error(error: RepositorySourcesError) -> Fatal {
+    Fatal::caused(
+        Exit::Environment,
+        "vb::machine::yum_repositories",
+        "cannot read the machine's yum repositories",
+        "mend them, or set `archives` in `recipes/workspace.ncl`",
+        error,
+    )
+}
+
+fn index_error(platform: &Platform, error: RepositoryError) -> Fatal {
+    Fatal::caused(
+        Exit::Environment,
+        "vb::lock::index",
+        format!("cannot load the package index of `{}`", platform.name),
+        "check the machine's yum repositories and keys, or `archives` and `keyring` in the workspace and the platform",
+        error,
+    )
+}
+
+fn image_error(platform: &Platform, error: LayoutError) -> Fatal {
+    Fatal::caused(
+        Exit::Environment,
+        "vb::lock::image",
+        format!("cannot read the image of `{}`", platform.name),
+        "check `image` in the platform's file",
+        error,
+    )
+}
+
+fn resolve_error(recipe: &Evaluated<Recipe>, platform: &Platform, field: &str, error: ResolveError) -> Fatal {
+    Fatal::caused(
+        Exit::Recipe,
+        "vb::lock::packages",
+        format!("cannot resolve the packages of `{}` for `{}`", recipe.place(field), platform.name),
+        format!("change `{field}` in the recipe"),
+        error,
+    )
+}
