@@ -9,7 +9,7 @@ use vb_graph::{
     Action, AssetLanguage, BlobDigest, BustCaches, CacheToken, CollectStatic, Compile, Compress, Compression,
     Compressor, ContentCoding, Directory, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input, InputDigest,
     InterpreterSpec, Kind, Node, Origin, PackageSpec, Part, PartValue, Pattern, Precompress, Provenance,
-    ResolvedAction, Root, Run, Sha256, Stage, Step, StyleLanguage, Unpack, Wheel, Work,
+    ResolvedAction, Root, RootContent, Run, Sha256, Stage, Step, StyleLanguage, Unpack, Wheel, Work,
 };
 
 const GOLDEN: [(&str, &str); 18] = [

@@ -25,11 +25,11 @@ pub fn find_soname_owner(root: &Path, soname: &str) -> Option<String> {
 fn is_library(path: &str, soname: &str) -> bool {
     let Some((dir, name)) = path.rsplit_once('/') else { return false };
     let dir = dir.strip_prefix("/usr").unwrap_or(dir);
-    let below = ["/lib", "/lib64"].iter().find_map(|lib| dir.strip_prefix(lib));
     // A multiarch directory is one step below: `/lib/x86_64-linux-gnu`.
-    let is_searched = below.is_some_and(|rest| {
+    let is_below = |rest: &str| {
         rest.is_empty() || rest.strip_prefix('/').is_some_and(|rest| !rest.contains('/') && rest.contains("-linux-"))
-    });
+    };
+    let is_searched = ["/lib", "/lib64"].iter().any(|lib| dir.strip_prefix(lib).is_some_and(is_below));
     name == soname && is_searched
 }
 
