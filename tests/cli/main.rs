@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "test support outside of test functions fails the test by panicking")]
 
+mod apt_oracle;
 mod bad_input;
 mod build;
 mod dnf_oracle;
