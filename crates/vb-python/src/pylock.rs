@@ -1,6 +1,7 @@
 //! Reads a `pylock.toml` (PEP 751) and keeps one file per distribution: the best wheel for the target, else the sdist.
 //!
-//! Expected is the lock of *one* platform, as uv writes it: no markers, no extras, no dependency groups.
+//! Expected is the lock of *one* platform, as uv writes it: no extras, no dependency groups. uv has left out what the
+//! platform does not need; a marker that it still writes (`platform_python_implementation != 'PyPy'`) holds there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,8 +64,8 @@ pub enum PylockError {
         /// What it comes from, in words.
         origin: &'static str,
     },
-    /// A distribution is locked for some environments only, or twice.
-    #[error("`{name}` depends on a marker, or is listed more than once: lock one platform at a time")]
+    /// A distribution is locked twice, for several environments.
+    #[error("`{name}` is listed more than once: lock one platform at a time")]
     Ambiguous {
         /// The distribution's name.
         name: String,
@@ -126,7 +127,6 @@ struct Pylock {
 struct Package {
     name: String,
     version: Option<String>,
-    marker: Option<String>,
     vcs: Option<toml::Table>,
     directory: Option<toml::Table>,
     archive: Option<toml::Table>,
@@ -172,7 +172,7 @@ pub fn read_pylock(text: &str, target: &Target, policy: &BinaryPolicy) -> Result
     let mut distributions = Vec::new();
     for package in lock.packages {
         let name = normalize_name(&package.name);
-        if package.marker.is_some() || !names.insert(name.clone()) {
+        if !names.insert(name.clone()) {
             return Err(PylockError::Ambiguous { name });
         }
         distributions.push(distribution(package, name, target, policy)?);
@@ -318,12 +318,21 @@ mod tests {
     }
 
     #[test]
+    fn a_marker_that_uv_wrote_down_holds() {
+        let digest = "0".repeat(64);
+        let package = format!(
+            "name = \"cffi\"\nversion = \"2\"\nmarker = \"platform_python_implementation != 'PyPy'\"\nsdist = {{ name = \
+             \"cffi-2.tar.gz\", hashes = {{ sha256 = \"{digest}\" }} }}"
+        );
+        assert_eq!(read_package(&package).unwrap().remove(0).name, "cffi");
+    }
+
+    #[test]
     fn what_cannot_be_pinned_by_a_file_name_is_refused() {
         for (package, expect) in [
             ("name = \"a\"\nvcs = { type = \"git\", url = \"x\", commit-id = \"y\" }", "a version control system"),
             ("name = \"a\"\ndirectory = { path = \"x\" }", "a directory"),
             ("name = \"a\"\narchive = { url = \"x\", hashes = {} }", "an archive"),
-            ("name = \"a\"\nversion = \"1\"\nmarker = \"os_name == 'nt'\"", "depends on a marker"),
             ("name = \"a\"\nversion = \"1\"", "has no file for"),
             ("name = \"a\"\nsdist = { name = \"a-1.tar.gz\", hashes = {} }", "has no version"),
             ("name = \"a\"\nversion = \"1\"\nsdist = { name = \"a-1.tar.gz\" }", "has no sha256"),
