@@ -16,7 +16,8 @@ class HutList(ListView):
     open_only = False
 
     def get_queryset(self):
-        huts = Hut.objects.annotate(note_count=Count("notes"))
+        # Aggregates drop the order of the model itself.
+        huts = Hut.objects.annotate(note_count=Count("notes")).order_by("name")
         if self.open_only:
             huts = huts.filter(is_open=True)
         self.form = SearchForm(self.request.GET)
