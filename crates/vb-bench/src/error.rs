@@ -11,9 +11,6 @@ pub(crate) enum BenchError {
     /// The current directory is no workspace.
     #[error("the current directory has no `{}`", path.display())]
     NoRecipe { path: PathBuf },
-    /// The application has no file to change a line of.
-    #[error("there is no Python file below `{}`", path.display())]
-    NoSource { path: PathBuf },
     /// A command failed.
     #[error("`{command}` failed: {message}")]
     Command { command: String, message: String },

@@ -17,7 +17,7 @@ use crate::{
     error::BenchError,
     report::{Figures, actions_table, figures_table},
     run::Program,
-    workspace::Copy,
+    workspace::{Copy, Edit},
 };
 
 /// Measures the release build of vb in a copy of the workspace around the current directory.
@@ -68,11 +68,14 @@ fn measure(arguments: &Arguments) -> Result<String, BenchError> {
     }
     figures.add("no-change build", &unchanged);
 
-    let mut changed = Vec::new();
-    for number in 0..changed_runs {
-        workspace.change_one_line(number)?;
-        changed.push(program.build(&workspace, &store)?);
+    for edit in Edit::ALL {
+        let mut changed = Vec::new();
+        for number in 0..changed_runs {
+            if workspace.change_one_line(edit, number)? {
+                changed.push(program.build(&workspace, &store)?);
+            }
+        }
+        figures.add(edit.name(), &changed);
     }
-    figures.add("one-line change", &changed);
     Ok(format!("{header}\n{}\nThe actions of the cold build:\n\n{actions}", figures_table(&figures)))
 }

@@ -12,6 +12,40 @@ use tempfile::TempDir;
 
 use crate::{error::BenchError, run::output_of};
 
+/// What a line is added to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Edit {
+    Module,
+    StyleSheet,
+}
+
+impl Edit {
+    pub(crate) const ALL: [Self; 2] = [Self::Module, Self::StyleSheet];
+
+    /// Returns what the figure is called.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Module => "one-line change of a `.py`",
+            Self::StyleSheet => "one-line change of a `.less`",
+        }
+    }
+
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Module => "py",
+            Self::StyleSheet => "less",
+        }
+    }
+
+    /// Returns a line that changes what is made of the file, too.
+    fn line(self, number: u32) -> String {
+        match self {
+            Self::Module => format!("# {number}"),
+            Self::StyleSheet => format!(".line-{number} {{ order: {number}; }}"),
+        }
+    }
+}
+
 /// The copy, removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Copy {
@@ -76,15 +110,16 @@ impl Copy {
         Ok(store)
     }
 
-    /// Adds a line to the first Python file of the application.
-    pub(crate) fn change_one_line(&self, number: u32) -> Result<(), BenchError> {
+    /// Adds a line to the first file of a kind that the application has, if it has any.
+    pub(crate) fn change_one_line(&self, edit: Edit, number: u32) -> Result<bool, BenchError> {
         let name = self.recipe.file_stem().unwrap_or_default();
         let application = self.root().join("recipes/apps").join(name);
         let files = files_below(&application)?;
-        let source = files.iter().find(|path| path.extension().is_some_and(|extension| extension == "py"));
-        let source = source.ok_or(BenchError::NoSource { path: application })?;
+        let is_edited = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == edit.extension());
+        let Some(source) = files.iter().find(is_edited) else { return Ok(false) };
         let text = fs::read_to_string(source)?;
-        Ok(fs::write(source, format!("{text}# {number}\n"))?)
+        fs::write(source, format!("{text}{}\n", edit.line(number)))?;
+        Ok(true)
     }
 }
 
