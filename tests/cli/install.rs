@@ -25,7 +25,7 @@ fn a_package_is_installed_upgraded_rolled_back_removed_and_purged() {
         repository.publish(&key, revision);
     }
     let debian = Mirror::of_whois();
-    let database = Postgresql::start(&first.workspace().join("recipes/apps/whois/schema.sql"));
+    let database = Postgresql::start("whois", &first.read("recipes/apps/whois/schema.sql"));
 
     let mut spec = test_root("server").spec(&["/bin/sh", "/install.sh"], Identity::Root);
     spec.filter = Filter::PretendOwnership;

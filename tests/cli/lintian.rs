@@ -1,4 +1,4 @@
-//! What Debian's own checker says of a package.
+//! What Debian's own checker says of the packages.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,15 @@ const KNOWN: &str = include_str!("lintian-tags.txt");
 
 #[test]
 fn lintian_finds_nothing_but_what_has_a_known_reason() {
-    let env = TestEnv::new();
-    env.vb(&["build", "recipes/whois.ncl"]).ok();
-    let package = env.package();
-    let shown = format!("/packages/{}", package.file_name().unwrap().to_str().unwrap());
-    let arguments = ["lintian", "--fail-on", "error", "--display-info", "--tag-display-limit", "0", &shown];
-    let run = test_root("lintian").run(&arguments, &[(&package, &shown)]);
+    let (whois, django) = (TestEnv::new(), TestEnv::django());
+    whois.vb(&["build", "recipes/whois.ncl"]).ok();
+    django.vb(&["build", "recipes/somedjangoapp.ncl"]).ok();
+    let packages = [whois.package(), django.package()];
+    let shown = packages.each_ref().map(|path| format!("/packages/{}", path.file_name().unwrap().to_str().unwrap()));
+    let mut arguments = vec!["lintian", "--fail-on", "error", "--display-info", "--tag-display-limit", "0"];
+    arguments.extend(shown.iter().map(String::as_str));
+    let binds = [(packages[0].as_path(), shown[0].as_str()), (packages[1].as_path(), shown[1].as_str())];
+    let run = test_root("lintian").run(&arguments, &binds);
     // 2 is for a tag of the level `error`: some of the known ones are.
     assert!(matches!(run.code, 0 | 2), "lintian failed:\n{}", run.stdout);
     let found: BTreeSet<String> = run.stdout.lines().map(tag).collect();

@@ -5,6 +5,7 @@
 mod apt_oracle;
 mod bad_input;
 mod build;
+mod django;
 mod dnf_oracle;
 mod import_check;
 mod install;

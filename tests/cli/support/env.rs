@@ -39,20 +39,31 @@ pub(crate) struct TestEnv {
 }
 
 impl TestEnv {
-    /// Copies the repository's recipes, with `whois` for bookworm alone, and uses the shared store.
+    /// Copies the repository's workspace with the recipe `whois` alone, for bookworm alone, and uses the shared store.
     pub(crate) fn new() -> Self {
-        let env = Self::with_all_platforms();
+        let env = Self::of("whois", &["whois"]);
         env.keep_bookworm();
         env.commit();
         env
     }
 
-    /// Copies the repository's recipes as they are, and uses the shared store.
-    pub(crate) fn with_all_platforms() -> Self {
+    /// Copies the repository's workspace with the recipe `somedjangoapp` alone, and uses the shared store.
+    pub(crate) fn django() -> Self {
+        Self::of("somedjangoapp", &["somedjangoapp", "django_nav"])
+    }
+
+    fn of(recipe: &str, sources: &[&str]) -> Self {
         let directory = tempfile::Builder::new().prefix("vb-test-").tempdir().unwrap();
         let env = Self { directory, store: shared_store() };
         fs::create_dir(env.home()).unwrap();
-        copy_tree(&repository().join("recipes"), &env.workspace().join("recipes"));
+        let (from, to) = (repository().join("recipes"), env.workspace().join("recipes"));
+        copy_tree(&from.join("platforms"), &to.join("platforms"));
+        for source in sources {
+            copy_tree(&from.join("apps").join(source), &to.join("apps").join(source));
+        }
+        for file in ["workspace.ncl", &format!("{recipe}.ncl"), &format!("{recipe}.lock")] {
+            fs::write(to.join(file), fs::read(from.join(file)).unwrap()).unwrap();
+        }
         drop(env.git(&["init", "--quiet", "--initial-branch=main"]));
         env.commit();
         env

@@ -1,7 +1,7 @@
 //! A PostgreSQL server in a sandbox of its own, as a database on another machine would be.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -18,7 +18,7 @@ use super::root::{bind, helper, test_root};
 /// Where the server's socket is inside of every sandbox.
 pub(crate) const SOCKET_DIRECTORY: &str = "/run/postgresql";
 
-/// A server with the database `whois` of the user `whois`; it ends with the value.
+/// A server with one database; it ends with the value.
 #[derive(Debug)]
 pub(crate) struct Postgresql {
     directory: TempDir,
@@ -27,15 +27,16 @@ pub(crate) struct Postgresql {
 }
 
 impl Postgresql {
-    /// Starts a server, which runs a script of SQL and then makes the file `ready` beside its socket.
-    pub(crate) fn start(schema: &Path) -> Self {
+    /// Starts a server with a database of a user of the same name, which runs a script of SQL there and then makes the file
+    /// `ready` beside its socket.
+    pub(crate) fn start(name: &str, schema: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("vb-test-").tempdir().unwrap();
         let socket = directory.path().join("socket");
         fs::create_dir(&socket).unwrap();
         // The server refuses to run as root.
-        let mut spec = test_root("postgresql").spec(&["/bin/sh", "-c", SCRIPT], Identity::User);
-        spec.binds =
-            vec![bind(&socket, SOCKET_DIRECTORY, Access::ReadWrite), bind(schema, "/schema.sql", Access::ReadOnly)];
+        let argv = ["/bin/sh", "-c", SCRIPT, "sh", name, schema];
+        let mut spec = test_root("postgresql").spec(&argv, Identity::User);
+        spec.binds = vec![bind(&socket, SOCKET_DIRECTORY, Access::ReadWrite)];
         let log = directory.path().join("log");
         let stdio = Stdio::Log(fs::File::create(&log).unwrap().into_parts().0);
         let cancel = Arc::new(AtomicBool::new(false));
@@ -72,9 +73,9 @@ PATH="/usr/lib/postgresql/15/bin:$PATH"
 export PGHOST=/run/postgresql PGUSER=postgres PGDATA=/tmp/data
 initdb --auth=trust --username=postgres --encoding=UTF8 --locale=C.UTF-8 --no-sync
 pg_ctl start --wait --options="-k $PGHOST -c listen_addresses= -c fsync=off"
-createuser whois
-createdb --owner=whois whois
-psql --username=whois --dbname=whois --set=ON_ERROR_STOP=1 --file=/schema.sql
+createuser "$1"
+createdb --owner="$1" "$1"
+psql --username="$1" --dbname="$1" --set=ON_ERROR_STOP=1 --command="$2"
 touch "$PGHOST/ready"
 exec sleep infinity
 "#;
