@@ -14,6 +14,7 @@ mod lock;
 mod nix;
 mod plan_why;
 mod recipe_errors;
+mod repo_apt;
 mod repo_yum;
 mod reproducible;
 mod robust;

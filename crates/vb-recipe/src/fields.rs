@@ -45,7 +45,7 @@ impl FileKind {
     pub(crate) fn nested(self) -> &'static [Nested] {
         match self {
             Self::Recipe => RECIPE_RECORDS,
-            Self::Workspace => &[],
+            Self::Workspace => WORKSPACE_RECORDS,
             Self::Platform => PLATFORM_RECORDS,
         }
     }
@@ -55,6 +55,8 @@ const RECIPE_RECORDS: &[Nested] = &[
     Nested::each(&["overrides"], "Override", "an override"),
     Nested::each(&["sub_apps"], "SubApp", "a sub-application"),
 ];
+
+const WORKSPACE_RECORDS: &[Nested] = &[Nested::itself(&["repository"], "PackageRepository", "`repository`")];
 
 const PLATFORM_RECORDS: &[Nested] = &[
     Nested::each(&["suites"], "Suite", "a suite"),

@@ -45,4 +45,6 @@ pub use platform::{
 pub use position::{Evaluated, Position, Positions, SourceFile};
 pub use recipe::{Override, PlatformRecipe, Recipe, Resolved, Source, SubApp, Version};
 pub use source::{SourceError, SourceFacts, requirement_files, source_facts};
-pub use workspace::{PLATFORMS_DIR, WORKSPACE_FILE, Workspace, find_root, lock_path};
+pub use workspace::{
+    PLATFORMS_DIR, PackageRepository, RepositoryKey, RepositoryLayout, WORKSPACE_FILE, Workspace, find_root, lock_path,
+};

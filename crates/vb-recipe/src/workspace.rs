@@ -38,6 +38,48 @@ pub struct Workspace {
     pub python_indexes: Option<Vec<String>>,
     /// Directories and pages of Python files, in place of those that the machine's pip has.
     pub find_links: Option<Vec<String>>,
+    /// Where packages are published to.
+    pub repository: Option<PackageRepository>,
+}
+
+/// Where packages are published to, and what the repository is like if it has to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackageRepository {
+    /// A directory, relative to the workspace's root, or the location of an object store.
+    pub path: String,
+    /// Who signs; the paths of keys are relative to the workspace's root.
+    pub keys: Vec<RepositoryKey>,
+    /// The channels, in the order in which packages go through them.
+    pub channels: Vec<String>,
+    /// Whose repository it is, as clients are told.
+    pub origin: Option<String>,
+    /// Where apt's indexes are.
+    pub layout: RepositoryLayout,
+    /// For how many days an index is good.
+    pub valid_days: Option<u32>,
+    /// Are there `Contents` indexes?
+    pub contents: bool,
+}
+
+/// A key that signs a repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RepositoryKey {
+    /// A file with the secret key.
+    File(String),
+    /// A key of the machine's gpg.
+    Gpg(String),
+    /// A program that signs its standard input.
+    Command(Vec<String>),
+}
+
+/// Where apt's indexes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RepositoryLayout {
+    /// Below `dists/`, a directory for each component and architecture.
+    Dists,
+    /// All in one directory.
+    Flat,
 }
 
 /// Finds the root of the workspace that a path is in: the nearest directory above it that holds

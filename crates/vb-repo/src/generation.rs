@@ -67,10 +67,12 @@ pub enum Operation {
         /// The channel that they are from.
         from: ChannelId,
     },
-    /// The channel holds what it held at an earlier time.
+    /// The channel, or some names in it, hold what they held at an earlier time.
     Rollback {
         /// The generation whose packages it has.
         to: GenerationId,
+        /// The names; none for the whole channel.
+        packages: Vec<String>,
     },
     /// Nothing changed; the indexes were signed again.
     Refresh,

@@ -26,8 +26,11 @@ mod apt;
 mod change;
 mod channel;
 mod chunk;
+mod client;
 mod draft;
+mod garbage;
 mod generation;
+mod pass;
 mod piece;
 mod publication;
 mod publish;
@@ -36,6 +39,8 @@ mod repository;
 mod settings;
 mod sign;
 mod storage;
+mod verify;
+mod version;
 pub mod yum;
 
 pub use add::{AddError, format_of};
@@ -43,7 +48,10 @@ pub use apt::{DebRecordError, IndexError};
 pub use change::{ChangeError, Changed, Publisher};
 pub use channel::{ChannelId, ChannelNameError};
 pub use chunk::{Chunk, ChunkId};
+pub use client::ClientConfig;
+pub use garbage::{GarbagePolicy, GarbageReport};
 pub use generation::{ChunkRef, Generation, GenerationId, Operation, Section, SectionId};
+pub use pass::{RetentionRule, RollbackTarget, Snapshot, Wanted, is_snapshot_name};
 pub use piece::StateError;
 pub use publication::{ClientFile, Content, Publication};
 pub use publish::PublishError;
@@ -58,3 +66,5 @@ pub use storage::{
     Expected, LocalDirectory, Lock, LockKind, Metadata, ObjectStorage, OpenObjectStoreError, PutOutcome, SshDirectory,
     SshLocationError, Storage, StorageError, Token,
 };
+pub use verify::{Problem, VerifyError, VerifyReport};
+pub use version::compare_versions;

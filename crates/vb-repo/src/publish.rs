@@ -19,6 +19,7 @@ use crate::{
     publication::{ClientFile, Content, Publication},
     record::Format,
     repository::Repository,
+    sign::Signers,
     storage::{Expected, Lock, PutOutcome, StorageError},
     yum,
 };
@@ -89,17 +90,26 @@ impl Repository {
         Ok(())
     }
 
-    /// Makes the client files of a generation.
+    /// Makes the client files of a generation, signed.
     pub(crate) fn publication(&self, generation: &Generation) -> Result<Publication, PublishError> {
-        let name = &generation.channel.platform;
-        let unknown = || PublishError::UnknownPlatform { platform: name.clone() };
-        let platform = self.settings.platforms.get(name).ok_or_else(unknown)?;
         if self.signers.is_empty() && !self.settings.keys.is_empty() {
             return Err(PublishError::NoKey);
         }
+        self.publication_by(generation, &self.signers)
+    }
+
+    /// Makes the client files of a generation without signatures, to compare with.
+    pub(crate) fn unsigned_publication(&self, generation: &Generation) -> Result<Publication, PublishError> {
+        self.publication_by(generation, &Signers::new(Vec::new()))
+    }
+
+    fn publication_by(&self, generation: &Generation, signers: &Signers) -> Result<Publication, PublishError> {
+        let name = &generation.channel.platform;
+        let unknown = || PublishError::UnknownPlatform { platform: name.clone() };
+        let platform = self.settings.platforms.get(name).ok_or_else(unknown)?;
         match generation.format {
-            Format::Deb => Ok(apt::publication(&self.storage, &self.settings, platform, generation, &self.signers)?),
-            Format::Rpm => Ok(yum::publication(&self.storage, platform, generation, &self.signers)?),
+            Format::Deb => Ok(apt::publication(&self.storage, &self.settings, platform, generation, signers)?),
+            Format::Rpm => Ok(yum::publication(&self.storage, platform, generation, signers)?),
         }
     }
 
@@ -189,3 +199,6 @@ fn published(channel: &ChannelId) -> String {
 pub(crate) fn encode(id: &GenerationId) -> Vec<u8> {
     serde_json::to_vec(id).expect("an id is a text")
 }
+
+#[cfg(test)]
+mod tests;

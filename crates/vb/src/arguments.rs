@@ -1,9 +1,16 @@
 //! The arguments of the command line.
 
+mod repo;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use vb_graph::Format;
+
+pub(crate) use self::repo::{
+    Add, Algorithm, Channels, ClientConfig, ConfigPart, Gc, Init, Key, Look, Place, Promote, Remove, Repo, Restore,
+    Retain, Rollback, Serve, Snapshot,
+};
 
 /// Python applications to reproducible packages, with their whole virtual environment.
 #[derive(Debug, Parser)]
@@ -71,6 +78,18 @@ pub(crate) enum Command {
     Cache {
         #[command(subcommand)]
         command: Cache,
+    },
+    /// Publish packages, and look after what was published.
+    Repo {
+        #[command(flatten)]
+        place: Place,
+        #[command(subcommand)]
+        command: Repo,
+    },
+    /// Make keys that sign repositories.
+    Key {
+        #[command(subcommand)]
+        command: Key,
     },
     /// Check whether this machine can build.
     Doctor,

@@ -3,10 +3,12 @@
 pub(crate) mod build;
 mod cache;
 mod doctor;
+mod key;
 mod output;
 mod place;
 mod plan;
 mod platform;
+mod repo;
 mod shell;
 mod why;
 
@@ -36,6 +38,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
         Command::Output(output) => output::run(common, output),
         Command::Platform { command } => platform::run(common, command),
         Command::Cache { command } => cache::run(common, command),
+        Command::Repo { place, command } => repo::run(place, command),
+        Command::Key { command } => key::run(command),
         Command::Doctor => doctor::run(),
         Command::Completions { shell } => {
             let mut command = Arguments::command();

@@ -22,12 +22,34 @@ const MODE: u32 = 0o644;
 #[derive(Clone, Debug)]
 pub struct LocalDirectory {
     path: PathBuf,
+    /// After so many changes every other one fails, as after a crash.
+    #[cfg(test)]
+    changes_left: Option<std::sync::Arc<std::sync::atomic::AtomicUsize>>,
 }
 
 impl LocalDirectory {
     /// Names a directory, which need not be there.
     pub fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self {
+            path,
+            #[cfg(test)]
+            changes_left: None,
+        }
+    }
+
+    /// Names a directory that can be changed so many times.
+    #[cfg(test)]
+    pub(crate) fn failing_after(path: PathBuf, changes: usize) -> Self {
+        Self { changes_left: Some(std::sync::Arc::new(changes.into())), ..Self::new(path) }
+    }
+
+    /// Stands before everything that others can see.
+    #[cfg(test)]
+    fn check_changes_left(&self) -> io::Result<()> {
+        use std::sync::atomic::Ordering::SeqCst;
+        let Some(left) = &self.changes_left else { return Ok(()) };
+        let spent = left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
+        spent.map(drop).map_err(|_| io::ErrorKind::StorageFull.into())
     }
 
     /// Returns the directory.
@@ -204,6 +226,8 @@ impl LocalDirectory {
 
     fn rename(&self, from: &Path, name: &str) -> io::Result<()> {
         let target = self.place(name);
+        #[cfg(test)]
+        self.check_changes_left()?;
         match fs::rename(from, &target) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 make_parent(&target)?;

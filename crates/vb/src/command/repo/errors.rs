@@ -1,0 +1,85 @@
+//! Errors of repositories as the user meets them: a code, and what to do.
+
+use vb_repo::{AddError, ChangeError, ChannelNameError, IndexError, OpenError, PublishError, SignError, StateError};
+
+use crate::{exit::Exit, fatal::Fatal};
+
+/// A repository could not be opened.
+pub(crate) fn open_error(location: &str, error: OpenError) -> Fatal {
+    let (exit, code, help) = match &error {
+        OpenError::NoRepository => {
+            (Exit::Usage, "vb::repo::none", "make one with `vb repo init`, or name another with `--repo`")
+        }
+        OpenError::Exists => (Exit::Usage, "vb::repo::exists", "use it, or name another directory"),
+        OpenError::Version { .. } => (Exit::Environment, "vb::repo::version", "use the vb that made it"),
+        OpenError::Name(_) => (Exit::Usage, "vb::repo::name", "use lower case letters, digits, `.`, `_` and `+`"),
+        OpenError::Storage(_) | OpenError::Damaged { .. } | OpenError::Keys { .. } => {
+            (Exit::Environment, "vb::repo::open", "check that it can be read and written")
+        }
+    };
+    Fatal::caused(exit, code, format!("cannot use the repository `{location}`"), help, error)
+}
+
+/// A name cannot be a channel's.
+pub(crate) fn channel_name(error: ChannelNameError) -> Fatal {
+    open_error(&error.name.clone(), OpenError::Name(error))
+}
+
+/// The repository's state could not be read.
+pub(crate) fn state_error(error: StateError) -> Fatal {
+    let help = "`vb repo verify` says what is damaged";
+    Fatal::caused(Exit::Environment, "vb::repo::state", "cannot read or write the repository", help, error)
+}
+
+/// Packages could not be added.
+pub(crate) fn add_error(error: AddError) -> Fatal {
+    match error {
+        AddError::Change(error) => change_error(error),
+        error => {
+            let help = "give packages as `vb build`, `dpkg-deb` or `rpmbuild` writes them";
+            Fatal::caused(Exit::Usage, "vb::repo::package", "cannot add a package", help, error)
+        }
+    }
+}
+
+/// A channel could not be changed.
+pub(crate) fn change_error(error: ChangeError) -> Fatal {
+    match error {
+        ChangeError::State(error) => state_error(error),
+        ChangeError::Publish(error) => publish_error(error),
+        error => {
+            let (code, help) = match &error {
+                ChangeError::Conflict { .. } => (
+                    "vb::repo::conflict",
+                    "publish it as another version, or remove the other one from the channel first",
+                ),
+                ChangeError::NoPackage { .. } => {
+                    ("vb::repo::no_package", "`vb repo list` shows what the channels hold")
+                }
+                ChangeError::NoGeneration { .. } => {
+                    ("vb::repo::no_generation", "`vb repo history` shows what one can go back to")
+                }
+                _ => ("vb::repo::platform", "name the platform that the package is for with `--platform`"),
+            };
+            Fatal::message(Exit::Usage, code, error.to_string(), help)
+        }
+    }
+}
+
+fn publish_error(error: PublishError) -> Fatal {
+    match error {
+        PublishError::NoKey | PublishError::Index(IndexError::Sign(_)) => sign_error(error),
+        error => {
+            let help = "run the command again: what is there is whole, and is completed then";
+            Fatal::caused(Exit::Environment, "vb::repo::publish", "cannot write the indexes", help, error)
+        }
+    }
+}
+
+fn sign_error(error: PublishError) -> Fatal {
+    let help = match &error {
+        PublishError::Index(IndexError::Sign(SignError::Key { .. })) => "check the key and its passphrase",
+        _ => "name the keys with `--key`, or in the workspace's `repository`",
+    };
+    Fatal::caused(Exit::Environment, "vb::repo::sign", "cannot sign the indexes", help, error)
+}
