@@ -18,4 +18,5 @@ mod repo_apt;
 mod repo_yum;
 mod reproducible;
 mod robust;
+mod rpm;
 mod support;

@@ -23,7 +23,7 @@ pub(crate) use self::{
     process::{OwnProgram, Started},
     redact::redact,
     repository::{Repository, company_key},
-    root::{TestRoot, bind, run_spec, test_root},
+    root::{TestRoot, bind, run_spec, test_root, test_root_of},
     run::Run,
     small::{GOOD_SETUP, SMALL, add_small_recipe},
 };

@@ -30,9 +30,14 @@ pub(crate) struct TestRoot {
 
 /// Makes the root that a recipe of `tests/roots` locks, or finds it in the shared store.
 pub(crate) fn test_root(name: &str) -> TestRoot {
+    test_root_of(name, "bookworm")
+}
+
+/// Makes the root that a recipe of `tests/roots` locks for a platform, or finds it in the shared store.
+pub(crate) fn test_root_of(name: &str, platform: &str) -> TestRoot {
     let recipe = repository().join(format!("tests/roots/recipes/{name}.ncl"));
     let env = TestEnv::new();
-    let action = format!("{name} bookworm root run");
+    let action = format!("{name} {platform} root run");
     let arguments = ["output", recipe.to_str().unwrap(), &action];
     let run = env.with_store(shared_store()).vb(&arguments).ok();
     TestRoot { tree: PathBuf::from(run.stdout.trim()) }
