@@ -184,7 +184,7 @@ fn read_facts<Elf: FileHeader<Endian = object::Endianness>>(
         machine,
         needed: texts(DT_NEEDED)?,
         versions,
-        needs_gnu_hash: value(DT_GNU_HASH.into()).is_some() && value(DT_HASH).is_none(),
+        needs_gnu_hash: value(DT_GNU_HASH).is_some() && value(DT_HASH).is_none(),
         soname: texts(DT_SONAME)?.pop(),
         rpath: texts(DT_RPATH)?.pop(),
         runpath: texts(DT_RUNPATH)?.pop(),

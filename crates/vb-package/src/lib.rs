@@ -1,9 +1,10 @@
-//! Directory and spec to a byte-reproducible .deb, and metadata back out of one.
+//! Tree and spec to a byte-reproducible .deb, .rpm or .tar.zst, and metadata back out of packages.
 //!
-//! [`write_deb`] is a function of its arguments alone: the same spec, tree and maintainer files give the same bytes on
-//! any machine, at any time, with any number of threads. [`read_deb`] reads what it wrote, and the packages of
-//! distributions. Beside them stand the two looks that a package needs into its files: [`LeakScanner`] for paths of
-//! the build that were left in one, and [`inspect_elf`] for what compiled code needs and where it runs.
+//! [`write_deb`], [`write_rpm`] and [`write_tar`] are functions of their arguments alone: the same spec, tree and
+//! maintainer files give the same bytes on any machine, at any time, with any number of threads. [`read_deb`] and
+//! [`read_rpm`] read what these wrote, and the packages of distributions. Beside them stand the two looks that a
+//! package needs into its files: [`LeakScanner`] for paths of the build that were left in one, and [`inspect_elf`] for
+//! what compiled code needs and where it runs.
 //!
 //! Must not be here: the store (a tree names blobs, the caller opens them), the clock, the environment.
 

@@ -314,7 +314,7 @@ fn isa(architecture: &str) -> String {
         "ppc64" | "ppc64le" => "ppc-64".to_owned(),
         "riscv64" => "riscv-64".to_owned(),
         "s390x" => "s390-64".to_owned(),
-        "armv7hl" | "armv5tel" => "armv7hl-32".replace("armv7hl", architecture),
+        "armv7hl" | "armv5tel" => format!("{architecture}-32"),
         other => other.to_owned(),
     }
 }
