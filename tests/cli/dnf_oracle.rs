@@ -84,7 +84,7 @@ fn ask_vb(directory: &Path) -> Vec<Answer> {
     };
     let repository = rpm::Repository { name: "fixture".to_owned(), locations: vec![location] };
     let mut index = rpm::load(&fetcher, &[repository], "x86_64", SystemTime::now()).unwrap();
-    let mut answer = |request: &&[&str]| -> Answer {
+    let answer = |request: &&[&str]| -> Answer {
         let request: Vec<String> = request.iter().map(|word| (*word).to_owned()).collect();
         match rpm::resolve(&mut index, &fetcher, &request) {
             Ok(locked) => {
@@ -99,5 +99,5 @@ fn ask_vb(directory: &Path) -> Vec<Answer> {
             Err(_) => None,
         }
     };
-    REQUESTS.iter().map(|request| answer(request)).collect()
+    REQUESTS.iter().map(answer).collect()
 }

@@ -17,7 +17,6 @@ fn built() -> TestEnv {
 fn after_a_build_everything_is_a_hit() {
     let plan = built().vb(&["plan", "recipes/whois.ncl"]).ok().stdout;
     expect![[r#"
-        hit   whois source
         hit   whois bookworm root interpreter
         hit   whois bookworm unpack attrs
         hit   whois bookworm unpack automat
@@ -35,6 +34,7 @@ fn after_a_build_everything_is_a_hit() {
         hit   whois bookworm unpack typing-extensions
         hit   whois bookworm unpack zope-interface
         hit   whois bookworm environment
+        hit   whois source
         hit   whois bookworm stage
         hit   whois bookworm root run
         hit   whois bookworm import check
@@ -67,7 +67,6 @@ fn an_empty_store_has_everything_to_run_and_to_fetch() {
     let store = env.directory().join("store");
     let plan = env.with_store(store).vb(&["plan", "recipes/whois.ncl"]).ok().stdout;
     expect![[r#"
-        run   whois source
         run   whois bookworm root interpreter
         run?  whois bookworm unpack attrs  (after `whois bookworm root interpreter`)
         run?  whois bookworm unpack automat  (after `whois bookworm root interpreter`)
@@ -85,6 +84,7 @@ fn an_empty_store_has_everything_to_run_and_to_fetch() {
         run?  whois bookworm unpack typing-extensions  (after `whois bookworm root interpreter`)
         run?  whois bookworm unpack zope-interface  (after `whois bookworm root interpreter`)
         run?  whois bookworm environment  (after `whois bookworm unpack attrs`)
+        run   whois source
         run?  whois bookworm stage  (after `whois bookworm environment`)
         run   whois bookworm root run
         run?  whois bookworm import check  (after `whois bookworm stage`)

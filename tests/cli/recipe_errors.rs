@@ -348,7 +348,7 @@ fn the_end_of_several_labels_lists_them() {
     env.write("recipes/platforms/other.ncl", &platform);
     env.edit("recipes/whois.ncl", "  platforms = [\"bookworm\"],\n", "");
     let lock = env.read("recipes/whois.lock");
-    let second = lock.split_once("[bookworm.request]").unwrap().1.replace("[bookworm]", "[other]");
+    let second = lock.split_once("[bookworm.request]").unwrap().1.replace("[bookworm", "[other");
     env.write("recipes/whois.lock", &format!("{lock}\n[other.request]{second}"));
     check(
         &env,

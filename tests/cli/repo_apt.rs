@@ -1,6 +1,9 @@
 //! A repository as real apt clients meet it, over HTTP, with signature checks on.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use fs_err as fs;
 use vb_repo::{
@@ -13,6 +16,8 @@ use vb_testkit::archive::{Compression, Package};
 use crate::support::{TestEnv, TestRoot, bind, repository, run_spec, test_root};
 
 const URL: &str = "http://127.0.0.1:8080";
+/// The time of the files of the first stage; each other one is a minute younger.
+const FIRST_STAGE: Duration = Duration::from_secs(1_750_000_000);
 
 /// The repository at several moments, in directories beside each other.
 struct Stages {
@@ -37,7 +42,8 @@ impl Stages {
     /// Keeps a copy of the repository as it is.
     fn keep(&self, name: &str) -> PathBuf {
         let target = self.directory().join(name);
-        copy_tree(&self.env.workspace().join("repo"), &target);
+        let age = Duration::from_secs(60 * fs::read_dir(self.directory()).unwrap().count() as u64);
+        copy_tree(&self.env.workspace().join("repo"), &target, UNIX_EPOCH + FIRST_STAGE + age);
         target
     }
 
@@ -45,7 +51,7 @@ impl Stages {
         let package = Package::new("hello", version)
             .field("Maintainer", "test <test@example.org>")
             .field("Description", "says hello")
-            .file("./usr/share/hello/version", version, 0o644);
+            .file("./usr/share/hello.version", version, 0o644);
         let path = self.env.workspace().join(format!("dist/bookworm/hello_{version}_amd64.deb"));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, package.to_deb()).unwrap();
@@ -59,14 +65,16 @@ impl Stages {
     }
 }
 
-fn copy_tree(from: &Path, to: &Path) {
+/// Copies files, all of one time: a server tells two states of a file by it, to the second.
+fn copy_tree(from: &Path, to: &Path, time: SystemTime) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let (source, target) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
         if source.is_dir() {
-            copy_tree(&source, &target);
+            copy_tree(&source, &target, time);
         } else {
             fs::copy(&source, &target).unwrap();
+            fs::OpenOptions::new().write(true).open(&target).unwrap().set_modified(time).unwrap();
         }
     }
 }
@@ -119,7 +127,7 @@ fn stages() -> Stages {
     let expires = |settings: &mut Settings| settings.valid_days = Some(1);
     make(&directory.join("expired"), &key, 1_700_000_000, expires, &[second.clone().into()]);
     let many: Vec<PathBuf> = (0..400).map(|index| many_package(&stages, index)).collect();
-    make(&directory.join("many"), &key, 1_800_000_000, |_| {}, &many);
+    make(&directory.join("many"), &key, 1_700_000_000, |_| {}, &many);
     let flat = |settings: &mut Settings| settings.layout = vb_repo::AptLayout::Flat;
     make(&directory.join("flat"), &key, 1_700_000_000, flat, &[second.into()]);
     fs::write(directory.join("new-key.asc"), stages.vb(&["key", "export", &new_key])).unwrap();

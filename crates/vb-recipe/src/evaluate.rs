@@ -179,7 +179,7 @@ impl Evaluator {
         let mut diagnostics = self.compare(kind.contract(), kind.word(), &record, main);
         for nested in kind.nested() {
             let Some(value) = self.descend(&record, nested.path) else { continue };
-            let records = if nested.is_collection { self.elements(value) } else { vec![value] };
+            let records = if nested.is_collection { self.elements(&value) } else { vec![value] };
             for record in records {
                 diagnostics.extend(self.compare(nested.contract, nested.word, &record, main));
             }
@@ -206,9 +206,9 @@ impl Evaluator {
     }
 
     /// Returns the evaluated records in a list or a record.
-    fn elements(&mut self, value: NickelValue) -> Vec<NickelValue> {
+    fn elements(&mut self, value: &NickelValue) -> Vec<NickelValue> {
         let elements: Vec<_> = match value.content_ref() {
-            ValueContentRef::Record(_) => fields(&value).filter_map(|(_, field)| field.value.clone()).collect(),
+            ValueContentRef::Record(_) => fields(value).filter_map(|(_, field)| field.value.clone()).collect(),
             ValueContentRef::Array(Container::Alloc(array)) => array.array.iter().cloned().collect(),
             _ => Vec::new(),
         };

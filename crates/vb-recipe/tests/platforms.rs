@@ -1,5 +1,7 @@
 //! Platform files: what they may say, and what is wrong across their fields.
 
+#![expect(clippy::unwrap_used, reason = "a broken fixture must fail its test")]
+
 use std::path::Path;
 
 use expect_test::expect_file;

@@ -86,7 +86,10 @@ impl Repository {
             let mut added = Vec::new();
             for record in &records {
                 if record.format != format {
-                    return Err(ChangeError::Format { channel: channel.clone(), package: record.key.clone() });
+                    return Err(ChangeError::Format {
+                        channel: channel.clone(),
+                        package: Box::new(record.key.clone()),
+                    });
                 }
                 if insert(draft, channel, component, record)? {
                     added.push(record.key.clone());
@@ -127,7 +130,7 @@ pub(crate) fn insert(
 ) -> Result<bool, ChangeError> {
     match draft.find(&record.key)? {
         Some((_, known)) if known.source() == record.source() => Ok(false),
-        Some(_) => Err(ChangeError::Conflict { channel: channel.clone(), key: record.key.clone() }),
+        Some(_) => Err(ChangeError::Conflict { channel: channel.clone(), key: Box::new(record.key.clone()) }),
         None => {
             let architecture = record.key.architecture.clone();
             let section = SectionId { component: component.to_owned(), architecture };

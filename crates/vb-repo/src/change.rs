@@ -29,7 +29,7 @@ pub enum ChangeError {
         /// The channel.
         channel: ChannelId,
         /// What the package is called.
-        key: RecordKey,
+        key: Box<RecordKey>,
     },
     /// The channel holds no such package.
     #[error("`{channel}` has no package `{package}`")]
@@ -45,7 +45,7 @@ pub enum ChangeError {
         /// The channel.
         channel: ChannelId,
         /// What the package is called.
-        package: RecordKey,
+        package: Box<RecordKey>,
     },
     /// The platform is not known to the repository.
     #[error("the repository does not know the platform `{platform}`")]

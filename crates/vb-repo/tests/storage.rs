@@ -1,5 +1,7 @@
 //! What every storage does, whatever it is made of.
 
+#![expect(clippy::unwrap_used, reason = "a broken fixture must fail its test")]
+
 use std::io::Read;
 
 use vb_repo::{Expected, LocalDirectory, LockKind, ObjectStorage, PutOutcome, SshDirectory, Storage};

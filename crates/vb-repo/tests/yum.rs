@@ -1,5 +1,7 @@
 //! A repository of `.rpm` packages, from the files to what clients see.
 
+#![expect(clippy::unwrap_used, reason = "a broken fixture must fail its test")]
+
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;

@@ -180,7 +180,7 @@ mod tests {
         paths.iter().map(|path| ((*path).to_owned(), Node::Symlink { target: (*path).to_owned() })).collect()
     }
 
-    fn select<'a>(paths: &[&'a str], directory: &str, patterns: &[Pattern]) -> Vec<String> {
+    fn select(paths: &[&str], directory: &str, patterns: &[Pattern]) -> Vec<String> {
         let selection = Selection { directory: directory.to_owned(), patterns: patterns.to_vec(), excludes: vec![] };
         listing(paths).select(&selection).unwrap().entries.into_keys().collect()
     }

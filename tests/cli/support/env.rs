@@ -43,13 +43,12 @@ impl TestEnv {
     pub(crate) fn new() -> Self {
         let env = Self::of("whois", &["whois"]);
         env.keep_bookworm();
-        env.commit();
-        env
+        env.begin()
     }
 
     /// Copies the repository's workspace with the recipe `somedjangoapp` alone, and uses the shared store.
     pub(crate) fn django() -> Self {
-        Self::of("somedjangoapp", &["somedjangoapp", "django_nav"])
+        Self::of("somedjangoapp", &["somedjangoapp", "django_nav"]).begin()
     }
 
     fn of(recipe: &str, sources: &[&str]) -> Self {
@@ -64,9 +63,14 @@ impl TestEnv {
         for file in ["workspace.ncl", &format!("{recipe}.ncl"), &format!("{recipe}.lock")] {
             fs::write(to.join(file), fs::read(from.join(file)).unwrap()).unwrap();
         }
-        drop(env.git(&["init", "--quiet", "--initial-branch=main"]));
-        env.commit();
         env
+    }
+
+    /// Makes the first commit of what is in the workspace.
+    fn begin(self) -> Self {
+        drop(self.git(&["init", "--quiet", "--initial-branch=main"]));
+        self.commit();
+        self
     }
 
     /// Takes the other platforms out of `whois` and its lock, so that a test of one thing builds one thing.

@@ -68,7 +68,7 @@ mod tests {
 
     fn check(one: &Pattern, other: &Pattern, expected: bool) {
         for (one, other) in [(one, other), (other, one)] {
-            assert_eq!(overlap(&[one.clone()], &[other.clone()]), expected, "{one:?} {other:?}");
+            assert_eq!(overlap(std::slice::from_ref(one), std::slice::from_ref(other)), expected, "{one:?} {other:?}");
         }
     }
 

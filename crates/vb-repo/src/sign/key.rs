@@ -71,7 +71,7 @@ pub fn generate_key(user: &str, algorithm: KeyAlgorithm) -> Result<String, KeyEr
 /// A secret key and what opens it.
 #[derive(Debug)]
 pub struct KeySigner {
-    key: SignedSecretKey,
+    key: Box<SignedSecretKey>,
     passphrase: Password,
 }
 
@@ -85,7 +85,7 @@ impl KeySigner {
         let (mut keys, _) = SignedSecretKey::from_reader_many(bytes).map_err(malformed)?;
         let key =
             keys.next().unwrap_or(Err(pgp::errors::Error::NoMatchingPacket { backtrace: None })).map_err(malformed)?;
-        let signer = Self { key, passphrase: Password::from(passphrase) };
+        let signer = Self { key: Box::new(key), passphrase: Password::from(passphrase) };
         // A wrong passphrase is found here, and not when the first index is written.
         let opened = match signer.signing_subkey() {
             Some(subkey) => subkey.key.unlock(&signer.passphrase, |_, _| Ok(())),

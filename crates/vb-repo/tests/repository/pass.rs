@@ -103,8 +103,8 @@ fn a_snapshot_brings_back_what_was_there() {
     let fixture = Fixture::new();
     let development = channel("development");
     add(&fixture, &development, "1.0", 1_700_000_000);
-    assert!(fixture.repository.snapshot("good", &[development.clone()], 1_700_000_000).unwrap());
-    assert!(!fixture.repository.snapshot("good", &[development.clone()], 1_700_000_000).unwrap());
+    assert!(fixture.repository.snapshot("good", std::slice::from_ref(&development), 1_700_000_000).unwrap());
+    assert!(!fixture.repository.snapshot("good", std::slice::from_ref(&development), 1_700_000_000).unwrap());
     add(&fixture, &development, "1.1", 1_700_000_000);
     let snapshot = fixture.repository.snapshots().unwrap().remove("good").unwrap();
     fixture.repository.restore(&snapshot, &development, &publisher(1_700_000_000)).unwrap();
@@ -128,7 +128,7 @@ fn garbage_is_what_no_reader_no_history_and_no_snapshot_needs() {
     };
     add(&fixture, &development, "1.0", now);
     let first = fixture.read("dists/bookworm-development/Release");
-    fixture.repository.snapshot("first", &[development.clone()], now).unwrap();
+    fixture.repository.snapshot("first", std::slice::from_ref(&development), now).unwrap();
     add(&fixture, &development, "1.1", now);
     fixture.repository.remove(&development, &[wanted("whois")], &publisher(now)).unwrap();
     add(&fixture, &development, "1.2", now);

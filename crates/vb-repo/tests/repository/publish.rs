@@ -10,7 +10,10 @@ fn an_added_package_is_what_clients_find() {
     let fixture = Fixture::new();
     let package = fixture.package(&Package::new("whois", "1.0"));
     let development = channel("development");
-    let added = fixture.repository.add(&development, "main", &[package.clone()], &publisher(1_700_000_000)).unwrap();
+    let added = fixture
+        .repository
+        .add(&development, "main", std::slice::from_ref(&package), &publisher(1_700_000_000))
+        .unwrap();
     assert!(matches!(added, Changed::To { number: 0, .. }), "{added:?}");
     assert_eq!(read_as_client(&fixture.root(), "bookworm-development"), ["whois 1.0"]);
     let again = fixture.repository.add(&development, "main", &[package], &publisher(1_700_000_100)).unwrap();

@@ -13,7 +13,7 @@ fn whatever_is_damaged_or_gone_is_named() {
     let package = fixture.package(&Package::new("whois", "1.0").file("./usr/bin/whois", "#!/bin/sh\n", 0o755));
     fixture.repository.add(&development, "main", &[package], &publisher(1_700_000_000)).unwrap();
     let problems = || -> Vec<String> {
-        let report = fixture.repository.verify(&[development.clone()]).unwrap();
+        let report = fixture.repository.verify(std::slice::from_ref(&development)).unwrap();
         report.problems.iter().map(|problem| problem.object().to_owned()).collect()
     };
     assert_eq!(problems(), Vec::<String>::new());
@@ -56,7 +56,7 @@ fn client_files_that_are_behind_are_written_by_whoever_comes_next() {
         .map(|name| (format!("{suite}/{name}"), fs::read(fixture.root().join(suite).join(name)).unwrap()))
         .to_vec();
     let published = fs::read(fixture.root().join("state/published/bookworm-development")).unwrap();
-    fixture.repository.add(&development, "main", &[second.clone()], &publisher(1_700_000_000)).unwrap();
+    fixture.repository.add(&development, "main", std::slice::from_ref(&second), &publisher(1_700_000_000)).unwrap();
     // As a publisher leaves it that dies behind the pointer's move.
     for (name, bytes) in before {
         fs::write(fixture.root().join(name), bytes).unwrap();
