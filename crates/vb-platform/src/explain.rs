@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 
 use petgraph::{graph::NodeIndex, visit::EdgeRef};
 use resolvo::{
-    Interner, SolvableId,
+    SolvableId,
     conflict::{ConflictCause, ConflictEdge, ConflictGraph, ConflictNode},
 };
 
-use crate::solver::Provider;
+use crate::{sat::Relations, solver::DebianRelations};
 
 /// How many sentences are shown.
 const LIMIT: usize = 20;
@@ -22,12 +22,12 @@ struct Sentence {
 }
 
 /// Explains a conflict, the relations nearest to the request first.
-pub(crate) fn explain(graph: &ConflictGraph<SolvableId>, provider: &Provider<'_>) -> Vec<String> {
+pub(crate) fn explain(graph: &ConflictGraph<SolvableId>, relations: &DebianRelations<'_>) -> Vec<String> {
     let mut sentences: Vec<Sentence> = Vec::new();
     for node in nearest_first(graph) {
         let ConflictNode::Solvable(solvable) = graph.graph[node] else { continue };
-        let package = provider.package(solvable);
-        for predicate in predicates(graph, node, provider) {
+        let package = relations.package(solvable);
+        for predicate in predicates(graph, node, relations) {
             let version = package.version.clone();
             let known = sentences.iter_mut().find(|one| one.name == package.name && one.predicate == predicate);
             match known {
@@ -68,20 +68,20 @@ fn nearest_first(graph: &ConflictGraph<SolvableId>) -> Vec<NodeIndex> {
     found
 }
 
-fn predicates(graph: &ConflictGraph<SolvableId>, node: NodeIndex, provider: &Provider<'_>) -> Vec<String> {
+fn predicates(graph: &ConflictGraph<SolvableId>, node: NodeIndex, relations: &DebianRelations<'_>) -> Vec<String> {
     let mut predicates = Vec::new();
     for edge in graph.graph.edges(node) {
         let predicate = match (edge.weight(), graph.graph[edge.target()]) {
             (ConflictEdge::Requires(requirement), _) => {
-                format!("depends on `{}`", provider.requirement_text(*requirement))
+                format!("depends on `{}`", relations.requirement_text(*requirement))
             }
-            (ConflictEdge::Conflict(ConflictCause::Constrains(conflict)), _) => provider.conflict_text(*conflict),
+            (ConflictEdge::Conflict(ConflictCause::Constrains(conflict)), _) => relations.conflict_text(*conflict),
             (ConflictEdge::Conflict(ConflictCause::ForbidMultipleInstances), ConflictNode::Solvable(other)) => {
-                let other = provider.package(other);
+                let other = relations.package(other);
                 format!("cannot be installed together with `{} {}`", other.name, other.version)
             }
             (ConflictEdge::Conflict(ConflictCause::Excluded), ConflictNode::Excluded(reason)) => {
-                provider.display_string(reason).to_string()
+                relations.pool().resolve_string(reason).to_string()
             }
             (ConflictEdge::Conflict(_), _) => continue,
         };

@@ -24,6 +24,7 @@ mod release;
 mod resolve;
 mod root;
 pub mod rpm;
+mod sat;
 mod signature;
 mod solver;
 mod sources;

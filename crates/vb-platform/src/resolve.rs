@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use resolvo::{ConditionalRequirement, Problem, Solver, UnsolvableOrCancelled};
+use resolvo::ConditionalRequirement;
 use vb_graph::LockedPackage;
 
 use crate::{
@@ -17,7 +17,8 @@ use crate::{
     index::{Index, IndexPackage},
     pin::{Pin, PinError},
     relation::{Constraint, ParseRelationError, Relation, parse_alternatives},
-    solver::{Provider, Scope},
+    sat::solve,
+    solver::{DebianRelations, Scope},
 };
 
 /// No list of packages satisfies a request.
@@ -112,11 +113,11 @@ impl<'a> Resolver<'a> {
     }
 
     fn resolve_within(&self, scope: Scope<'_>, request: &[Vec<Relation>]) -> Result<Vec<LockedPackage>, Failure> {
-        let provider = Provider::new(&self.catalogue, scope);
+        let relations = DebianRelations::new(&self.catalogue, scope);
         let mut requirements: Vec<ConditionalRequirement> = Vec::new();
         let mut unknown = Vec::new();
         for (number, alternatives) in request.iter().enumerate() {
-            match provider.request(alternatives) {
+            match relations.request(alternatives) {
                 Some(requirement) => requirements.push(requirement.into()),
                 None => unknown.push(number),
             }
@@ -124,20 +125,18 @@ impl<'a> Resolver<'a> {
         if !unknown.is_empty() {
             return Err(Failure::Unknown(unknown));
         }
-        let essential = self.catalogue.essential().into_iter().map(|name| provider.any_version(name));
+        let essential = self.catalogue.essential().into_iter().map(|name| relations.any_version(name));
         requirements.extend(essential.map(ConditionalRequirement::from));
-        let mut solver = Solver::new(provider);
-        match solver.solve(Problem::new().requirements(requirements)) {
-            Ok(solvables) => {
-                let chosen = solvables.into_iter().map(|solvable| lock(solver.provider().package(solvable)));
+        match solve(relations, requirements) {
+            (solver, Ok(solvables)) => {
+                let chosen = solvables.into_iter().map(|solvable| lock(solver.provider().0.package(solvable)));
                 let mut locked: Vec<LockedPackage> = chosen.collect();
                 locked.sort();
                 Ok(locked)
             }
-            Err(UnsolvableOrCancelled::Unsolvable(conflict)) => {
-                Err(Failure::Unsatisfiable(explain(&conflict.graph(&solver), solver.provider())))
+            (solver, Err(conflict)) => {
+                Err(Failure::Unsatisfiable(explain(&conflict.graph(&solver), &solver.provider().0)))
             }
-            Err(UnsolvableOrCancelled::Cancelled(_)) => unreachable!("the provider never cancels"),
         }
     }
 

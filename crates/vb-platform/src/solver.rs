@@ -13,8 +13,7 @@ use std::{
 
 use debversion::Version;
 use resolvo::{
-    Candidates, Condition, ConditionId, Dependencies, DependencyProvider, HintDependenciesAvailable, Interner,
-    KnownDependencies, NameId, Requirement, SolvableId, SolverCache, StringId, VersionSetId, VersionSetUnionId,
+    KnownDependencies, NameId, Requirement, SolvableId, VersionSetId,
     utils::{Pool, VersionSet},
 };
 
@@ -22,6 +21,7 @@ use crate::{
     catalogue::{Candidate, Catalogue},
     index::IndexPackage,
     relation::{Constraint, ParseRelationError, Relation, parse_field},
+    sat::Relations,
 };
 
 /// Which candidates of one name a relation allows.
@@ -93,7 +93,7 @@ impl Provision {
 }
 
 /// The index as the solver sees it.
-pub(crate) struct Provider<'a> {
+pub(crate) struct DebianRelations<'a> {
     catalogue: &'a Catalogue<'a>,
     scope: Scope<'a>,
     pool: Pool<Choice>,
@@ -103,7 +103,7 @@ pub(crate) struct Provider<'a> {
     conflict_texts: RefCell<BTreeMap<VersionSetId, String>>,
 }
 
-impl<'a> Provider<'a> {
+impl<'a> DebianRelations<'a> {
     pub(crate) fn new(catalogue: &'a Catalogue<'a>, scope: Scope<'a>) -> Self {
         Self {
             catalogue,
@@ -251,21 +251,6 @@ impl<'a> Provider<'a> {
         self.pool.intern_version_set(name, choice)
     }
 
-    fn allows(&self, choice: &Choice, solvable: SolvableId) -> bool {
-        let candidate = self.candidate(solvable);
-        match choice {
-            Choice::Within { constraint, is_any_architecture } => {
-                constraint.as_ref().is_none_or(|constraint| constraint.allows(&candidate.version))
-                    && (!is_any_architecture || self.catalogue.package(candidate.index).multi_arch == "allowed")
-            }
-            Choice::Outside(constraint) => {
-                constraint.as_ref().is_some_and(|constraint| !constraint.allows(&candidate.version))
-            }
-            Choice::One { index, .. } => candidate.index == *index,
-            Choice::AllBut { index, .. } => candidate.index != *index,
-        }
-    }
-
     fn dependencies(&self, package: &IndexPackage) -> Result<KnownDependencies, Unmet> {
         let mut known = KnownDependencies::default();
         for field in [&package.pre_depends, &package.depends] {
@@ -330,71 +315,37 @@ impl fmt::Display for Unmet {
     }
 }
 
-impl Interner for Provider<'_> {
-    type NameId = NameId;
-    type SolvableId = SolvableId;
+impl Relations for DebianRelations<'_> {
+    type Choice = Choice;
 
-    fn display_solvable(&self, solvable: SolvableId) -> impl fmt::Display + '_ {
-        &self.pool.resolve_solvable(solvable).record
+    fn pool(&self) -> &Pool<Choice> {
+        &self.pool
     }
 
-    fn display_name(&self, name: NameId) -> impl fmt::Display + '_ {
-        self.pool.resolve_package_name(name)
+    fn candidates_of(&self, name: NameId) -> Vec<SolvableId> {
+        self.candidates(self.pool.resolve_package_name(name)).to_vec()
     }
 
-    fn display_version_set(&self, version_set: VersionSetId) -> impl fmt::Display + '_ {
-        self.pool.resolve_version_set(version_set)
+    fn allows(&self, choice: &Choice, solvable: SolvableId) -> bool {
+        let candidate = self.candidate(solvable);
+        match choice {
+            Choice::Within { constraint, is_any_architecture } => {
+                constraint.as_ref().is_none_or(|constraint| constraint.allows(&candidate.version))
+                    && (!is_any_architecture || self.catalogue.package(candidate.index).multi_arch == "allowed")
+            }
+            Choice::Outside(constraint) => {
+                constraint.as_ref().is_some_and(|constraint| !constraint.allows(&candidate.version))
+            }
+            Choice::One { index, .. } => candidate.index == *index,
+            Choice::AllBut { index, .. } => candidate.index != *index,
+        }
     }
 
-    fn display_string(&self, string: StringId) -> impl fmt::Display + '_ {
-        self.pool.resolve_string(string)
-    }
-
-    fn version_set_name(&self, version_set: VersionSetId) -> NameId {
-        self.pool.resolve_version_set_package_name(version_set)
-    }
-
-    fn solvable_name(&self, solvable: SolvableId) -> NameId {
-        self.pool.resolve_solvable(solvable).name
-    }
-
-    fn version_sets_in_union(&self, union: VersionSetUnionId) -> impl Iterator<Item = VersionSetId> {
-        self.pool.resolve_version_set_union(union)
-    }
-
-    fn resolve_condition(&self, condition: ConditionId) -> Condition {
-        self.pool.resolve_condition(condition).clone()
-    }
-}
-
-impl DependencyProvider for Provider<'_> {
-    async fn filter_candidates(
-        &self,
-        candidates: &[SolvableId],
-        version_set: VersionSetId,
-        inverse: bool,
-    ) -> Vec<SolvableId> {
-        let choice = self.pool.resolve_version_set(version_set);
-        candidates.iter().copied().filter(|solvable| self.allows(choice, *solvable) != inverse).collect()
-    }
-
-    async fn get_candidates(&self, name: NameId) -> Option<Candidates> {
-        let candidates = self.candidates(self.pool.resolve_package_name(name));
-        Some(Candidates {
-            candidates: candidates.to_vec(),
-            hint_dependencies_available: HintDependenciesAvailable::All,
-            ..Candidates::default()
-        })
-    }
-
-    async fn sort_candidates(&self, _: &SolverCache<Self>, solvables: &mut [SolvableId]) {
+    fn sort(&self, solvables: &mut [SolvableId]) {
         solvables.sort_by_key(|solvable| self.pool.resolve_solvable(*solvable).record.rank);
     }
 
-    async fn get_dependencies(&self, solvable: SolvableId) -> Dependencies {
-        match self.dependencies(self.package(solvable)) {
-            Ok(known) => Dependencies::Known(known),
-            Err(unmet) => Dependencies::Unknown(self.pool.intern_string(unmet.to_string())),
-        }
+    fn dependencies_of(&self, solvable: SolvableId) -> Result<KnownDependencies, String> {
+        self.dependencies(self.package(solvable)).map_err(|unmet| unmet.to_string())
     }
 }

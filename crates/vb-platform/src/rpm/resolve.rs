@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use resolvo::{ConditionalRequirement, Problem, Solver, UnsolvableOrCancelled};
+use resolvo::ConditionalRequirement;
 use vb_fetch::Fetcher;
 use vb_graph::LockedPackage;
 
@@ -16,10 +16,10 @@ use super::{
     preference::preferred,
     relation::{Capability, ParseRelationError, Relation},
     repository::RepositoryError,
-    solver::Provider,
+    solver::RpmRelations,
     version::Range,
 };
-use crate::resolve::UnknownPackage;
+use crate::{resolve::UnknownPackage, sat::solve};
 
 /// No list of packages satisfies a request.
 #[derive(Debug, thiserror::Error)]
@@ -77,24 +77,22 @@ pub fn resolve(index: &mut Index, fetcher: &Fetcher, request: &[String]) -> Resu
     let wanted = find(index, request, &relations)?;
     let clauses: Vec<Clause> = wanted.iter().flatten().cloned().collect();
     let asked: BTreeSet<usize> = clauses.iter().flat_map(|clause| clause.choices.iter().copied()).collect();
-    let provider = Provider::new(index, asked, preferred(index, &clauses));
-    let requirement = |clause: &Clause| provider.requirement(&clause.choices).map(ConditionalRequirement::from);
+    let needs = RpmRelations::new(index, asked, preferred(index, &clauses));
+    let requirement = |clause: &Clause| needs.requirement(&clause.choices).map(ConditionalRequirement::from);
     let requirements: Vec<ConditionalRequirement> = clauses.iter().filter_map(requirement).collect();
-    let mut solver = Solver::new(provider);
-    match solver.solve(Problem::new().requirements(requirements)) {
-        Ok(solvables) => {
+    match solve(needs, requirements) {
+        (solver, Ok(solvables)) => {
             let chosen: Vec<&IndexPackage> =
-                solvables.into_iter().map(|solvable| solver.provider().package(solvable)).collect();
+                solvables.into_iter().map(|solvable| solver.provider().0.package(solvable)).collect();
             check_modules(index, &chosen)?;
             let mut locked: Vec<LockedPackage> = chosen.into_iter().map(lock).collect();
             locked.sort();
             Ok(locked)
         }
-        Err(UnsolvableOrCancelled::Unsolvable(conflict)) => Err(ResolveError::Unsatisfiable {
+        (solver, Err(conflict)) => Err(ResolveError::Unsatisfiable {
             request: request.to_vec(),
             explanation: conflict.display_user_friendly(&solver).to_string(),
         }),
-        Err(UnsolvableOrCancelled::Cancelled(_)) => unreachable!("the provider never cancels"),
     }
 }
 

@@ -11,9 +11,8 @@ use std::{
 };
 
 use resolvo::{
-    Candidates, Condition, ConditionId, ConditionalRequirement, Dependencies, DependencyProvider,
-    HintDependenciesAvailable, Interner, KnownDependencies, LogicalOperator, NameId, Requirement, SolvableId,
-    SolverCache, StringId, VersionSetId, VersionSetUnionId,
+    Condition, ConditionId, ConditionalRequirement, KnownDependencies, LogicalOperator, NameId, Requirement,
+    SolvableId, VersionSetId,
     utils::{Pool, VersionSet},
 };
 
@@ -22,6 +21,7 @@ use super::{
     index::{Index, IndexPackage},
     preference::best,
 };
+use crate::sat::Relations;
 
 /// Which candidates of one name are meant, by place in the index.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,7 +55,7 @@ impl fmt::Display for Candidate {
 }
 
 /// The index as the solver sees it. Only what the solver asks for is looked up: that is a small part of a distribution.
-pub(crate) struct Provider<'a> {
+pub(crate) struct RpmRelations<'a> {
     index: &'a Index,
     asked: BTreeSet<usize>,
     preferred: BTreeSet<usize>,
@@ -63,7 +63,7 @@ pub(crate) struct Provider<'a> {
     candidates: RefCell<HashMap<NameId, Rc<[SolvableId]>>>,
 }
 
-impl<'a> Provider<'a> {
+impl<'a> RpmRelations<'a> {
     /// Takes what is asked for by itself, and what would be chosen where there is a choice.
     pub(crate) fn new(index: &'a Index, asked: BTreeSet<usize>, preferred: BTreeSet<usize>) -> Self {
         Self { index, asked, preferred, pool: Pool::new(), candidates: RefCell::default() }
@@ -210,65 +210,22 @@ impl<'a> Provider<'a> {
     }
 }
 
-impl Interner for Provider<'_> {
-    type NameId = NameId;
-    type SolvableId = SolvableId;
+impl Relations for RpmRelations<'_> {
+    type Choice = Choice;
 
-    fn display_solvable(&self, solvable: SolvableId) -> impl fmt::Display + '_ {
-        &self.pool.resolve_solvable(solvable).record
+    fn pool(&self) -> &Pool<Choice> {
+        &self.pool
     }
 
-    fn display_name(&self, name: NameId) -> impl fmt::Display + '_ {
-        self.pool.resolve_package_name(name)
+    fn candidates_of(&self, name: NameId) -> Vec<SolvableId> {
+        self.candidates.borrow().get(&name).map_or_else(Vec::new, |found| found.to_vec())
     }
 
-    fn display_version_set(&self, version_set: VersionSetId) -> impl fmt::Display + '_ {
-        self.pool.resolve_version_set(version_set)
+    fn allows(&self, choice: &Choice, solvable: SolvableId) -> bool {
+        choice.places.contains(&self.place(solvable)) != choice.is_excluding
     }
 
-    fn display_string(&self, string: StringId) -> impl fmt::Display + '_ {
-        self.pool.resolve_string(string)
-    }
-
-    fn version_set_name(&self, version_set: VersionSetId) -> NameId {
-        self.pool.resolve_version_set_package_name(version_set)
-    }
-
-    fn solvable_name(&self, solvable: SolvableId) -> NameId {
-        self.pool.resolve_solvable(solvable).name
-    }
-
-    fn version_sets_in_union(&self, union: VersionSetUnionId) -> impl Iterator<Item = VersionSetId> {
-        self.pool.resolve_version_set_union(union)
-    }
-
-    fn resolve_condition(&self, condition: ConditionId) -> Condition {
-        self.pool.resolve_condition(condition).clone()
-    }
-}
-
-impl DependencyProvider for Provider<'_> {
-    async fn filter_candidates(
-        &self,
-        candidates: &[SolvableId],
-        version_set: VersionSetId,
-        inverse: bool,
-    ) -> Vec<SolvableId> {
-        let choice = self.pool.resolve_version_set(version_set);
-        let is_meant = |solvable: &SolvableId| choice.places.contains(&self.place(*solvable)) != choice.is_excluding;
-        candidates.iter().copied().filter(|solvable| is_meant(solvable) != inverse).collect()
-    }
-
-    async fn get_candidates(&self, name: NameId) -> Option<Candidates> {
-        let candidates = self.candidates.borrow().get(&name).map_or_else(Vec::new, |found| found.to_vec());
-        Some(Candidates {
-            candidates,
-            hint_dependencies_available: HintDependenciesAvailable::All,
-            ..Candidates::default()
-        })
-    }
-
-    async fn sort_candidates(&self, _: &SolverCache<Self>, solvables: &mut [SolvableId]) {
+    fn sort(&self, solvables: &mut [SolvableId]) {
         solvables.sort_by_cached_key(|solvable| {
             let package = self.package(*solvable);
             let place = self.place(*solvable);
@@ -277,10 +234,7 @@ impl DependencyProvider for Provider<'_> {
         });
     }
 
-    async fn get_dependencies(&self, solvable: SolvableId) -> Dependencies {
-        match self.dependencies(self.place(solvable)) {
-            Ok(known) => Dependencies::Known(known),
-            Err(unmet) => Dependencies::Unknown(self.pool.intern_string(unmet)),
-        }
+    fn dependencies_of(&self, solvable: SolvableId) -> Result<KnownDependencies, String> {
+        self.dependencies(self.place(solvable))
     }
 }
