@@ -12,6 +12,7 @@ mod install;
 mod lintian;
 mod lock;
 mod nix;
+mod packages;
 mod plan_why;
 mod recipe_errors;
 mod repo_apt;

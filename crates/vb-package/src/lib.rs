@@ -2,19 +2,22 @@
 //!
 //! [`write_deb`], [`write_rpm`] and [`write_tar`] are functions of their arguments alone: the same spec, tree and
 //! maintainer files give the same bytes on any machine, at any time, with any number of threads. [`read_deb`] and
-//! [`read_rpm`] read what these wrote, and the packages of distributions. Beside them stand the two looks that a
+//! [`read_rpm`] read what these wrote, and the packages of distributions; [`read_package`] tells what is in a package in
+//! words that all formats share, and [`PackageDiff`] how two of them differ. Beside them stand the two looks that a
 //! package needs into its files: [`LeakScanner`] for paths of the build that were left in one, and [`inspect_elf`] for
 //! what compiled code needs and where it runs.
 //!
 //! Must not be here: the store (a tree names blobs, the caller opens them), the clock, the environment.
 
 mod architecture;
+mod compare;
 mod compress;
 mod contents;
 mod control;
 mod deb;
 mod elf;
 mod error;
+mod facts;
 mod fields;
 mod leak;
 mod maintainer;
@@ -27,10 +30,12 @@ mod tarball;
 mod tree;
 mod xz;
 
+pub use compare::{Change, Identity, PackageDiff};
 pub use compress::gzip;
 pub use deb::write_deb;
 pub use elf::{ElfClass, ElfFacts, ElfMachine, Endianness, InspectElfError, NeededVersion, inspect_elf};
 pub use error::{Resources, WritePackageError, Written};
+pub use facts::{FileFacts, PackageFacts, PathKind, ReadPackageError, read_package};
 pub use fields::FieldError;
 pub use leak::{EmptyPattern, Leak, LeakPattern, LeakScanner};
 pub use maintainer::{MaintainerFileError, MaintainerFiles, ScriptName};

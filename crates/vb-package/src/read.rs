@@ -4,13 +4,13 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, BufReader, Read},
+    io::{self, BufReader, Read, Write},
     path::{Path, PathBuf},
 };
 
 use tar::EntryType;
 
-use crate::{compress::decompress, maintainer::ScriptName};
+use crate::{compress::decompress, contents::Hashed, maintainer::ScriptName};
 
 /// One field of a control file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +63,8 @@ pub struct DebEntry {
     pub group: String,
     /// Its time, in seconds since 1970.
     pub mtime: u64,
+    /// The SHA-256 of a regular file in hexadecimal digits.
+    pub sha256: Option<String>,
 }
 
 /// What a package says about itself.
@@ -138,7 +140,7 @@ pub enum ReadDebError {
     },
 }
 
-/// Reads the metadata of a package; of its files, paths and modes but not the bytes.
+/// Reads the metadata of a package; of its files, paths, modes and digests but not the bytes.
 ///
 /// # Errors
 /// [`ReadDebError`] when the file is not a package, or damaged.
@@ -200,9 +202,12 @@ fn read(path: &Path, depth: Depth) -> Result<DebMetadata, ReadDebError> {
     Ok(metadata)
 }
 
+/// What a tar archive is in a package.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum TarMember {
+pub(crate) enum TarMember {
+    /// What describes the package.
     Control,
+    /// Its files.
     Data,
 }
 
@@ -227,18 +232,25 @@ fn is_format_2(member: &mut impl Read) -> io::Result<bool> {
 type Files = BTreeMap<String, Vec<u8>>;
 
 /// Returns the entries of a tar member and, for the control member, the bytes of its files by name.
-fn read_tar(reader: impl Read, member: TarMember) -> io::Result<(Vec<DebEntry>, Files)> {
-    let (mut entries, mut files) = (Vec::new(), Files::new());
+pub(crate) fn read_tar(reader: impl Read, member: TarMember) -> io::Result<(Vec<DebEntry>, Files)> {
+    let (mut entries, mut files, mut sink) = (Vec::new(), Files::new(), io::sink());
     for entry in tar::Archive::new(reader).entries()? {
         let mut entry = entry?;
         if entry.header().entry_type() == EntryType::XGlobalHeader {
             continue;
         }
-        let described = describe(&entry)?;
-        if member == TarMember::Control && described.kind == DebEntryKind::File {
+        let mut described = describe(&entry)?;
+        if described.kind == DebEntryKind::File {
             let mut content = Vec::new();
-            entry.read_to_end(&mut content)?;
-            files.insert(described.path.trim_start_matches("./").to_owned(), content);
+            let mut hashed = match member {
+                TarMember::Control => Hashed::new(&mut content as &mut dyn Write),
+                TarMember::Data => Hashed::new(&mut sink as &mut dyn Write),
+            };
+            io::copy(&mut entry, &mut hashed)?;
+            described.sha256 = Some(hashed.digest().0);
+            if member == TarMember::Control {
+                files.insert(described.path.trim_start_matches("./").to_owned(), content);
+            }
         }
         entries.push(described);
     }
@@ -265,6 +277,7 @@ fn describe(entry: &tar::Entry<'_, impl Read>) -> io::Result<DebEntry> {
         owner: text(header.username_bytes()),
         group: text(header.groupname_bytes()),
         mtime: header.mtime()?,
+        sha256: None,
     })
 }
 

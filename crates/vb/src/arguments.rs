@@ -33,7 +33,7 @@ pub(crate) struct Common {
     /// How many actions run at once [default: the number of processors].
     #[arg(long, short, global = true, env = "VB_JOBS", value_name = "N")]
     pub(crate) jobs: Option<usize>,
-    /// Print each event as a line of JSON on standard output, instead of progress.
+    /// Print JSON on standard output: each event of a build as a line, or all that a command found as one document.
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }
@@ -69,6 +69,10 @@ pub(crate) enum Command {
     Shell(Shell),
     /// Build one action, and print where its output is.
     Output(ActionChoice),
+    /// Show what is in a package: sizes, dependencies, scripts, Python distributions, files.
+    Inspect(Inspect),
+    /// Show how two packages differ, or a package and the one that a channel of a repository has.
+    Diff(Diff),
     /// Look at the platforms of the workspace.
     Platform {
         #[command(subcommand)]
@@ -159,6 +163,35 @@ pub(crate) struct Shell {
     /// The command to run instead of a shell.
     #[arg(last = true)]
     pub(crate) command: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Inspect {
+    /// A `.deb`, an `.rpm` or a `.tar.zst`, of vb's or of anybody's.
+    #[arg(value_name = "PACKAGE")]
+    pub(crate) package: PathBuf,
+    /// List every path with its mode, owner and size.
+    #[arg(long)]
+    pub(crate) files: bool,
+    /// Print the scripts.
+    #[arg(long)]
+    pub(crate) scripts: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Diff {
+    /// A package, or a channel as `PLATFORM/CHANNEL`: what it has of the other package's name.
+    #[arg(value_name = "OLD")]
+    pub(crate) old: String,
+    /// Another package, or a channel.
+    #[arg(value_name = "NEW")]
+    pub(crate) new: String,
+    /// Show every path, those of bytecode and those in directories that came or went too.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The repository that channels are in [default: the workspace's].
+    #[arg(long = "repo", env = "VB_REPO", value_name = "REPO")]
+    pub(crate) repository: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,7 +2,9 @@
 
 pub(crate) mod build;
 mod cache;
+mod diff;
 mod doctor;
+mod inspect;
 mod key;
 mod output;
 mod place;
@@ -36,6 +38,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
         Command::Why(why) => why::run(common, why),
         Command::Shell(shell) => shell::run(common, shell),
         Command::Output(output) => output::run(common, output),
+        Command::Inspect(arguments) => inspect::run(common, arguments),
+        Command::Diff(arguments) => diff::run(common, arguments),
         Command::Platform { command } => platform::run(common, command),
         Command::Cache { command } => cache::run(common, command),
         Command::Repo { place, command } => repo::run(place, command),

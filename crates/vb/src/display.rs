@@ -1,8 +1,10 @@
 //! What is shown: progress and messages on standard error, results on standard output.
 
 pub(crate) mod diagnostics;
+mod difference;
 mod failure;
 mod locked;
+mod package;
 mod progress;
 
 use std::{
@@ -10,9 +12,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::Serialize;
+
 pub(crate) use self::{
+    difference::difference_lines,
     failure::{Surroundings, failures},
     locked::LockedFrom,
+    package::{file_line, package_lines, script_lines},
     progress::Display,
 };
 
@@ -50,4 +56,46 @@ pub(crate) fn relative(path: &Path) -> PathBuf {
 pub(crate) fn counted(count: usize, thing: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {thing}{plural}")
+}
+
+/// Prints one document of JSON on standard output.
+pub(crate) fn json(document: &impl Serialize) {
+    let text = serde_json::to_string_pretty(document).expect("the document is plain data");
+    lines(&[text]);
+}
+
+/// Writes a number of bytes for people.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 3] = ["KiB", "MiB", "GiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    // In tenths, so that no rounding of floating point numbers is seen.
+    let (mut tenths, mut unit) = (bytes.saturating_mul(10) / 1024, 0);
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_the_unit_that_fits() {
+        for (bytes, expect) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1536, "1.5 KiB"),
+            (1 << 20, "1.0 MiB"),
+            (9_542_000, "9.1 MiB"),
+            (5 << 30, "5.0 GiB"),
+            (u64::MAX, "1717986918.3 GiB"),
+        ] {
+            assert_eq!(size(bytes), expect, "{bytes}");
+        }
+    }
 }

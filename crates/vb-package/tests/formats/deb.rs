@@ -71,6 +71,7 @@ fn entries_come_back_as_they_were_in_the_tree() {
         owner: "root".into(),
         group: "root".into(),
         mtime: ENVIRONMENT_TIME,
+        sha256: None,
     };
     let directory = |path: &str| entry(path.into(), DebEntryKind::Directory, 0o755, 0);
     let file = |path: &str, mode, size| entry(path.into(), DebEntryKind::File, mode, size);
@@ -99,7 +100,12 @@ fn entries_come_back_as_they_were_in_the_tree() {
         own(file("./vrmd/whois/whois/\u{151}ri.txt", 0o644, 5)),
     ];
     for compression in COMPRESSIONS {
-        assert_eq!(read_back(&Fixture::full(compression)).1.entries, expect);
+        let entries = read_back(&Fixture::full(compression)).1.entries;
+        let secret = entries.iter().find(|entry| entry.path.ends_with("/secret")).unwrap();
+        let sha256 = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
+        assert_eq!(secret.sha256.as_deref(), Some(sha256));
+        let entries: Vec<DebEntry> = entries.into_iter().map(|entry| DebEntry { sha256: None, ..entry }).collect();
+        assert_eq!(entries, expect);
     }
 }
 

@@ -10,6 +10,10 @@ mod serve;
 mod show;
 pub(crate) mod signers;
 
+pub(crate) use self::{
+    errors::state_error,
+    open::{Opened, Purpose},
+};
 use crate::{
     arguments::{Place, Repo},
     exit::Exit,
