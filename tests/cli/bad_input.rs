@@ -79,7 +79,7 @@ fn a_package_that_is_truncated_or_missing_in_the_archive_is_not_stored_and_comes
     let told = [
         "  locked        `grep 3.8-5` for `bookworm`, in `recipes/whois.lock`".to_owned(),
         format!("  locked from   `bookworm` of {date}"),
-        "run `vb lock --platform bookworm recipes/whois.ncl`".to_owned(),
+        "run `vb lock --refresh --platform bookworm recipes/whois.ncl`".to_owned(),
     ];
     told.iter().for_each(|line| assert_told(&run, &[line]));
 

@@ -1,4 +1,5 @@
 //! Hermetic environments, fixture archives and redaction, for tests only.
 
 pub mod archive;
+pub mod repack;
 pub mod rpm;

@@ -123,6 +123,9 @@ pub(crate) struct Build {
 pub(crate) struct Lock {
     #[command(flatten)]
     pub(crate) selection: Selection,
+    /// Move the distribution packages alone to what the archive has, and show what moved.
+    #[arg(long)]
+    pub(crate) refresh: bool,
     /// Take an archive that is in an older state than the lock was made from.
     #[arg(long)]
     pub(crate) allow_older: bool,

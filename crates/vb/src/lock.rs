@@ -2,17 +2,20 @@
 //!
 //! One way, for each recipe and platform: the signed package index → the packages of the three roots → the build root
 //! itself → uv, resolving inside it → one file for each distribution → for each sdist, uv again for what builds it.
+//! `--refresh` goes its first two steps alone.
 
+mod difference;
 mod packages;
 mod python;
 mod repositories;
 
 use std::collections::BTreeMap;
 
+use vb_build::Builder;
 use vb_recipe::{Evaluated, Family, Lock, LockError, Platform, PlatformLock, Recipe, lock_path};
 
 pub(crate) use self::packages::{Indexes, resolver};
-use self::repositories::Repositories;
+use self::{difference::difference, repositories::Repositories};
 use crate::{
     arguments::{self, Common},
     display::{self, Display},
@@ -33,19 +36,28 @@ pub(crate) fn run(common: &Common, arguments: &arguments::Lock) -> Result<Exit, 
     for (recipe, _) in session.pairs() {
         locks.insert(&recipe.value.name, (existing(recipe)?, recipe));
     }
-    let mut indexes = Indexes::new(&machine, &session.workspace.value, &builder);
-    let mut repositories = Repositories::new(&session.workspace.value, builder.fetcher());
+    let mut locker = Locker::new(&session, &machine, &builder, &display);
     if !arguments.allow_older {
-        locks.values().for_each(|(lock, _)| indexes.know(lock));
+        locks.values().for_each(|(lock, _)| locker.indexes.know(lock));
     }
+    let mut told = Vec::new();
     for (recipe, platform) in session.pairs() {
         let name = recipe.value.name.as_str();
         display::note(&format!("lock    {name} {}", platform.name));
-        let locked = lock_platform(&session, (&mut indexes, &mut repositories), &builder, &display, recipe, platform)?;
         let (lock, _) = locks.get_mut(name).expect("inserted above");
+        let locked = if arguments.refresh {
+            let old = session.fitting_lock(recipe, platform, lock)?;
+            let locked = locker.refresh(recipe, platform, old)?;
+            told.push(format!("{name} {}:", platform.name));
+            told.extend(difference(&old.packages, &locked.packages));
+            locked
+        } else {
+            locker.lock(recipe, platform)?
+        };
         lock.platforms.insert(platform.name.clone(), locked);
     }
     display.finish();
+    display::lines(&told);
     for (lock, recipe) in locks.values() {
         let path = lock_path(recipe.path());
         lock.write(&path).map_err(|error| Fatal::new(Exit::Environment, error))?;
@@ -68,24 +80,52 @@ fn existing(recipe: &Evaluated<Recipe>) -> Result<Lock, Fatal> {
     Ok(lock)
 }
 
-fn lock_platform(
-    session: &Session,
-    (indexes, repositories): (&mut Indexes<'_>, &mut Repositories<'_>),
-    builder: &vb_build::Builder,
-    display: &Display,
-    recipe: &Evaluated<Recipe>,
-    platform: &Platform,
-) -> Result<PlatformLock, Fatal> {
-    let request = session.request(recipe, platform)?;
-    let mut lock =
-        PlatformLock { request, archive: BTreeMap::new(), packages: vec![], distributions: vec![], tools: vec![] };
-    match (&platform.image, platform.family) {
-        (Some(image), _) => repositories::lock_image(builder.fetcher(), platform, image, &mut lock)?,
-        (None, Family::Deb) => packages::lock_roots(indexes, recipe, platform, &mut lock)?,
-        (None, Family::Rpm) => repositories.lock_roots(recipe, platform, &mut lock)?,
+/// What the platforms of one run are locked with.
+struct Locker<'a> {
+    session: &'a Session,
+    builder: &'a Builder,
+    display: &'a Display,
+    indexes: Indexes<'a>,
+    repositories: Repositories<'a>,
+}
+
+impl<'a> Locker<'a> {
+    fn new(session: &'a Session, machine: &'a Machine, builder: &'a Builder, display: &'a Display) -> Self {
+        let workspace = &session.workspace.value;
+        let indexes = Indexes::new(machine, workspace, builder);
+        let repositories = Repositories::new(workspace, builder.fetcher());
+        Self { session, builder, display, indexes, repositories }
     }
-    let resolver = python::Resolver::new(session, builder, display, recipe, platform, &lock)?;
-    lock.distributions = resolver.resolve()?;
-    lock.tools = vec![python::uv()];
-    Ok(lock)
+
+    /// Resolves everything anew.
+    fn lock(&mut self, recipe: &Evaluated<Recipe>, platform: &Platform) -> Result<PlatformLock, Fatal> {
+        let mut lock = self.resolve_packages(recipe, platform)?;
+        let resolver = python::Resolver::new(self.session, self.builder, self.display, recipe, platform, &lock)?;
+        lock.distributions = resolver.resolve()?;
+        lock.tools = vec![python::uv()];
+        Ok(lock)
+    }
+
+    /// Resolves the distribution packages anew; Python's distributions stay what they are.
+    fn refresh(
+        &mut self,
+        recipe: &Evaluated<Recipe>,
+        platform: &Platform,
+        old: &PlatformLock,
+    ) -> Result<PlatformLock, Fatal> {
+        let lock = self.resolve_packages(recipe, platform)?;
+        Ok(PlatformLock { distributions: old.distributions.clone(), tools: old.tools.clone(), ..lock })
+    }
+
+    fn resolve_packages(&mut self, recipe: &Evaluated<Recipe>, platform: &Platform) -> Result<PlatformLock, Fatal> {
+        let request = self.session.request(recipe, platform)?;
+        let mut lock =
+            PlatformLock { request, archive: BTreeMap::new(), packages: vec![], distributions: vec![], tools: vec![] };
+        match (&platform.image, platform.family) {
+            (Some(image), _) => repositories::lock_image(self.builder.fetcher(), platform, image, &mut lock)?,
+            (None, Family::Deb) => packages::lock_roots(&mut self.indexes, recipe, platform, &mut lock)?,
+            (None, Family::Rpm) => self.repositories.lock_roots(recipe, platform, &mut lock)?,
+        }
+        Ok(lock)
+    }
 }

@@ -113,7 +113,8 @@ impl Session {
         Ok((graph, targets))
     }
 
-    fn fitting_lock<'a>(
+    /// Returns what is locked for a recipe on a platform, if it answers what they ask.
+    pub(crate) fn fitting_lock<'a>(
         &self,
         recipe: &Evaluated<Recipe>,
         platform: &Platform,

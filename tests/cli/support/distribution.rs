@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use fs_err as fs;
 use sha2::{Digest, Sha256};
 
-use super::mirror::hex;
+use super::repository::hex;
 
 /// Writes a wheel for every Python, with a RECORD that is in order; the members are written under any names.
 pub(crate) fn write_wheel(directory: &Path, name: &str, version: &str, members: &[(&str, &str)]) -> PathBuf {

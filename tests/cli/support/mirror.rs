@@ -2,6 +2,8 @@
 //!
 //! Its files are links to blobs of the shared store: a file is replaced or removed, never written in place.
 
+mod release;
+
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -10,7 +12,6 @@ use std::{
 };
 
 use fs_err as fs;
-use sha2::{Digest, Sha256 as Hasher};
 use tempfile::TempDir;
 use vb_graph::{LockedDistribution, LockedPackage, Sha256};
 use vb_platform::Deb;
@@ -18,18 +19,17 @@ use vb_recipe::Lock;
 use vb_store::Store;
 use vb_testkit::archive::{Key, KeyOptions};
 
+pub(crate) use self::release::Release;
+use self::release::SuiteText;
 use super::env::{TestEnv, repository, shared_store};
-
-/// The suites of the platform; all packages are in the first one.
-const SUITES: [&str; 3] = ["bookworm", "bookworm-updates", "bookworm-security"];
-
-/// When the mirror's key was made and its index signed: 2026-01-01.
-const SIGNED: u32 = 1_767_225_600;
 
 /// An archive and a directory of Python files, removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Mirror {
     directory: TempDir,
+    release: Release,
+    key: Key,
+    packages: Vec<LockedPackage>,
     /// The dates of the suites, as the locks have them: none goes back.
     dates: BTreeMap<String, String>,
 }
@@ -37,32 +37,42 @@ pub(crate) struct Mirror {
 impl Mirror {
     /// Makes the mirror of everything that the lock of `whois` names.
     pub(crate) fn of_whois() -> Self {
+        Self::of_whois_as(Release::Bookworm)
+    }
+
+    /// Makes the archive of a release out of what the lock of `whois` names for bookworm.
+    pub(crate) fn of_whois_as(release: Release) -> Self {
         build_whois_once();
-        Self::of_locks(&[repository().join("recipes/whois.lock")])
+        Self::of_locks_as(&[repository().join("recipes/whois.lock")], release)
     }
 
     /// Makes the mirror of what some locks name for bookworm; the shared store has all of these files.
     pub(crate) fn of_locks(locks: &[PathBuf]) -> Self {
-        let directory = tempfile::Builder::new().prefix("vb-mirror-").tempdir().unwrap();
+        Self::of_locks_as(locks, Release::Bookworm)
+    }
+
+    fn of_locks_as(locks: &[PathBuf], release: Release) -> Self {
         let locked = locks.iter().map(|path| Lock::read(path).unwrap().platforms["bookworm"].archive.clone());
-        let mirror = Self { directory, dates: locked.flatten().collect() };
+        let (created, _) = release.times();
+        let mut mirror = Self {
+            directory: tempfile::Builder::new().prefix("vb-mirror-").tempdir().unwrap(),
+            release,
+            key: Key::generate(KeyOptions { created, ..KeyOptions::default() }),
+            packages: vec![],
+            dates: locked.flatten().collect(),
+        };
         fs::create_dir(mirror.links()).unwrap();
+        fs::write(mirror.keyring(), mirror.key.to_armor()).unwrap();
         let store = Store::open(&shared_store()).unwrap();
-        let mut packages = Vec::new();
         for path in locks {
             let lock = Lock::read(path).unwrap();
             let lock = &lock.platforms["bookworm"];
-            packages.extend(lock.packages.iter().map(|locked| locked.package.clone()));
+            lock.packages.iter().for_each(|locked| mirror.add_package(&store, locked.package.clone()));
             let built = lock.distributions.iter().flat_map(|locked| &locked.build);
             let distributions = lock.distributions.iter().map(|locked| &locked.distribution);
             distributions.chain(built).chain(&lock.tools).for_each(|locked| mirror.add_distribution(&store, locked));
         }
-        packages.sort();
-        packages.dedup();
-        packages.iter().for_each(|package| {
-            link(&blob(&store, &package.sha256, &package.path), &mirror.archive().join(&package.path));
-        });
-        mirror.sign(&packages);
+        mirror.publish();
         mirror
     }
 
@@ -97,14 +107,15 @@ impl Mirror {
         let list = |texts: Vec<String>| format!("[{}]", texts.join(", "));
         let archives = list(all.iter().map(|one| format!("\"file://{}\"", one.archive().display())).collect());
         let links = list(all.iter().map(|one| format!("\"{}\"", one.links().display())).collect());
+        let platform = self.release.platform();
         let fields = format!(
-            "  archives = {{ bookworm = {archives} }},\n  python_indexes = [],\n  find_links = {links},\n}} | vb.Workspace"
+            "  archives = {{ {platform} = {archives} }},\n  python_indexes = [],\n  find_links = {links},\n}} | vb.Workspace"
         );
         replace_end(env, "recipes/workspace.ncl", "archives", "} | vb.Workspace", &fields);
-        let platform = "recipes/platforms/bookworm.ncl";
-        let text = env.read(platform);
+        let file = format!("recipes/platforms/{platform}.ncl");
+        let text = env.read(&file);
         let line = text.lines().find(|line| line.starts_with("  keyring = ")).expect("the platform has a keyring");
-        env.edit(platform, line, &format!("  keyring = \"{}\",", self.keyring().display()));
+        env.edit(&file, line, &format!("  keyring = \"{}\",", self.keyring().display()));
     }
 
     /// Puts other bytes in the place of a file.
@@ -134,30 +145,45 @@ impl Mirror {
         link(&blob(store, &locked.file.sha256, &locked.file.file), &self.links().join(&locked.file.file));
     }
 
+    fn add_package(&mut self, store: &Store, mut package: LockedPackage) {
+        let blob = blob(store, &package.sha256, &package.path);
+        let component = format!("/{}/", self.release.component(&package.name));
+        package.path = package.path.replacen("/main/", &component, 1);
+        link(&blob, &self.archive().join(&package.path));
+        self.packages.push(package);
+    }
+
+    /// Puts a package into the archive in place of the one of its name, which is gone then, and publishes that state.
+    pub(crate) fn update(&mut self, package: LockedPackage, deb: &[u8], date: &str) {
+        self.packages.retain(|known| {
+            let stays = known.name != package.name;
+            if !stays {
+                fs::remove_file(self.directory.path().join("archive").join(&known.path)).unwrap();
+            }
+            stays
+        });
+        fs::write(self.archive().join(&package.path), deb).unwrap();
+        self.packages.push(package);
+        self.dates.insert(self.release.suites()[0].clone(), date.to_owned());
+        self.publish();
+    }
+
     /// Writes and signs the index of each suite.
-    fn sign(&self, packages: &[LockedPackage]) {
-        let key = Key::generate(KeyOptions { created: SIGNED, ..KeyOptions::default() });
-        fs::write(self.keyring(), key.to_armor()).unwrap();
-        for suite in SUITES {
-            let text = if suite == SUITES[0] { self.packages_text(packages) } else { String::new() };
-            let dist = self.archive().join("dists").join(suite);
-            fs::create_dir_all(dist.join("main/binary-amd64")).unwrap();
-            fs::write(dist.join("main/binary-amd64/Packages"), &text).unwrap();
-            let date = self.dates.get(suite).map_or("Thu, 01 Jan 2026 00:00:00 UTC", String::as_str);
-            let release = format!(
-                "Suite: {suite}\nCodename: {suite}\nDate: {date}\nArchitectures: amd64\n\
-                 Components: main\nSHA256:\n {} {} main/binary-amd64/Packages\n",
-                hex(&Hasher::digest(&text)),
-                text.len()
-            );
-            fs::write(dist.join("InRelease"), key.clearsign(&release, SIGNED)).unwrap();
+    fn publish(&mut self) {
+        self.packages.sort();
+        self.packages.dedup();
+        for (place, suite) in self.release.suites().iter().enumerate() {
+            let text = |component| if place == 0 { self.packages_text(component) } else { String::new() };
+            let packages = self.release.components().iter().map(|component| (*component, text(component))).collect();
+            let date = self.dates.get(suite).map_or(self.release.date(), String::as_str);
+            self.release.write(&self.archive(), &SuiteText { name: suite, date, packages }, &self.key);
         }
     }
 
-    /// Returns the paragraphs of the packages, as their own control files have them.
-    fn packages_text(&self, packages: &[LockedPackage]) -> String {
+    /// Returns the paragraphs of a component's packages, as their own control files have them.
+    fn packages_text(&self, component: &str) -> String {
         let mut text = String::new();
-        for package in packages {
+        for package in self.packages.iter().filter(|package| self.release.component(&package.name) == component) {
             let deb = Deb::open(&self.archive().join(&package.path)).unwrap();
             let control = String::from_utf8_lossy(&deb.control_file("control").unwrap().content).into_owned();
             let LockedPackage { path, size, sha256, .. } = package;
@@ -178,13 +204,6 @@ fn replace_end(env: &TestEnv, path: &str, field: &str, end: &str, replacement: &
 pub(crate) fn build_whois_once() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| drop(TestEnv::new().vb(&["build", "recipes/whois.ncl"]).ok()));
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").unwrap();
-        text
-    })
 }
 
 fn blob(store: &Store, sha256: &Sha256, name: &str) -> PathBuf {

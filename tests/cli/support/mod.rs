@@ -17,7 +17,7 @@ pub(crate) use self::{
     distribution::{sha256, write_sdist, write_wheel},
     env::{TestEnv, repository},
     hello::write_hello,
-    mirror::Mirror,
+    mirror::{Mirror, Release},
     own_store::{damage, forget, seeded_store},
     postgresql::{Postgresql, SOCKET_DIRECTORY},
     process::{OwnProgram, Started},

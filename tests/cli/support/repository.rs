@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use vb_platform::Deb;
 use vb_testkit::archive::{Key, KeyOptions};
 
-use super::{mirror::hex, root::copy};
+use super::root::copy;
 
 /// When the first repository of a test is signed: 2023-11-14 22:15:00 UTC, as no clock is set back behind it.
 const SIGNED: u32 = 1_700_000_100;
@@ -69,4 +69,12 @@ impl Repository {
         fs::File::options().write(true).open(&in_release).unwrap().file().set_modified(time).unwrap();
         fs::write(self.directory.join("key.asc"), key.to_armor()).unwrap();
     }
+}
+
+/// Writes bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }

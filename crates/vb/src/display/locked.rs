@@ -44,7 +44,7 @@ impl LockedFrom {
 
     pub(crate) fn help(&self) -> String {
         format!(
-            "its archive has another version by now: run `vb lock --platform {} {}`, or let `archives` in the workspace name a dated snapshot",
+            "its archive has another version by now: run `vb lock --refresh --platform {} {}`, or let `archives` in the workspace name a dated snapshot",
             self.platform,
             self.recipe.display()
         )
