@@ -8,6 +8,7 @@ use std::{
 };
 
 use fs_err as fs;
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
 use tempfile::NamedTempFile;
 
 use crate::{FIXED_TIME, layout::Store};
@@ -57,4 +58,11 @@ pub(crate) fn fix_metadata(file: &std::fs::File, mode: u32) -> io::Result<()> {
 
 fn fixed_time() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(FIXED_TIME.unsigned_abs())
+}
+
+/// Gives a link or a directory the fixed modification time.
+pub(crate) fn fix_time(path: &Path) -> io::Result<()> {
+    let fixed = Timespec { tv_sec: FIXED_TIME, tv_nsec: 0 };
+    let times = Timestamps { last_access: fixed, last_modification: fixed };
+    rustix::fs::utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(Into::into)
 }

@@ -88,7 +88,7 @@ impl Store {
 
     /// Is the blob there? One of another size is damage, and is removed with everything that shares its bytes, so that
     /// nothing damaged stays when the blob is written again.
-    fn keeps_blob(&self, digest: &BlobDigest, size: u64) -> io::Result<bool> {
+    pub(crate) fn keeps_blob(&self, digest: &BlobDigest, size: u64) -> io::Result<bool> {
         match fs::symlink_metadata(self.blob_path(digest)) {
             Ok(metadata) if metadata.len() == size => Ok(true),
             Ok(_) => self.remove_corrupt(digest).map(|()| false),
@@ -174,14 +174,14 @@ impl Store {
         Ok((digest, size))
     }
 
-    fn link_to_blob(&self, path: &Path, target: &Path) -> io::Result<()> {
+    pub(crate) fn link_to_blob(&self, path: &Path, target: &Path) -> io::Result<()> {
         make_parent(target)?;
         let linked = tempfile::Builder::new().prefix("l-").make_in(self.tmp(), |linked| fs::hard_link(path, linked))?;
         // The temporary name is removed afterwards: renaming one link of a file onto another of the same does nothing.
         fs::rename(linked.into_temp_path(), target)
     }
 
-    fn copy_to_blob(&self, path: &Path, target: &Path) -> io::Result<()> {
+    pub(crate) fn copy_to_blob(&self, path: &Path, target: &Path) -> io::Result<()> {
         let mut file = self.temporary_file()?;
         io::copy(&mut fs::File::open(path)?, file.as_file_mut())?;
         fix_metadata(file.as_file(), 0o644)?;

@@ -105,7 +105,7 @@ impl Store {
     }
 }
 
-fn entry_name(path: &Path) -> Result<Name, IngestError> {
+pub(crate) fn entry_name(path: &Path) -> Result<Name, IngestError> {
     path.file_name()
         .and_then(|name| name.to_str())
         .and_then(|name| Name::new(name).ok())

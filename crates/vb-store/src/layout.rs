@@ -7,6 +7,7 @@ use std::{
 };
 
 use fs_err as fs;
+use vb_graph::DirectoryDigest;
 
 use crate::scratch;
 
@@ -83,6 +84,11 @@ impl Store {
     /// Returns where something of this kind and hexadecimal digest is, `<kind>/ab/cdef…`.
     pub(crate) fn place(&self, kind: &str, hex: &str) -> PathBuf {
         self.root.join(kind).join(&hex[..2]).join(&hex[2..])
+    }
+
+    /// Returns where the materialized tree of a directory is, whether or not it is there.
+    pub(crate) fn tree_path(&self, digest: &DirectoryDigest) -> PathBuf {
+        self.root.join("trees").join(digest.to_string())
     }
 
     pub(crate) fn tmp(&self) -> PathBuf {

@@ -24,6 +24,7 @@
 //! - An action result is written after what it names, and after that is on disk.
 //! - Whatever fails its digest when it is read is removed, never returned.
 
+mod adopt;
 mod atomic;
 mod blob;
 mod complete;

@@ -8,12 +8,10 @@ use std::{
 
 use fs_err as fs;
 use rayon::prelude::*;
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
 use vb_graph::{BlobDigest, DirectoryDigest, Node};
 
 use crate::{
-    FIXED_TIME,
-    atomic::{fix_metadata, make_parent, persist},
+    atomic::{fix_metadata, fix_time, make_parent, persist},
     directory::DirectoryError,
     layout::Store,
 };
@@ -77,20 +75,15 @@ impl Store {
     /// # Errors
     /// [`MaterializeError`] when something that it names is missing.
     pub fn materialize(&self, digest: &DirectoryDigest) -> Result<PathBuf, MaterializeError> {
-        let target = self.path().join("trees").join(digest.to_string());
+        let target = self.tree_path(digest);
         if fs::symlink_metadata(&target).is_ok() {
             return Ok(target);
         }
         let scratch = self.scratch().map_err(MaterializeError::io(&target))?;
         let tree = scratch.path().join("tree");
         self.write_tree(digest, 0o755, &tree, Files::Linked)?;
-        // Who finds the tree under its name does not look into it again.
-        self.sync().map_err(MaterializeError::io(&tree))?;
-        match fs::rename(&tree, &target) {
-            // Another thread or process was first; its tree is the same.
-            Err(_) if fs::symlink_metadata(&target).is_ok() => Ok(target),
-            result => result.map(|()| target.clone()).map_err(MaterializeError::io(&target)),
-        }
+        self.publish(&tree, digest).map_err(MaterializeError::io(&target))?;
+        Ok(target)
     }
 
     fn write_tree(
@@ -196,10 +189,4 @@ pub fn export_copy(store: &Store, digest: &DirectoryDigest, target: &Path) -> Re
 fn write_link(link_target: &str, path: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(link_target, path)?;
     fix_time(path)
-}
-
-fn fix_time(path: &Path) -> io::Result<()> {
-    let fixed = Timespec { tv_sec: FIXED_TIME, tv_nsec: 0 };
-    let times = Timestamps { last_access: fixed, last_modification: fixed };
-    rustix::fs::utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(Into::into)
 }

@@ -84,7 +84,7 @@ impl Builder {
     pub(super) fn finish_root(&self, prepared: &Prepared) -> Result<Node, ExecuteError> {
         let target = prepared.path("root");
         vb_platform::finish(&target)?;
-        self.take_in(&target)
+        self.on_data_pool(|| self.store.adopt_tree(&target)).map_err(ExecuteError::Output)
     }
 }
 

@@ -7,12 +7,12 @@
 use std::path::Path;
 
 use vb_graph::{Directory, DirectoryDigest, Name, Node, Stage};
-use vb_package::{LeakPattern, LeakScanner};
 use vb_python::bytecode_command;
 use vb_store::{Store, export_copy};
 
 mod assemble;
 mod install;
+mod leaks;
 
 use self::install::{Sources, install};
 use super::{
@@ -79,30 +79,6 @@ impl Builder {
             }
         }
         Ok(Node::directory(self.store.put_directory(&output).map_err(ExecuteError::Store)?))
-    }
-
-    fn check_for_leaks(&self, node: &Node, prefix: &str, patterns: &[LeakPattern]) -> Result<(), ExecuteError> {
-        let Node::Directory { digest, .. } = node else { return Ok(()) };
-        let scanner = LeakScanner::new(patterns).expect("the patterns are absolute paths");
-        let mut files = Vec::new();
-        self.store.walk(digest, &mut |path, node| match node {
-            Node::File { blob, .. } => files.push((path.to_owned(), Some(*blob), String::new())),
-            Node::Symlink { target } => files.push((path.to_owned(), None, target.clone())),
-            Node::Directory { .. } => {}
-        })?;
-        // The file that was written by hand is told, not the bytecode that was made of it.
-        files.sort_by_key(|(path, ..)| path.contains("__pycache__/"));
-        for (path, blob, target) in files {
-            let bytes = match blob {
-                Some(blob) => self.store.read_blob(&blob)?,
-                None => target.into_bytes(),
-            };
-            let found = scanner.find_leaks(bytes.as_slice()).map_err(ExecuteError::Store)?;
-            if let Some(leak) = found.first() {
-                return Err(ExecuteError::Leak { path: format!("{prefix}/{path}"), what: leak.name.to_owned() });
-            }
-        }
-        Ok(())
     }
 }
 

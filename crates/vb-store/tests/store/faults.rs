@@ -42,6 +42,10 @@ fn write_until_killed(directory: &Path) {
         store.materialize(&directory_of(&source)).unwrap();
         store.materialize(&directory_of(&ingested)).unwrap();
         step();
+        let root = own.path().join(format!("{index} root"));
+        Entry::directory([("a", file("a", 0o644)), ("d", file("d", 0o644)), ("e", file("e", 0o755))]).write(&root);
+        store.adopt_tree(&root).unwrap();
+        step();
         let result = result(&text, ingested, Some(log));
         store.put_action_result(&result.action.digest(), &result).unwrap();
         step();
@@ -58,8 +62,8 @@ fn a_process_that_is_killed_after_any_step_leaves_a_clean_store() {
     let fixture = Fixture::new();
     let mut results = 0;
     for round in 0..ROUNDS {
-        // One iteration of the writer has eight steps.
-        let asked = 1 + round % 10;
+        // One iteration of the writer has nine steps.
+        let asked = 1 + round % 11;
         let mut child = again(test, &fixture.path(""), "").spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let steps = output.lines().map_while(Result::ok).filter(|line| line == "done").take(asked).count();
@@ -86,6 +90,7 @@ fn write_against_a_limit(directory: &Path) {
     writer.write_all(&large).unwrap_err();
     drop(writer);
     store.ingest_output(&tree).unwrap_err();
+    store.adopt_tree(&tree).unwrap_err();
     store.ingest_source(&tree, &SourceOptions::default()).unwrap_err();
     store.remember("large", &large).unwrap_err();
     let stored = store.action_result(&action("stored").digest()).unwrap();

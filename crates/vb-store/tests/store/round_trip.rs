@@ -49,6 +49,54 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn adopting_a_tree_is_ingesting_and_materializing_it(tree in any_tree(), known in any_tree()) {
+        let (fixture, other) = (Fixture::new(), Fixture::new());
+        // What another tree has brought is linked into this one.
+        fixture.store.materialize(&directory_of(&fixture.ingest("known", &known))).unwrap();
+        let node = fixture.store.adopt_tree(&fixture.write("tree", &tree)).unwrap();
+        prop_assert_eq!(&node, &other.ingest("tree", &tree));
+        let digest = directory_of(&node);
+        prop_assert_eq!(fixture.path("tree").exists(), tree == known);
+        prop_assert_eq!(&Entry::read(&fixture.tree(&digest)), &tree);
+        let materialized = other.store.materialize(&digest).unwrap();
+        prop_assert_eq!(times(&fixture.tree(&digest)), times(&materialized));
+        prop_assert!(fixture.store.verify().unwrap().is_clean());
+        prop_assert_eq!(leftovers(&fixture.store), Vec::<String>::new());
+        prop_assert_eq!(fixture.store.adopt_tree(&fixture.write("again", &tree)).unwrap(), node);
+    }
+}
+
+/// Returns when everything in a tree was changed, by path.
+fn times(tree: &std::path::Path) -> Vec<(String, i64)> {
+    let mut found =
+        vec![(tree.file_name().unwrap().to_string_lossy().into_owned(), fs::symlink_metadata(tree).unwrap().mtime())];
+    if fs::symlink_metadata(tree).unwrap().is_dir() {
+        let mut entries: Vec<_> = fs::read_dir(tree).unwrap().map(|entry| entry.unwrap().path()).collect();
+        entries.sort();
+        found.extend(entries.iter().flat_map(|entry| times(entry)));
+    }
+    found
+}
+
+#[test]
+fn an_adopted_tree_shares_its_bytes_with_blobs_and_with_other_trees() {
+    let fixture = Fixture::new();
+    let node = fixture.store.adopt_tree(&fixture.write("tree", &sample())).unwrap();
+    let tree = fixture.tree(&directory_of(&node));
+    let inode = |path: &std::path::Path| fs::symlink_metadata(path).unwrap().ino();
+    let text = fixture.store.blob_path(&blob_of(&fixture.store, &node, "text"));
+    let script = fixture.place("executables", &blob_of(&fixture.store, &node, "bin/run"));
+    assert_eq!((inode(&tree.join("text")), inode(&tree.join("bin/run"))), (inode(&text), inode(&script)));
+    let larger = Entry::directory([("tree", sample()), ("more", Entry::file("more", 0o644))]);
+    let other = fixture.tree(&directory_of(&fixture.store.adopt_tree(&fixture.write("other", &larger)).unwrap()));
+    let there = (inode(&other.join("tree/text")), inode(&other.join("tree/bin/run")));
+    assert_eq!(there, (inode(&text), inode(&script)));
+}
+
 fn sample() -> Entry {
     Entry::directory([
         ("bin", Entry::directory([("run", Entry::file("#!/bin/sh\n", 0o755)), ("sh", Entry::Symlink("run".into()))])),
