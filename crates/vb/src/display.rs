@@ -66,36 +66,5 @@ pub(crate) fn json(document: &impl Serialize) {
 
 /// Writes a number of bytes for people.
 pub(crate) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 3] = ["KiB", "MiB", "GiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    // In tenths, so that no rounding of floating point numbers is seen.
-    let (mut tenths, mut unit) = (bytes.saturating_mul(10) / 1024, 0);
-    while tenths >= 10_240 && unit + 1 < UNITS.len() {
-        tenths /= 1024;
-        unit += 1;
-    }
-    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_have_the_unit_that_fits() {
-        for (bytes, expect) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.0 KiB"),
-            (1536, "1.5 KiB"),
-            (1 << 20, "1.0 MiB"),
-            (9_542_000, "9.1 MiB"),
-            (5 << 30, "5.0 GiB"),
-            (u64::MAX, "1717986918.3 GiB"),
-        ] {
-            assert_eq!(size(bytes), expect, "{bytes}");
-        }
-    }
+    indicatif::HumanBytes(bytes).to_string()
 }

@@ -250,7 +250,7 @@ mod tests {
         ];
         let changes: BTreeMap<_, _> = changes.map(|(path, change)| (path.to_owned(), change)).into();
         let expect =
-            ["+ /a  2 files, 2.0 KiB", "~ /d.py  other bytes, 1 B", "and 1 path of bytecode (`--all` shows them)"];
+            ["+ /a  2 files, 2.00 KiB", "~ /d.py  other bytes, 1 B", "and 1 path of bytecode (`--all` shows them)"];
         assert_eq!(files(&changes), expect);
         assert_eq!(all_files(&changes).len(), changes.len());
     }
@@ -267,7 +267,7 @@ mod tests {
         let new = FileFacts { mode: 0o755, group: "adm".to_owned(), ..regular(2048, "bb") };
         assert_eq!(
             how(&regular(1024, "aa"), &new),
-            "1.0 KiB → 2.0 KiB (+1.0 KiB), mode 0644 → 0755, owner root:root → root:adm"
+            "1.00 KiB → 2.00 KiB (+1.00 KiB), mode 0644 → 0755, owner root:root → root:adm"
         );
     }
 }
