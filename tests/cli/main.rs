@@ -13,6 +13,7 @@ mod lintian;
 mod lock;
 mod nix;
 mod packages;
+mod pipeline;
 mod plan_why;
 mod recipe_errors;
 mod refresh;

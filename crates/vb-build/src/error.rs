@@ -12,7 +12,7 @@ use vb_store::{BlobError, DirectoryError, IngestError, MaterializeError, Pattern
 
 mod step;
 
-pub use self::step::StepError;
+pub use self::step::{StepError, ToolPackages};
 
 mod install;
 

@@ -26,7 +26,9 @@ mod why;
 
 pub use build::{BuildReport, Failure};
 pub use builder::{Builder, BuilderError, BuilderOptions};
-pub use error::{CommandFailure, Contrast, Difference, ExecuteError, FetchAttempt, InstallError, StepError};
+pub use error::{
+    CommandFailure, Contrast, Difference, ExecuteError, FetchAttempt, InstallError, StepError, ToolPackages,
+};
 pub use event::{Event, How};
 pub use frontier::OnFailure;
 pub use locations::{LazyIndexes, Locations};

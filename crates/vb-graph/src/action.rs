@@ -88,6 +88,7 @@ impl Kind {
         match self {
             // 2: `debian/install` is followed.
             Self::Stage(_) => 2,
+            Self::Step(step) => step.version(),
             _ => 1,
         }
     }

@@ -16,18 +16,18 @@ pub struct Step {
     pub work: Work,
 }
 
-/// What a step does. `files` are matched as [`Pattern::Name`], each against what the step reads.
+/// What a step does. A `file` is matched as [`Pattern::Name`] against what the step reads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Work {
-    /// Compiles style sheets, each to a `.css` beside it.
+    /// Compiles a style sheet to a `.css` beside it.
     Compile(Compile),
-    /// Makes files smaller, each in its place.
+    /// Makes a file smaller, in its place.
     Compress(Compress),
     /// Compiles every `.po` that the step reads to a `.mo` beside it.
     CompileCatalogues,
     /// Runs Django's `collectstatic`.
     CollectStatic(CollectStatic),
-    /// Replaces a marker by a text that changes when the files do.
+    /// Replaces a marker in a file by a text that changes when the version or the content does.
     BustCaches(BustCaches),
     /// Writes compressed copies beside every file that the step reads and that gains by it.
     Precompress(Precompress),
@@ -47,12 +47,12 @@ pub enum StyleLanguage {
 /// See [`Work::Compile`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Compile {
-    /// What they are written in.
+    /// What it is written in.
     pub language: StyleLanguage,
-    /// The style sheets; what they import is only read.
-    pub files: Vec<String>,
-    /// Is a `.css.map` written beside each `.css`?
-    pub has_source_maps: bool,
+    /// The style sheet; what it imports is only read.
+    pub file: String,
+    /// Is a `.css.map` written beside the `.css`?
+    pub has_source_map: bool,
 }
 
 /// A language that is compressed.
@@ -74,6 +74,9 @@ pub enum Compressor {
 }
 
 impl Compressor {
+    /// All of them, the better one first.
+    pub const ALL: [Self; 2] = [Self::Esbuild, Self::YuiCompressor];
+
     /// Returns the program's name, as it is called.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -86,12 +89,12 @@ impl Compressor {
 /// See [`Work::Compress`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Compress {
-    /// What they are written in.
+    /// What it is written in.
     pub language: AssetLanguage,
-    /// The files.
-    pub files: Vec<String>,
-    /// What does it.
-    pub compressor: Compressor,
+    /// The file.
+    pub file: String,
+    /// What does it; `None` for the first of [`Compressor::ALL`] that is there.
+    pub compressor: Option<Compressor>,
 }
 
 /// See [`Work::CollectStatic`].
@@ -119,8 +122,8 @@ pub enum CacheToken {
 /// See [`Work::BustCaches`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BustCaches {
-    /// The files.
-    pub files: Vec<String>,
+    /// The file.
+    pub file: String,
     /// What is replaced.
     pub marker: String,
     /// What it is replaced by.
@@ -184,6 +187,15 @@ impl Step {
         }
     }
 
+    /// Returns the version of what vb does for the kind of step.
+    pub(crate) fn version(&self) -> u32 {
+        match &self.work {
+            // 2: one file for each action.
+            Work::Compile(_) | Work::Compress(_) | Work::BustCaches(_) => 2,
+            Work::CompileCatalogues | Work::CollectStatic(_) | Work::Precompress(_) | Work::Run(_) => 1,
+        }
+    }
+
     pub(crate) fn parts(&self) -> Vec<Part> {
         let mut parts = vec![Part::text("application", &self.application)];
         parts.extend(match &self.work {
@@ -201,13 +213,14 @@ impl Step {
 
 impl Compile {
     fn parts(&self) -> Vec<Part> {
-        vec![Part::list("files", &self.files), Part::text("source maps", self.has_source_maps.to_string())]
+        vec![Part::text("file", &self.file), Part::text("source map", self.has_source_map.to_string())]
     }
 }
 
 impl Compress {
     fn parts(&self) -> Vec<Part> {
-        vec![Part::list("files", &self.files), Part::text("compressor", self.compressor.as_str())]
+        let compressor = self.compressor.map_or("any", Compressor::as_str);
+        vec![Part::text("file", &self.file), Part::text("compressor", compressor)]
     }
 }
 
@@ -228,7 +241,7 @@ impl BustCaches {
             CacheToken::Version(version) => vec![version.clone()],
             CacheToken::Content => vec![],
         };
-        vec![Part::list("files", &self.files), Part::text("marker", &self.marker), Part::list("version", &version)]
+        vec![Part::text("file", &self.file), Part::text("marker", &self.marker), Part::list("version", &version)]
     }
 }
 

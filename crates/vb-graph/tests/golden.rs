@@ -19,13 +19,13 @@ const GOLDEN: [(&str, &str); 18] = [
     ("wheel", "07ea1d7dc77268db944e23ec97ae3af5f0973034d593cc8c5e652688f34055e0"),
     ("unpack", "64dc6c2a263649c077c303e2e4a4fecdc06c38f9cad4839cfb8446bf8cbb6af2"),
     ("environment", "9735600b211c08fd467de9edfc5312e2f2e897da7b7086eee73324414c87a1f5"),
-    ("compile less", "3b10c68784f467a5919098eaba7297a8852c02aceb513b889607120aaf0fb426"),
-    ("compile sass", "94383656c57ab7580246b2b13578707bb2e168c35af6f2da366637e57fb60546"),
-    ("compress css", "629e13fcbf8bff343309c1524e04e50a96c4a703bed1f2a0bea21eceda0dab6d"),
-    ("compress js", "a6f42dd17b4e297ab93584c50b5b008f680c6851244f3b326b6366e18c8d42e3"),
+    ("compile less", "3fbaab5a7c772c2800ed463e9194518919ad31c87781ab6fa8de721af2fe2dfd"),
+    ("compile sass", "135f163b1e09eaff78d84a615914de1f5acdd86df6f833ddb6b977ec68d1f17c"),
+    ("compress css", "25ab2d06a92a94f4de11da7b850f5809fd38b578b593f98f7aa799d5abbe2a31"),
+    ("compress js", "61459ca694b4c6eb6f443106775c4f1cca5873b51f8000364b50f1812a996dc5"),
     ("compile i18n", "2f00c2c351a153730a82aee20acb24d54c9fb61389de4ef26c2475ca1dab3946"),
     ("collect static", "d208a2259a06d52009d7b5cc6f37f3943155f65ad47b28cdd2bc22069a7e0c78"),
-    ("add cache busting", "c41622b11dfb21151635fc84aec3c36e70108ff4779409da1464780e39e388a7"),
+    ("add cache busting", "6cea7b6453b4ab2168e39bc152738eb8567a34258469c0a42d7987eed8af5ee4"),
     ("precompress static", "12bddc7e22aa5e4932080a25d14a5e419d4d4c768098a914a610e7a7710c9ac9"),
     ("run", "2fda2c8454266ea3a5193b7deb6ca920bf4f25dabebee035d77029d4590501c2"),
     ("stage", "ccff25c3b1ae67b2cee2a77725d4cab95aaca65d46fcfa24d9a1cb3427a88552"),
@@ -99,11 +99,10 @@ fn kinds() -> Vec<Kind> {
 
 /// One step of each kind.
 fn works() -> [Work; 9] {
-    let compile =
-        |language| Work::Compile(Compile { language, files: vec![text("style.less")], has_source_maps: false });
+    let compile = |language| Work::Compile(Compile { language, file: text("style.less"), has_source_map: false });
     let compress = |language| {
-        let compressor = Compressor::YuiCompressor;
-        Work::Compress(Compress { language, files: vec![text("style.css")], compressor })
+        let compressor = Some(Compressor::YuiCompressor);
+        Work::Compress(Compress { language, file: text("style.css"), compressor })
     };
     let variables = BTreeMap::from([(text("SECRET_KEY"), text("stub"))]);
     [
@@ -119,7 +118,7 @@ fn works() -> [Work; 9] {
             variables: variables.clone(),
         }),
         Work::BustCaches(BustCaches {
-            files: vec![text("base.html")],
+            file: text("base.html"),
             marker: text("@VERSION@"),
             token: CacheToken::Version(text("1.0")),
         }),
@@ -275,12 +274,13 @@ fn variants() -> Vec<Kind> {
 fn work_variants(work: &Work) -> Vec<Work> {
     match work.clone() {
         Work::Compile(compile) => vec![
-            Work::Compile(Compile { files: vec![], ..compile.clone() }),
-            Work::Compile(Compile { has_source_maps: true, ..compile }),
+            Work::Compile(Compile { file: text("other.less"), ..compile.clone() }),
+            Work::Compile(Compile { has_source_map: true, ..compile }),
         ],
         Work::Compress(compress) => vec![
-            Work::Compress(Compress { files: vec![], ..compress.clone() }),
-            Work::Compress(Compress { compressor: Compressor::Esbuild, ..compress }),
+            Work::Compress(Compress { file: text("other.css"), ..compress.clone() }),
+            Work::Compress(Compress { compressor: Some(Compressor::Esbuild), ..compress.clone() }),
+            Work::Compress(Compress { compressor: None, ..compress }),
         ],
         Work::CompileCatalogues => vec![],
         Work::CollectStatic(collect) => vec![
@@ -290,7 +290,7 @@ fn work_variants(work: &Work) -> Vec<Work> {
             Work::CollectStatic(CollectStatic { variables: BTreeMap::new(), ..collect }),
         ],
         Work::BustCaches(bust) => vec![
-            Work::BustCaches(BustCaches { files: vec![], ..bust.clone() }),
+            Work::BustCaches(BustCaches { file: text("other.html"), ..bust.clone() }),
             Work::BustCaches(BustCaches { marker: text("@"), ..bust.clone() }),
             Work::BustCaches(BustCaches { token: CacheToken::Version(text("2.0")), ..bust.clone() }),
             Work::BustCaches(BustCaches { token: CacheToken::Content, ..bust }),

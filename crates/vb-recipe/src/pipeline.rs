@@ -48,8 +48,8 @@ pub struct CompileOptions {
 pub struct CompressOptions {
     /// The files, each by the end of its path.
     pub files: Vec<String>,
-    /// What does it.
-    pub with: CompressorName,
+    /// What does it; `None` for what is there.
+    pub with: Option<CompressorName>,
 }
 
 /// A compressor, as a recipe names it.
@@ -163,6 +163,36 @@ impl PipelineStep {
             Self::AddCacheBusting(_) => "AddCacheBusting",
             Self::PrecompressStatic(_) => "PrecompressStatic",
             Self::Run(_) => "Run",
+        }
+    }
+
+    /// Returns the step for each of its files alone, when it makes each of them without the others.
+    pub fn parts(&self) -> Vec<Self> {
+        let mut whole = self.clone();
+        let Some(files) = whole.single_files().map(std::mem::take) else { return vec![whole] };
+        let part = |file: String| {
+            let mut part = whole.clone();
+            part.single_files().expect("it is of the same kind").push(file);
+            part
+        };
+        files.into_iter().map(part).collect()
+    }
+
+    /// Returns the files of a step that makes each of them by itself.
+    fn single_files(&mut self) -> Option<&mut Vec<String>> {
+        match self {
+            Self::CompileLess(options) | Self::CompileSass(options) => Some(&mut options.files),
+            Self::CompressCss(options) | Self::CompressJs(options) => Some(&mut options.files),
+            Self::AddCacheBusting(options) => Some(&mut options.files),
+            Self::CompileI18n(_) | Self::CollectStatic(_) | Self::PrecompressStatic(_) | Self::Run(_) => None,
+        }
+    }
+
+    /// Returns what a part of a step is called: its tag, and its file where it has one of its own.
+    pub fn name(&self) -> String {
+        match self.clone().single_files() {
+            Some(files) => format!("{} {}", self.tag(), files.join(" ")),
+            None => self.tag().to_owned(),
         }
     }
 

@@ -41,26 +41,34 @@ pub(crate) struct TestEnv {
 impl TestEnv {
     /// Copies the repository's workspace with the recipe `whois` alone, for bookworm alone, and uses the shared store.
     pub(crate) fn new() -> Self {
-        let env = Self::of("whois", &["whois"]);
+        let env = Self::of("recipes", "whois", &["whois"]);
         env.keep_bookworm();
         env.begin()
     }
 
     /// Copies the repository's workspace with the recipe `somedjangoapp` alone, and uses the shared store.
     pub(crate) fn django() -> Self {
-        Self::of("somedjangoapp", &["somedjangoapp", "django_nav"]).begin()
+        Self::of("recipes", "somedjangoapp", &["somedjangoapp", "django_nav"]).begin()
     }
 
-    fn of(recipe: &str, sources: &[&str]) -> Self {
+    /// Makes a workspace with the repository's conventions and platforms and the recipe `shop`, which has every kind of
+    /// step, and uses the shared store.
+    pub(crate) fn shop() -> Self {
+        Self::of("tests/pipeline", "shop", &["shop", "cart"]).begin()
+    }
+
+    fn of(place: &str, recipe: &str, sources: &[&str]) -> Self {
         let directory = tempfile::Builder::new().prefix("vb-test-").tempdir().unwrap();
         let env = Self { directory, store: shared_store() };
         fs::create_dir(env.home()).unwrap();
-        let (from, to) = (repository().join("recipes"), env.workspace().join("recipes"));
-        copy_tree(&from.join("platforms"), &to.join("platforms"));
+        let (common, place) = (repository().join("recipes"), repository().join(place));
+        let to = env.workspace().join("recipes");
+        copy_tree(&common.join("platforms"), &to.join("platforms"));
         for source in sources {
-            copy_tree(&from.join("apps").join(source), &to.join("apps").join(source));
+            copy_tree(&place.join("apps").join(source), &to.join("apps").join(source));
         }
-        for file in ["workspace.ncl", &format!("{recipe}.ncl"), &format!("{recipe}.lock")] {
+        let (recipe, lock) = (format!("{recipe}.ncl"), format!("{recipe}.lock"));
+        for (from, file) in [(&common, "workspace.ncl"), (&place, &recipe), (&place, &lock)] {
             fs::write(to.join(file), fs::read(from.join(file)).unwrap()).unwrap();
         }
         env

@@ -37,6 +37,18 @@ impl Run {
         self.expect(0)
     }
 
+    /// Returns the labels of the actions that a run with `--json` executed, sorted; fetches are not among them.
+    pub(crate) fn executed_events(&self) -> Vec<String> {
+        let events = self.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let is_executed = |event: &serde_json::Value| {
+            event["event"] == "finished" && event["how"] == "executed" && event["kind"] != "fetch"
+        };
+        let mut labels: Vec<String> =
+            events.filter(is_executed).map(|event| event["label"].as_str().unwrap().to_owned()).collect();
+        labels.sort();
+        labels
+    }
+
     /// Returns the labels of the actions that were executed, sorted; fetches are not among them.
     pub(crate) fn executed(&self) -> Vec<String> {
         let label = |line: &str| {

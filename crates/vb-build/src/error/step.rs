@@ -2,6 +2,15 @@
 
 use super::CommandFailure;
 
+/// The packages that have a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ToolPackages {
+    /// Debian's name for it.
+    pub distribution: &'static str,
+    /// npm's.
+    pub npm: Option<&'static str>,
+}
+
 /// A step did not do what the recipe asks, or did something else.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
@@ -27,13 +36,11 @@ pub enum StepError {
         /// The kind of file.
         what: &'static str,
     },
-    /// The step's program is neither in the build root nor among the locked npm packages.
-    #[error("the build root has no `{tool}`")]
+    /// The step's program is not there.
+    #[error("the build root has no {}", tools.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(" and no "))]
     NoTool {
-        /// The program.
-        tool: &'static str,
-        /// The package that has it.
-        package: &'static str,
+        /// The programs that can do it, and where they are had from.
+        tools: Vec<(&'static str, ToolPackages)>,
     },
     /// The command wanted files that the application has and the step does not read.
     #[error("the step wants {}, which {} not among its inputs", quote(paths), if paths.len() == 1 { "is" } else { "are" })]

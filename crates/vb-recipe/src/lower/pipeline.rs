@@ -1,6 +1,8 @@
 //! From sub-applications and the steps of a pipeline to actions. A step follows the earlier ones that can write what it
 //! can read, and no others.
 
+use std::collections::BTreeMap;
+
 use vb_graph::{
     ActionIndex, AssetLanguage, BustCaches, CacheToken, CollectStatic, Compile, Compress, Compressor, ContentCoding,
     Input, Kind, Pattern, Precompress, Run, Selection, Step, StyleLanguage, Work,
@@ -42,6 +44,17 @@ impl Layer {
         Self { name, action, directory: directory.to_owned(), holds: vec![holds], is_collected: false }
     }
 
+    fn written(step: &PipelineStep, name: &str, action: ActionIndex) -> Self {
+        let word = if step.rewrites() { "rewrite" } else { "step" };
+        Self {
+            name: format!("{word} {name}"),
+            action,
+            directory: String::new(),
+            holds: step.writes(),
+            is_collected: matches!(step, PipelineStep::CollectStatic(_)),
+        }
+    }
+
     /// Makes an edge to the part that some patterns name.
     fn part(&self, name: String, patterns: &[Pattern]) -> Input {
         let selection = Selection { directory: self.directory.clone(), patterns: patterns.to_vec(), excludes: vec![] };
@@ -67,21 +80,17 @@ impl Lowering<'_> {
                 self.ingest(&sub_app.source, &format!("source {}", sub_app.name), &format!("sub_apps[{index}]"));
             layers.push(Layer::source(format!("sub_app {}", sub_app.name), source, &sub_app.dir));
         }
+        let mut names: BTreeMap<String, usize> = BTreeMap::new();
         for (index, step) in recipe.value.pipeline.iter().enumerate() {
-            let earlier = recipe.value.pipeline[..index].iter().filter(|earlier| earlier.tag() == step.tag()).count();
-            let name = match earlier {
-                0 => step.tag().to_owned(),
-                earlier => format!("{} {}", step.tag(), earlier + 1),
-            };
-            let action = self.step(step, &name, &format!("pipeline[{index}]"), &layers, environment);
-            let word = if step.rewrites() { "rewrite" } else { "step" };
-            layers.push(Layer {
-                name: format!("{word} {name}"),
-                action,
-                directory: String::new(),
-                holds: step.writes(),
-                is_collected: matches!(step, PipelineStep::CollectStatic(_)),
-            });
+            // What one file is made of is none of the step's other files: they are made at the same time.
+            let earlier = layers.clone();
+            for part in step.parts() {
+                let name = part.name();
+                let count = names.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
+                let name = if *count == 1 { name } else { format!("{name} {count}") };
+                let action = self.step(&part, &name, &format!("pipeline[{index}]"), &earlier, environment);
+                layers.push(Layer::written(&part, &name, action));
+            }
         }
         layers
     }
@@ -121,7 +130,7 @@ impl Lowering<'_> {
             PipelineStep::CompileI18n(_) => Work::CompileCatalogues,
             PipelineStep::CollectStatic(options) => Work::CollectStatic(self.collect(options)),
             PipelineStep::AddCacheBusting(options) => Work::BustCaches(BustCaches {
-                files: options.files.clone(),
+                file: one_file(&options.files),
                 marker: options.marker.clone(),
                 token: match options.by {
                     TokenSource::Version => CacheToken::Version(self.application.facts.version.clone()),
@@ -136,8 +145,7 @@ impl Lowering<'_> {
     }
 
     fn collect(&self, options: &CollectOptions) -> CollectStatic {
-        let mut variables: std::collections::BTreeMap<_, _> =
-            SECRETS.iter().map(|name| ((*name).to_owned(), STUB.to_owned())).collect();
+        let mut variables: BTreeMap<_, _> = SECRETS.iter().map(|name| ((*name).to_owned(), STUB.to_owned())).collect();
         variables.extend(options.variables.clone());
         CollectStatic {
             prefix: self.prefix.clone(),
@@ -185,15 +193,21 @@ fn layer_inputs(step: &PipelineStep, layers: &[Layer]) -> Vec<Input> {
 }
 
 fn compile(language: StyleLanguage, options: &CompileOptions) -> Work {
-    Work::Compile(Compile { language, files: options.files.clone(), has_source_maps: options.source_map })
+    Work::Compile(Compile { language, file: one_file(&options.files), has_source_map: options.source_map })
 }
 
 fn compress(language: AssetLanguage, options: &CompressOptions) -> Work {
-    let compressor = match options.with {
+    let compressor = options.with.map(|name| match name {
         CompressorName::YuiCompressor => Compressor::YuiCompressor,
         CompressorName::Esbuild => Compressor::Esbuild,
-    };
-    Work::Compress(Compress { language, files: options.files.clone(), compressor })
+    });
+    Work::Compress(Compress { language, file: one_file(&options.files), compressor })
+}
+
+/// Returns the file of a step that [`PipelineStep::parts`] has taken apart.
+fn one_file(files: &[String]) -> String {
+    let [file] = files else { unreachable!("a part of a step has one file") };
+    file.clone()
 }
 
 fn coding(format: CopyFormat) -> ContentCoding {

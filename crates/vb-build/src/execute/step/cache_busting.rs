@@ -1,4 +1,4 @@
-//! A marker in files, replaced by a text that changes when they do, so that no browser keeps what is old.
+//! A marker in a file, replaced by a text that changes when they do, so that no browser keeps what is old.
 
 use vb_graph::{BlobDigest, BustCaches, CacheToken, InputDigest, Node};
 use vb_store::Listing;
@@ -20,24 +20,15 @@ impl Builder {
             CacheToken::Content => content_token(inputs),
         };
         let tree = self.laid_over(inputs)?;
-        let mut written = Listing::default();
-        for name in &bust.files {
-            let path = find_file(&tree, name)?;
-            let Some(Node::File { blob, mode, .. }) = tree.get(path) else {
-                return Err(no_marker(path, &bust.marker).into());
-            };
-            let bytes = self.store.read_blob(blob)?;
-            let replaced = replace(&bytes, bust.marker.as_bytes(), token.as_bytes())
-                .ok_or_else(|| no_marker(path, &bust.marker))?;
-            let blob = self.store.put_bytes(&replaced).map_err(ExecuteError::Store)?;
-            written.replace(path, Node::File { blob, size: replaced.len() as u64, mode: *mode });
-        }
-        self.put_output(&written)
+        let path = find_file(&tree, &bust.file)?;
+        let no_marker = || StepError::NoMarker { path: path.to_owned(), marker: bust.marker.clone() };
+        let Some(Node::File { blob, mode, .. }) = tree.get(path) else { return Err(no_marker().into()) };
+        let bytes = self.store.read_blob(blob)?;
+        let replaced = replace(&bytes, bust.marker.as_bytes(), token.as_bytes()).ok_or_else(no_marker)?;
+        let blob = self.store.put_bytes(&replaced).map_err(ExecuteError::Store)?;
+        let node = Node::File { blob, size: replaced.len() as u64, mode: *mode };
+        self.put_output(&Listing::from_iter([(path.to_owned(), node)]))
     }
-}
-
-fn no_marker(path: &str, marker: &str) -> StepError {
-    StepError::NoMarker { path: path.to_owned(), marker: marker.to_owned() }
 }
 
 /// Digests everything that the inputs of the content select.

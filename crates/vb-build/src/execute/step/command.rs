@@ -8,7 +8,7 @@ use vb_store::{Listing, Matcher};
 use super::{collect_static::collect_static_command, find_file};
 use crate::{
     builder::Builder,
-    error::{ExecuteError, StepError},
+    error::{ExecuteError, StepError, ToolPackages},
     inputs::Inputs,
 };
 
@@ -18,12 +18,21 @@ const EACH: &str = include_str!("each.sh");
 /// The directories of programs in a root, as the search path has them.
 const PROGRAMS: [&str; 3] = ["usr/local/bin", "usr/bin", "bin"];
 
-/// A program, and the package that has it.
+/// A program, and the packages that have it.
 #[derive(Clone, Copy, Debug)]
 struct Tool {
     name: &'static str,
-    package: &'static str,
+    packages: ToolPackages,
 }
+
+const LESSC: Tool = Tool { name: "lessc", packages: ToolPackages { distribution: "node-less", npm: Some("less") } };
+const SASS: Tool = Tool { name: "sass", packages: ToolPackages { distribution: "sassc", npm: Some("sass") } };
+const SASSC: Tool = Tool { name: "sassc", ..SASS };
+const MSGFMT: Tool = Tool { name: "msgfmt", packages: ToolPackages { distribution: "gettext", npm: None } };
+
+/// What each step that makes something of single files is done by, the better one first.
+const LESS_COMPILERS: [Tool; 1] = [LESSC];
+const SASS_COMPILERS: [Tool; 2] = [SASS, SASSC];
 
 impl Builder {
     /// Returns the command of a step, `None` for one that vb does itself.
@@ -34,15 +43,13 @@ impl Builder {
         };
         let tree = || self.laid_over(inputs);
         Ok(match &step.work {
-            Work::Compile(compile) => each(self.compiler(compile, inputs)?, named(&tree()?, &compile.files)?),
+            Work::Compile(compile) => each(self.compiler(compile, inputs)?, vec![named(&tree()?, &compile.file)?]),
             Work::Compress(compress) => {
-                let tool = compressor(compress.compressor);
-                self.check_tool(tool, inputs)?;
-                each(format!("{}-{}", tool.name, extension(compress.language)), named(&tree()?, &compress.files)?)
+                each(self.compressor(compress, inputs)?, vec![named(&tree()?, &compress.file)?])
             }
             Work::CompileCatalogues => {
-                self.check_tool(Tool { name: "msgfmt", package: "gettext" }, inputs)?;
-                each("msgfmt".to_owned(), catalogues(&tree()?)?)
+                let tool = self.first_tool(&[MSGFMT], inputs)?;
+                each(tool.name.to_owned(), catalogues(&tree()?)?)
             }
             Work::CollectStatic(collect) => Some(collect_static_command(collect)),
             Work::Run(run) => Some(run.command.clone()),
@@ -53,26 +60,32 @@ impl Builder {
     /// Chooses the compiler that is there.
     fn compiler(&self, compile: &Compile, inputs: &Inputs) -> Result<String, ExecuteError> {
         let tools: &[Tool] = match compile.language {
-            StyleLanguage::Less => &[Tool { name: "lessc", package: "node-less" }],
-            StyleLanguage::Sass => {
-                &[Tool { name: "sass", package: "the npm package sass" }, Tool { name: "sassc", package: "sassc" }]
-            }
+            StyleLanguage::Less => &LESS_COMPILERS,
+            StyleLanguage::Sass => &SASS_COMPILERS,
         };
-        let maps = if compile.has_source_maps { "-map" } else { "" };
-        for tool in tools {
-            if self.has_tool(*tool, inputs)? {
-                return Ok(format!("{}{maps}", tool.name));
-            }
-        }
-        let last = tools[tools.len() - 1];
-        Err(StepError::NoTool { tool: last.name, package: last.package }.into())
+        let tool = self.first_tool(tools, inputs)?;
+        Ok(format!("{}{}", tool.name, if compile.has_source_map { "-map" } else { "" }))
     }
 
-    fn check_tool(&self, tool: Tool, inputs: &Inputs) -> Result<(), ExecuteError> {
-        if self.has_tool(tool, inputs)? {
-            return Ok(());
+    /// Takes the compressor that the recipe chooses, or the one that is there.
+    fn compressor(&self, compress: &Compress, inputs: &Inputs) -> Result<String, ExecuteError> {
+        let tools = match compress.compressor {
+            Some(compressor) => vec![compressor_tool(compressor)],
+            None => Compressor::ALL.map(compressor_tool).to_vec(),
+        };
+        let tool = self.first_tool(&tools, inputs)?;
+        Ok(format!("{}-{}", tool.name, extension(compress.language)))
+    }
+
+    /// Finds the first of some tools that is there.
+    fn first_tool(&self, tools: &[Tool], inputs: &Inputs) -> Result<Tool, ExecuteError> {
+        for tool in tools {
+            if self.has_tool(*tool, inputs)? {
+                return Ok(*tool);
+            }
         }
-        Err(StepError::NoTool { tool: tool.name, package: tool.package }.into())
+        let tools = tools.iter().map(|tool| (tool.name, tool.packages)).collect();
+        Err(StepError::NoTool { tools }.into())
     }
 
     fn has_tool(&self, tool: Tool, inputs: &Inputs) -> Result<bool, ExecuteError> {
@@ -86,9 +99,13 @@ impl Builder {
     }
 }
 
-fn compressor(compressor: Compressor) -> Tool {
+fn compressor_tool(compressor: Compressor) -> Tool {
     let name = compressor.as_str();
-    Tool { name, package: name }
+    let npm = match compressor {
+        Compressor::Esbuild => Some("esbuild"),
+        Compressor::YuiCompressor => None,
+    };
+    Tool { name, packages: ToolPackages { distribution: name, npm } }
 }
 
 fn extension(language: AssetLanguage) -> &'static str {
@@ -98,9 +115,9 @@ fn extension(language: AssetLanguage) -> &'static str {
     }
 }
 
-/// Returns the paths that the names in a recipe mean.
-fn named(tree: &Listing, names: &[String]) -> Result<Vec<String>, StepError> {
-    names.iter().map(|name| find_file(tree, name).map(str::to_owned)).collect()
+/// Returns the path that a name in a recipe means.
+fn named(tree: &Listing, name: &str) -> Result<String, StepError> {
+    find_file(tree, name).map(str::to_owned)
 }
 
 fn catalogues(tree: &Listing) -> Result<Vec<String>, StepError> {
@@ -153,16 +170,12 @@ pub(super) fn output_directories(step: &Step) -> Vec<String> {
 pub(super) fn expected(step: &Step, before: &Listing) -> Result<BTreeSet<String>, StepError> {
     Ok(match &step.work {
         Work::Compile(compile) => {
-            let stems = named(before, &compile.files)?;
-            let stems = stems.iter().map(|path| path.rsplit_once('.').map_or(path.as_str(), |(stem, _)| stem));
-            let maps = compile.has_source_maps;
-            let outputs = |stem: &str| {
-                let map = maps.then(|| format!("{stem}.css.map"));
-                std::iter::once(format!("{stem}.css")).chain(map)
-            };
-            stems.flat_map(outputs).collect()
+            let path = named(before, &compile.file)?;
+            let stem = path.rsplit_once('.').map_or(path.as_str(), |(stem, _)| stem);
+            let map = compile.has_source_map.then(|| format!("{stem}.css.map"));
+            std::iter::once(format!("{stem}.css")).chain(map).collect()
         }
-        Work::Compress(Compress { files, .. }) => named(before, files)?.into_iter().collect(),
+        Work::Compress(Compress { file, .. }) => BTreeSet::from([named(before, file)?]),
         Work::CompileCatalogues => catalogues(before)?.iter().map(|path| compiled_catalogue(path)).collect(),
         _ => unreachable!("the other steps have checks of their own"),
     })

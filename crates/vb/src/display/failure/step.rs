@@ -43,8 +43,12 @@ pub(super) fn help(error: &StepError) -> Option<String> {
         StepError::NothingToDo { .. } => {
             "take the step out of the pipeline, or say in `inputs` where they are".to_owned()
         }
-        StepError::NoTool { package, .. } if package.contains(' ') => format!("lock {package}, then run `vb lock`"),
-        StepError::NoTool { package, .. } => format!("add \"{package}\" to build_deps, then run `vb lock`"),
+        StepError::NoTool { tools } => {
+            let mut packages: Vec<String> =
+                tools.iter().map(|(_, packages)| format!("\"{}\"", packages.distribution)).collect();
+            packages.dedup();
+            format!("add {} to build_deps, then run `vb lock`", packages.join(" or "))
+        }
         StepError::Undeclared { paths, .. } => {
             let quoted: Vec<String> = paths.iter().map(|path| format!("\"{path}\"")).collect();
             format!("add `inputs = [{}]` to the step in the recipe", quoted.join(", "))
