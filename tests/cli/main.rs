@@ -24,3 +24,4 @@ mod robust;
 mod rpm;
 mod support;
 mod trusty;
+mod versions;

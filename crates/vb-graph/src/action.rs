@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::{
     digest::Sha256,
     graph::Input,
-    package::PackageSpec,
+    package::{Format, PackageSpec},
     resolved::{InputDigest, Part, PartValue, ResolvedAction},
     step::Step,
 };
@@ -89,6 +89,8 @@ impl Kind {
             // 2: `debian/install` is followed.
             Self::Stage(_) => 2,
             Self::Step(step) => step.version(),
+            // 2: versions are written so that rpm orders them as dpkg does.
+            Self::Package(spec) if spec.format == Format::Rpm => 2,
             _ => 1,
         }
     }

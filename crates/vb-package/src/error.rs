@@ -4,7 +4,9 @@ use std::{io, path::PathBuf};
 
 use vb_graph::{BlobDigest, PackageArchitecture};
 
-use crate::{elf::ElfMachine, fields::FieldError, maintainer::MaintainerFileError, segment::SegmentCache};
+use crate::{
+    elf::ElfMachine, fields::FieldError, maintainer::MaintainerFileError, rpm::RpmVersionError, segment::SegmentCache,
+};
 
 /// A package could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +66,9 @@ pub enum WritePackageError {
         /// The dpkg architecture of the spec.
         native: String,
     },
+    /// The version has no place in rpm's order.
+    #[error(transparent)]
+    RpmVersion(#[from] RpmVersionError),
     /// The header of an `.rpm` could not be encoded.
     #[error("cannot encode the header of the package")]
     RpmHeader {

@@ -19,4 +19,5 @@ pub use read::{
 };
 pub use scriptlet::ScriptletName;
 pub(crate) use scriptlet::script_of;
+pub use version::{RpmVersion, RpmVersionError};
 pub use write::write_rpm;

@@ -53,6 +53,16 @@ pub enum Code {
     MissingRequirements,
     /// `vb::recipe::duplicate_name`: two recipes make packages of one name.
     DuplicateName,
+    /// `vb::version::no_commit`: the version comes from git, and the source is in no commit.
+    NoCommit,
+    /// `vb::version::no_tag`: the version is that of a tag, and there is none.
+    NoTag,
+    /// `vb::version::modified`: the version is that of a tag, and the source differs from it.
+    ModifiedTag,
+    /// `vb::version::shallow`: the version comes from history that the checkout does not have.
+    ShallowHistory,
+    /// `vb::version::rpm`: rpm would not order the version as dpkg does.
+    UnorderedVersion,
     /// `vb::recipe::bad_variable`: an environment variable cannot have that name.
     BadVariable,
 }
@@ -83,6 +93,11 @@ impl Code {
             Self::WrittenTwice => "vb::recipe::written_twice",
             Self::MissingRequirements => "vb::recipe::missing_requirements",
             Self::DuplicateName => "vb::recipe::duplicate_name",
+            Self::NoCommit => "vb::version::no_commit",
+            Self::NoTag => "vb::version::no_tag",
+            Self::ModifiedTag => "vb::version::modified",
+            Self::ShallowHistory => "vb::version::shallow",
+            Self::UnorderedVersion => "vb::version::rpm",
             Self::BadVariable => "vb::recipe::bad_variable",
         }
     }

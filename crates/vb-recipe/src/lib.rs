@@ -6,11 +6,13 @@
 //! A workspace is a directory that holds `recipes/workspace.ncl`; recipes are the other `recipes/*.ncl`, platforms
 //! `recipes/platforms/*.ncl`, and each recipe's [`Lock`] is beside it, with the extension `lock`.
 
+mod changelog;
 mod check;
 mod convert;
 mod diagnostic;
 mod evaluate;
 mod fields;
+mod git;
 mod load;
 mod loader;
 mod lock;
@@ -24,6 +26,7 @@ mod recipe;
 mod scan;
 mod source;
 mod survey;
+mod version;
 mod workspace;
 
 pub use check::{check, check_platform};
@@ -43,8 +46,9 @@ pub use platform::{
     DebPolicy, Family, Image, Interpreter, OutputPolicy, Pin, Platform, PlatformRepository, PlatformSuite, RpmPolicy,
 };
 pub use position::{Evaluated, Position, Positions, SourceFile};
-pub use recipe::{Override, PlatformRecipe, Recipe, Resolved, Source, SubApp, Version};
+pub use recipe::{Override, PlatformRecipe, Recipe, Resolved, Source, SubApp};
 pub use source::{SourceError, SourceFacts, requirement_files, source_facts};
+pub use version::{Version, VersionError, VersionSubject, is_package_version};
 pub use workspace::{
     PLATFORMS_DIR, PackageRepository, RepositoryKey, RepositoryLayout, WORKSPACE_FILE, Workspace, find_root, lock_path,
 };

@@ -34,6 +34,8 @@ pub struct Application<'a> {
     pub lock: &'a PlatformLock,
     /// What the source says of itself.
     pub facts: &'a SourceFacts,
+    /// The package's version.
+    pub version: &'a str,
     /// The formats that are asked for, in place of those that the recipe or the platform has.
     pub formats: Option<&'a [Format]>,
 }
@@ -302,14 +304,14 @@ impl<'a> Lowering<'a> {
     }
 
     fn spec(&self, format: Format) -> PackageSpec {
-        let Application { workspace, recipe, platform, facts, .. } = self.application;
+        let Application { workspace, recipe, platform, facts, version, .. } = self.application;
         let value = &recipe.value;
         let mut depends = self.interpreter_depends.to_vec();
         depends.extend(self.recipe.run_deps.iter().cloned());
         PackageSpec {
             format,
             name: value.package_name(workspace),
-            version: facts.version.clone(),
+            version: version.to_owned(),
             native_architecture: platform.architecture.clone(),
             maintainer: value.maintainer(workspace).to_owned(),
             section: value.section.clone(),

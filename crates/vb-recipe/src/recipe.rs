@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use vb_graph::Format;
 
-use crate::{pipeline::PipelineStep, workspace::Workspace};
+use crate::{pipeline::PipelineStep, version::Version, workspace::Workspace};
 
 /// One application, as its recipe describes it.
 ///
@@ -18,7 +18,9 @@ pub struct Recipe {
     /// The application's name, without the package prefix.
     pub name: String,
     /// Where the package's version comes from.
-    pub version: Version,
+    pub version: Option<Version>,
+    /// Which tags in git are versions of the application.
+    pub tags: Option<Vec<String>>,
     /// One line that says what the application is.
     pub summary: Option<String>,
     /// The paragraphs below the summary.
@@ -85,15 +87,6 @@ pub struct Resolved {
     pub only_binary: Vec<String>,
     /// See [`Recipe::variables`].
     pub variables: BTreeMap<String, String>,
-}
-
-/// Where a package's version comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Version {
-    /// The recipe says it.
-    Fixed(String),
-    /// The topmost entry of `debian/changelog` in the source says it.
-    Changelog,
 }
 
 /// Where an application's source is.
@@ -191,6 +184,16 @@ impl Recipe {
     /// Returns the package formats that are made, where recipe or workspace say so.
     pub fn formats<'a>(&'a self, workspace: &'a Workspace) -> Option<&'a [Format]> {
         self.formats.as_deref().or(workspace.formats.as_deref())
+    }
+
+    /// Returns where the package's version comes from.
+    pub fn version<'a>(&'a self, workspace: &'a Workspace) -> &'a Version {
+        self.version.as_ref().unwrap_or(&workspace.version)
+    }
+
+    /// Returns the patterns of tags that are versions of the application.
+    pub fn tags<'a>(&'a self, workspace: &'a Workspace) -> &'a [String] {
+        self.tags.as_ref().unwrap_or(&workspace.tags)
     }
 
     /// Returns the patterns of what is left out of the source.

@@ -8,6 +8,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use vb_graph::Format;
 
+use crate::version::Version;
+
 /// The workspace file's place below the workspace's root.
 pub const WORKSPACE_FILE: &str = "recipes/workspace.ncl";
 
@@ -24,6 +26,10 @@ pub struct Workspace {
     pub package_prefix: String,
     /// Name and address of who looks after the packages.
     pub maintainer: String,
+    /// Where the version of a recipe's package comes from that does not say.
+    pub version: Version,
+    /// Which tags in git are versions: patterns with `{version}`, and with `{name}` for the application's name.
+    pub tags: Vec<String>,
     /// The platforms of a recipe that names none.
     pub platforms: Vec<String>,
     /// The package formats that are made, where those of each platform are not meant.

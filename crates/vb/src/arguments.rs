@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use vb_graph::Format;
+use vb_recipe::is_package_version;
 
 pub(crate) use self::repo::{
     Add, Algorithm, Channels, ClientConfig, ConfigPart, Gc, Init, Key, Look, Place, Promote, Remove, Repo, Restore,
@@ -54,6 +55,23 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
     pub(crate) format: Vec<Format>,
 }
+
+/// Which version the packages have.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct VersionChoice {
+    /// Give the packages this version, whatever the recipes say.
+    #[arg(long, value_name = "VERSION", value_parser = package_version)]
+    pub(crate) force_version: Option<String>,
+}
+
+fn package_version(text: &str) -> Result<String, NotAVersion> {
+    if is_package_version(text) { Ok(text.to_owned()) } else { Err(NotAVersion) }
+}
+
+/// A text cannot be a package's version.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("give a Debian version: a digit, then letters, digits, `.`, `+`, `~` and `-`")]
+struct NotAVersion;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -108,6 +126,8 @@ pub(crate) enum Command {
 pub(crate) struct Build {
     #[command(flatten)]
     pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) version: VersionChoice,
     /// Finish what does not need a failed action.
     #[arg(long, short)]
     pub(crate) keep_going: bool,

@@ -6,15 +6,16 @@ use std::{
 };
 
 use fs_err as fs;
-use vb_graph::{ActionIndex, Format, Graph};
+use vb_graph::{ActionIndex, Format, Graph, Kind};
+use vb_package::RpmVersion;
 use vb_recipe::{
     Application, Evaluated, Loaded, Loader, Lock, LockRequest, Memory, Platform, PlatformLock, Platforms, Recipe,
-    RecipeErrors, SourceFacts, Workspace, find_root, lock_path, lower, requirement_files, source_facts,
+    RecipeErrors, SourceFacts, VersionSubject, Workspace, find_root, lock_path, lower, requirement_files, source_facts,
 };
 use vb_store::Store;
 
 use crate::{
-    arguments::{Common, Selection},
+    arguments::{Common, Selection, VersionChoice},
     display,
     exit::Exit,
     fatal::Fatal,
@@ -30,6 +31,7 @@ pub(crate) struct Session {
     pub(crate) store: Store,
     only: Vec<String>,
     formats: Vec<Format>,
+    forced: Option<String>,
 }
 
 /// One package that is to be built.
@@ -37,6 +39,14 @@ pub(crate) struct Session {
 pub(crate) struct Target {
     pub(crate) platform: String,
     pub(crate) package: ActionIndex,
+}
+
+/// What belongs to a recipe beside itself.
+#[derive(Debug)]
+struct RecipeFiles {
+    lock: Lock,
+    facts: SourceFacts,
+    version: String,
 }
 
 impl Session {
@@ -55,10 +65,17 @@ impl Session {
             store: store?,
             only: selection.platform.clone(),
             formats: selection.format.clone(),
+            forced: None,
         };
         session.check_platform_arguments()?;
         session.check_selection()?;
         Ok(session)
+    }
+
+    /// Gives all packages the version that is forced, if one is.
+    pub(crate) fn with_version(mut self, choice: &VersionChoice) -> Self {
+        self.forced.clone_from(&choice.force_version);
+        self
     }
 
     fn check_platform_arguments(&self) -> Result<(), Fatal> {
@@ -97,20 +114,50 @@ impl Session {
     pub(crate) fn graph(&self) -> Result<(Graph, Vec<Target>), Fatal> {
         let mut graph = Graph::default();
         let mut targets = Vec::new();
-        let mut locks: BTreeMap<PathBuf, (Lock, SourceFacts)> = BTreeMap::new();
+        let mut files: BTreeMap<PathBuf, RecipeFiles> = BTreeMap::new();
         for (recipe, platform) in self.pairs() {
-            if !locks.contains_key(recipe.path()) {
-                locks.insert(recipe.path().to_owned(), read_recipe_files(recipe)?);
+            if !files.contains_key(recipe.path()) {
+                files.insert(recipe.path().to_owned(), self.read_recipe_files(recipe)?);
             }
-            let (lock, facts) = &locks[recipe.path()];
+            let RecipeFiles { lock, facts, version } = &files[recipe.path()];
             let lock = self.fitting_lock(recipe, platform, lock)?;
             let formats = (!self.formats.is_empty()).then_some(self.formats.as_slice());
-            let application = Application { workspace: &self.workspace.value, recipe, platform, lock, facts, formats };
+            let workspace = &self.workspace.value;
+            let application = Application { workspace, recipe, platform, lock, facts, version, formats };
             let packages = lower(&mut graph, application).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+            self.check_version(&graph, &packages, recipe)?;
             let target = |package| Target { platform: platform.name.clone(), package };
             targets.extend(packages.into_iter().map(target));
         }
         Ok((graph, targets))
+    }
+
+    fn read_recipe_files(&self, recipe: &Evaluated<Recipe>) -> Result<RecipeFiles, Fatal> {
+        let path = display::relative(&lock_path(recipe.path()));
+        let lock = Lock::read(&path).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+        let facts = source_facts(&recipe.source_dir()).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+        let version = match &self.forced {
+            Some(version) => version.clone(),
+            None => self.subject(recipe).version().map_err(|error| Fatal::new(Exit::Recipe, error))?,
+        };
+        Ok(RecipeFiles { lock, facts, version })
+    }
+
+    fn subject<'a>(&'a self, recipe: &'a Evaluated<Recipe>) -> VersionSubject<'a> {
+        VersionSubject { workspace: &self.workspace, recipe, platforms: &self.platforms }
+    }
+
+    /// Checks that rpm orders the version of a package as dpkg does.
+    fn check_version(&self, graph: &Graph, packages: &[ActionIndex], recipe: &Evaluated<Recipe>) -> Result<(), Fatal> {
+        for package in packages {
+            if let Kind::Package(spec) = &graph.action(*package).kind
+                && spec.format == Format::Rpm
+                && RpmVersion::of_debian(&spec.version).is_err()
+            {
+                return Err(Fatal::new(Exit::Recipe, self.subject(recipe).unordered(&spec.version)));
+            }
+        }
+        Ok(())
     }
 
     /// Returns what is locked for a recipe on a platform, if it answers what they ask.
@@ -177,13 +224,6 @@ pub(crate) fn loader_and_store(common: &Common, root: &Path) -> Result<(Loader, 
     let loader = Loader::new(root)
         .map_err(|error| Fatal::caused(Exit::Environment, "vb::recipe::loader", "cannot load recipes", "", error))?;
     Ok((loader.with_memory(memory), store))
-}
-
-fn read_recipe_files(recipe: &Evaluated<Recipe>) -> Result<(Lock, SourceFacts), Fatal> {
-    let path = display::relative(&lock_path(recipe.path()));
-    let lock = Lock::read(&path).map_err(|error| Fatal::new(Exit::Recipe, error))?;
-    let facts = source_facts(&recipe.value, &recipe.source_dir()).map_err(|error| Fatal::new(Exit::Recipe, error))?;
-    Ok((lock, facts))
 }
 
 /// Keeps evaluated files in the store. One that cannot be kept is evaluated again.

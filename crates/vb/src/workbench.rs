@@ -22,7 +22,11 @@ pub(crate) struct Workbench {
 impl Workbench {
     /// Loads what is selected, lowers it, and opens the store.
     pub(crate) fn open(common: &Common, selection: &Selection) -> Result<Self, Fatal> {
-        let session = Session::open(common, selection)?;
+        Self::with(common, Session::open(common, selection)?)
+    }
+
+    /// Lowers a session, and opens the store.
+    pub(crate) fn with(common: &Common, session: Session) -> Result<Self, Fatal> {
         let (graph, targets) = session.graph()?;
         let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
         let builder = Machine::read()?.builder(common, session.store.clone(), &session.workspace.value, platforms)?;

@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 
-use super::{read::RpmChange, version::Evr};
+use super::{read::RpmChange, version::RpmVersion};
 
 /// Reads the entries of a changelog, the newest first. An entry without a readable date has no place in rpm's and is
 /// left out.
@@ -33,11 +33,9 @@ fn header_version(line: &str) -> Option<&str> {
 fn change(version: &str, lines: &[&str], trailer: &str) -> Option<RpmChange> {
     let (author, date) = trailer.split_once("  ")?;
     let time = DateTime::parse_from_rfc2822(date.trim()).ok()?.timestamp();
-    Some(RpmChange {
-        time: time.try_into().ok()?,
-        author: format!("{author} - {}", Evr::of_debian(version)),
-        text: item_text(lines),
-    })
+    // Nobody compares the versions of old entries, so that one may be there as it is.
+    let version = RpmVersion::of_debian(version).map_or_else(|_| version.to_owned(), |version| version.to_string());
+    Some(RpmChange { time: time.try_into().ok()?, author: format!("{author} - {version}"), text: item_text(lines) })
 }
 
 /// The two spaces before each line are the format's; a `*` is a `-` in rpm's world.
@@ -65,7 +63,7 @@ mod tests {
             text: text.to_owned(),
         };
         let expect = [
-            change(1_795_258_800, "1:1.0.1-2", "- Other words.\n  And more.\n- Second."),
+            change(1_795_258_800, "1:1.0.1-1.2", "- Other words.\n  And more.\n- Second."),
             change(1_795_176_000, "1.0.0-1", "- First."),
         ];
         assert_eq!(parse(text), expect);

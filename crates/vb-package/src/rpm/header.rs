@@ -11,7 +11,7 @@ use rpm::{
 use sha2::{Digest, Sha256};
 use vb_graph::{Compression, PackageSpec};
 
-use super::{cpio::CpioFormat, scriptlet::requires_of, version::Evr};
+use super::{cpio::CpioFormat, scriptlet::requires_of, version::RpmVersion};
 use crate::maintainer::MaintainerFiles;
 
 /// What rpm itself reserves: a signature of 4 KiB and its index entry. A signature is put there without moving anything.
@@ -52,7 +52,7 @@ pub(crate) struct Payload {
 #[derive(Debug)]
 pub(crate) struct Package<'a> {
     pub(crate) spec: &'a PackageSpec,
-    pub(crate) evr: Evr,
+    pub(crate) evr: RpmVersion,
     /// rpm's name of the architecture, or `noarch`.
     pub(crate) architecture: &'a str,
     pub(crate) maintainer: &'a MaintainerFiles,

@@ -18,7 +18,7 @@ use super::{
     directories::is_of_distribution,
     header::{FileRecord, Package, Payload},
     relation,
-    version::Evr,
+    version::RpmVersion,
 };
 use crate::{
     architecture::rpm_name,
@@ -54,6 +54,7 @@ pub fn write_rpm(
     directory: &Path,
 ) -> Result<Written, WritePackageError> {
     check_spec(spec)?;
+    let evr = RpmVersion::of_debian(&spec.version)?;
     let requires = requires_of(spec)?;
     let conffiles = maintainer.conffiles_in(tree)?;
     let in_directory = |source| WritePackageError::Write { directory: directory.to_owned(), source };
@@ -79,7 +80,7 @@ pub fn write_rpm(
     let native = rpm_name(&spec.native_architecture).expect("the architecture was checked with the other fields");
     let package = Package {
         spec,
-        evr: Evr::of_debian(&spec.version),
+        evr,
         architecture: if has_code { native } else { "noarch" },
         maintainer,
         requires: requires.into_iter().chain(sonames.requires()).collect(),

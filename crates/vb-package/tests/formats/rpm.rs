@@ -51,7 +51,7 @@ fn two_runs_and_any_number_of_threads_give_the_same_bytes() {
 #[test]
 fn the_bytes_of_a_package_have_not_changed() {
     let digests = COMPRESSIONS.map(|compression| BlobDigest::of(&full(compression).to_bytes(2)).to_short());
-    assert_eq!(digests, ["4da005b89f7f", "2a8d823686a7", "3c24f8e38ce3"]);
+    assert_eq!(digests, ["d5d9f0eeac11", "7387ff81b8a8", "610bb6316828"]);
 }
 
 #[test]
@@ -60,11 +60,11 @@ fn the_header_tells_what_the_package_is() {
     let expect = Written {
         architecture: PackageArchitecture::All,
         installed_size_kib: 23,
-        file_name: "vrmd-whois-1.2.3-1.noarch.rpm".into(),
+        file_name: "vrmd-whois-1.2.3-1.1.noarch.rpm".into(),
     };
     assert_eq!(written, expect);
     assert_eq!(metadata.file_name(), written.file_name);
-    assert_eq!((metadata.evr().as_str(), metadata.architecture.as_str()), ("1:1.2.3-1", "noarch"));
+    assert_eq!((metadata.evr().as_str(), metadata.architecture.as_str()), ("1:1.2.3-1.1", "noarch"));
     assert_eq!(metadata.summary, "whois over the web");
     assert_eq!(metadata.description, "Looks up names.");
     assert_eq!(metadata.license, "Unspecified");
@@ -72,7 +72,7 @@ fn the_header_tells_what_the_package_is() {
     assert_eq!((metadata.build_time, metadata.build_host.as_deref()), (EPOCH, Some("vb")));
     assert!(!metadata.is_source && !metadata.is_signed);
     assert_eq!(metadata.compressor.as_deref(), Some("zstd"));
-    assert_eq!(metadata.changelog[0].author, "Ops <ops@example.org> - 1:1.2.3-1");
+    assert_eq!(metadata.changelog[0].author, "Ops <ops@example.org> - 1:1.2.3-1.1");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn what_the_package_needs_is_in_rpms_words() {
     assert_eq!(metadata.requires.iter().find(|relation| relation.is_pre).unwrap().name, "/bin/bash");
     let provides = [RpmRelation {
         name: "vrmd-whois".into(),
-        version: Some((RpmComparison::Equal, "1:1.2.3-1".into())),
+        version: Some((RpmComparison::Equal, "1:1.2.3-1.1".into())),
         is_pre: false,
     }];
     assert_eq!(metadata.provides, provides);
@@ -173,9 +173,9 @@ fn compiled_code_makes_a_package_native_and_has_to_be_of_its_machine() {
     let mut fixture = empty(Compression::Zstd);
     fixture.file("vrmd/whois/lib/_speedups.so", 0o644, &elf(62));
     let (written, metadata) = read_back(&fixture);
-    assert_eq!(written.file_name, "vrmd-whois-1.2.3-1.x86_64.rpm");
+    assert_eq!(written.file_name, "vrmd-whois-1.2.3-1.1.x86_64.rpm");
     let provides: Vec<String> = metadata.provides.iter().map(ToString::to_string).collect();
-    assert_eq!(provides, ["vrmd-whois = 1:1.2.3-1", "vrmd-whois(x86-64) = 1:1.2.3-1"]);
+    assert_eq!(provides, ["vrmd-whois = 1:1.2.3-1.1", "vrmd-whois(x86-64) = 1:1.2.3-1.1"]);
     fixture.file("vrmd/whois/lib/other.so", 0o644, &elf(183));
     assert!(matches!(fixture.error(), WritePackageError::ForeignCode { .. }));
 }

@@ -133,7 +133,7 @@ impl Lowering<'_> {
                 file: one_file(&options.files),
                 marker: options.marker.clone(),
                 token: match options.by {
-                    TokenSource::Version => CacheToken::Version(self.application.facts.version.clone()),
+                    TokenSource::Version => CacheToken::Version(self.application.version.to_owned()),
                     TokenSource::Content => CacheToken::Content,
                 },
             }),

@@ -18,7 +18,8 @@ use crate::{
 /// Runs the command.
 pub(crate) fn run(common: &Common, arguments: &Build) -> Result<Exit, Fatal> {
     let begun = Instant::now();
-    let bench = Workbench::open(common, &arguments.selection)?;
+    let session = Session::open(common, &arguments.selection)?.with_version(&arguments.version);
+    let bench = Workbench::with(common, session)?;
     let goals = bench.goals();
     let on_failure = if arguments.keep_going { OnFailure::KeepGoing } else { OnFailure::Stop };
 
