@@ -140,8 +140,9 @@ fn write_large(compression: Compression, directory: &Path) {
         content: Content::File { blob: BlobDigest::of(bytes), size: bytes.len() as u64 },
     };
     let tree = FileTree::from_entries(files.iter().enumerate().map(entry)).unwrap();
-    let open = |blob: &BlobDigest| {
-        let bytes = files.iter().find(|bytes| BlobDigest::of(bytes) == *blob).unwrap().clone();
+    let open = |blob: &BlobDigest, start: u64| {
+        let bytes = files.iter().find(|bytes| BlobDigest::of(bytes) == *blob).unwrap();
+        let bytes = bytes[usize::try_from(start).unwrap()..].to_vec();
         Ok(Box::new(io::Cursor::new(bytes)) as Box<dyn Read>)
     };
     let resources = Resources { threads: 1, cache: SegmentCache::none() };

@@ -7,9 +7,15 @@ use std::io::{self, Read, Write};
 
 use flate2::{GzBuilder, read::MultiGzDecoder};
 use liblzma::read::XzDecoder;
-use vb_graph::Compression;
+use vb_graph::{BlobDigest, Compression};
 
-use crate::segment::{Codec, SegmentCache, SegmentWriter};
+use crate::{
+    contents::Source,
+    error::{MemberError, Resources},
+    learnt::{Learner, LearntFiles},
+    segment::{Codec, SegmentWriter},
+    span::Part,
+};
 
 /// What the reader of a member makes of compressed pieces that stand one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,41 +37,74 @@ const MOST_THREADS: usize = 64;
 /// A writer that compresses a data member.
 pub(crate) enum Compressor<'a, W: Write> {
     Segments(SegmentWriter<'a, W>),
-    Zstd(zstd::stream::write::Encoder<'static, W>),
+    Whole(WholeMember<'a, W>),
+}
+
+/// A member that is compressed in one piece.
+pub(crate) struct WholeMember<'a, W: Write> {
+    encoder: zstd::stream::write::Encoder<'static, W>,
+    source: Source<'a>,
+    learnt: LearntFiles,
 }
 
 impl<'a, W: Write> Compressor<'a, W> {
     pub(crate) fn new(
         compression: Compression,
         pieces: Pieces,
-        threads: usize,
-        cache: SegmentCache<'a>,
+        source: Source<'a>,
+        resources: Resources<'a>,
         out: W,
     ) -> io::Result<Self> {
         if let Some(codec) = Codec::of(compression, pieces) {
-            return Ok(Self::Segments(SegmentWriter::new(codec, cache, out)));
+            return Ok(Self::Segments(SegmentWriter::new(codec, source, resources.cache, out)));
         }
-        let threads = u32::try_from(threads.clamp(1, MOST_THREADS)).expect("the clamped number fits");
+        let threads = u32::try_from(resources.threads.clamp(1, MOST_THREADS)).expect("the clamped number fits");
         let mut encoder = zstd::stream::write::Encoder::new(out, ZSTD_LEVEL)?;
         encoder.include_checksum(true)?;
         // One worker gives the bytes of many; no worker at all gives others.
         encoder.multithread(threads)?;
-        Ok(Self::Zstd(encoder))
+        Ok(Self::Whole(WholeMember { encoder, source, learnt: LearntFiles::new() }))
     }
 
     /// Says that the entry of a path comes next.
-    pub(crate) fn start_entry(&mut self, path: &str) -> io::Result<()> {
+    pub(crate) fn start_entry(&mut self, path: &str) -> Result<(), MemberError> {
         match self {
             Self::Segments(writer) => writer.start_entry(path),
-            Self::Zstd(_) => Ok(()),
+            Self::Whole(_) => Ok(()),
         }
     }
 
-    pub(crate) fn finish(self) -> io::Result<W> {
+    /// Writes the bytes of a whole file, now or when they are needed.
+    pub(crate) fn file(&mut self, path: &str, blob: BlobDigest, size: u64) -> Result<(), MemberError> {
+        let part = Part { path: path.to_owned(), blob, size, range: 0..size };
+        match self {
+            Self::Segments(writer) => {
+                writer.file(part);
+                Ok(())
+            }
+            Self::Whole(writer) => writer.file(&part),
+        }
+    }
+
+    /// Returns what was written to, and what was learnt of the files.
+    pub(crate) fn finish(self) -> Result<(W, LearntFiles), MemberError> {
         match self {
             Self::Segments(writer) => writer.finish(),
-            Self::Zstd(encoder) => encoder.finish(),
+            Self::Whole(writer) => Ok((writer.encoder.finish()?, writer.learnt)),
         }
+    }
+}
+
+impl<W: Write> WholeMember<'_, W> {
+    fn file(&mut self, part: &Part) -> Result<(), MemberError> {
+        let mut learner = Learner::new(self.source.wanted);
+        let encoder = &mut self.encoder;
+        part.stream(self.source.open, &mut |bytes| {
+            learner.read(bytes);
+            encoder.write_all(bytes)
+        })?;
+        self.learnt.insert(part.blob, learner.finish());
+        Ok(())
     }
 }
 
@@ -73,7 +112,7 @@ impl<W: Write> Write for Compressor<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Segments(writer) => writer.write(bytes),
-            Self::Zstd(encoder) => encoder.write(bytes),
+            Self::Whole(writer) => writer.encoder.write(bytes),
         }
     }
 
@@ -106,12 +145,18 @@ pub(crate) fn decompress<'a>(member: &str, reader: impl Read + 'a) -> io::Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{learnt::Wanted, segment::SegmentCache};
+
+    fn compressor(compression: Compression, threads: usize) -> Compressor<'static, Vec<u8>> {
+        let source = Source { open: &|_, _| Err(io::ErrorKind::NotFound.into()), wanted: Wanted::Md5 };
+        let resources = Resources { threads, cache: SegmentCache::none() };
+        Compressor::new(compression, Pieces::NoFrames, source, resources, Vec::new()).unwrap()
+    }
 
     fn compress(compression: Compression, threads: usize, content: &[u8]) -> Vec<u8> {
-        let mut compressor =
-            Compressor::new(compression, Pieces::NoFrames, threads, SegmentCache::none(), Vec::new()).unwrap();
+        let mut compressor = compressor(compression, threads);
         compressor.write_all(content).unwrap();
-        compressor.finish().unwrap()
+        compressor.finish().unwrap().0
     }
 
     /// Enough for several xz blocks and zstd jobs; what is compressed in one piece needs no more than a little.
@@ -149,12 +194,11 @@ mod tests {
     fn the_size_of_the_writes_does_not_change_the_bytes() {
         for (compression, size) in SIZES {
             let content = filler(size / 2);
-            let mut compressor =
-                Compressor::new(compression, Pieces::NoFrames, 2, SegmentCache::none(), Vec::new()).unwrap();
+            let mut compressor = compressor(compression, 2);
             for piece in content.chunks(77_777) {
                 compressor.write_all(piece).unwrap();
             }
-            assert!(compressor.finish().unwrap() == compress(compression, 2, &content), "{compression:?}");
+            assert!(compressor.finish().unwrap().0 == compress(compression, 2, &content), "{compression:?}");
         }
     }
 

@@ -1,23 +1,19 @@
-//! The bytes of a tree's files, on their way into a package: read once, their size checked, compiled code seen.
+//! Where the bytes of a tree's files come from, and the times that entries have.
 
 use std::io::{self, Read, Write};
 
 use sha2::{Digest, Sha256};
 use vb_graph::{BlobDigest, PackageSpec};
 
-use crate::{
-    elf::ElfMachine,
-    error::WritePackageError,
-    tree::{Content, Entry},
-};
-
-const BUFFER: usize = 128 << 10;
+use crate::learnt::Wanted;
 
 /// The time of every entry that is not the application's own: 2000-01-01. Archive tools take earlier ones for mistakes.
 pub(crate) const ENVIRONMENT_TIME: u64 = 946_684_800;
 
-/// Opens the bytes of a blob.
-pub(crate) type Open<'a> = dyn Fn(&BlobDigest) -> io::Result<Box<dyn Read>> + 'a;
+/// Opens the bytes of a blob from a place on.
+///
+/// A reader that starts later than at 0 reads bytes that were verified, or that it verifies itself.
+pub(crate) type Open<'a> = dyn Fn(&BlobDigest, u64) -> io::Result<Box<dyn Read>> + Sync + 'a;
 
 /// Returns the time of an entry: that of the source for the application's own, a fixed one for all others, so that a
 /// commit changes no byte of the environment.
@@ -27,49 +23,11 @@ pub(crate) fn time_of(spec: &PackageSpec, path: &str) -> u64 {
     if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) { spec.epoch } else { ENVIRONMENT_TIME }
 }
 
-/// Reads the bytes of a regular file and gives them to `sink`, piece by piece. Returns whether it is compiled code.
-pub(crate) fn copy_file(
-    spec: &PackageSpec,
-    open: &Open<'_>,
-    entry: &Entry,
-    mut sink: impl FnMut(&[u8]) -> Result<(), WritePackageError>,
-) -> Result<bool, WritePackageError> {
-    let Entry { path, content: Content::File { blob, size }, .. } = entry else {
-        unreachable!("only regular files have bytes")
-    };
-    let cannot_read = |source| WritePackageError::ReadBlob { path: path.clone(), blob: *blob, source };
-    let mut reader = open(blob).map_err(cannot_read)?;
-    let (mut found, mut start) = (0_u64, Vec::new());
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        let read = match reader.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(read) => &buffer[..read],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(cannot_read(error)),
-        };
-        found += read.len() as u64;
-        if found > *size {
-            break;
-        }
-        start.extend(read.iter().take(ElfMachine::START - start.len()));
-        sink(read)?;
-    }
-    if found != *size {
-        return Err(WritePackageError::BlobSize { path: path.clone(), blob: *blob, declared: *size, found });
-    }
-    is_code(spec, path, &start)
-}
-
-fn is_code(spec: &PackageSpec, path: &str, start: &[u8]) -> Result<bool, WritePackageError> {
-    let Some(found) = ElfMachine::from_start(start) else {
-        return Ok(false);
-    };
-    let native = &spec.native_architecture;
-    if ElfMachine::of_architecture(native) != Some(found) {
-        return Err(WritePackageError::ForeignCode { path: path.to_owned(), found, native: native.clone() });
-    }
-    Ok(true)
+/// Where the bytes of files come from, and what is learnt from them.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) open: &'a Open<'a>,
+    pub(crate) wanted: Wanted,
 }
 
 /// Hashes and counts what goes through it.

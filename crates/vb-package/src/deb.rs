@@ -8,22 +8,24 @@
 use std::{
     collections::BTreeSet,
     fmt::Write as _,
-    io::{self, BufWriter, Read, Seek, Write},
+    fs::File,
+    io::{self, BufWriter, Seek, Write},
     path::Path,
 };
 
-use md5::{Digest, Md5};
 use vb_graph::{PackageArchitecture, PackageSpec};
 
 use crate::{
     architecture::debian_name,
     compress::{Compressor, Pieces, gzip},
-    contents::{ENVIRONMENT_TIME, Open, copy_file, time_of},
+    contents::{Open, Source},
     control,
     error::{Resources, WritePackageError, Written},
     fields::{check_depends, check_spec, without_epoch},
+    learnt::{LearntFiles, Wanted, find_code, learnt_of},
     maintainer::MaintainerFiles,
-    tarball::{LARGEST_FILE, TarWriter},
+    member::write_tree,
+    tarball::TarWriter,
     tree::{Content, Entry, FileTree},
 };
 
@@ -33,7 +35,7 @@ const BUFFER: usize = 128 << 10;
 
 /// Writes the package that a spec, a tree and a maintainer's files make into `directory`, under its own file name.
 ///
-/// `open` gives the bytes of a blob; it is called once for each file, and who gives it also verifies what is read.
+/// `open` gives the bytes of a blob; files whose segments are remembered are not read. Who gives it also verifies what is read.
 /// The package appears whole or not at all; one that is there
 /// already is replaced.
 ///
@@ -54,15 +56,12 @@ pub fn write_deb(
     let in_directory = |source| WritePackageError::Write { directory: directory.to_owned(), source };
 
     let data = tempfile::tempfile_in(directory).map_err(in_directory)?;
-    let Resources { threads, cache } = resources;
-    let compressor = Compressor::new(spec.compression, Pieces::NoFrames, threads, cache, data).map_err(in_directory)?;
-    let tar = TarWriter::new(compressor, ENVIRONMENT_TIME).map_err(in_directory)?;
-    let mut writer = DataWriter { spec, open, directory, tar, md5sums: String::new(), has_code: false };
-    for entry in tree.entries() {
-        writer.append(entry, &conffiles)?;
-    }
-    let DataWriter { tar, md5sums, has_code, .. } = writer;
-    let data = tar.finish().and_then(Compressor::finish).map_err(in_directory)?;
+    let source = Source { open, wanted: Wanted::Md5 };
+    let compressor =
+        Compressor::new(spec.compression, Pieces::NoFrames, source, resources, data).map_err(in_directory)?;
+    let (data, learnt) = write_tree(spec, tree, compressor).map_err(|error| error.in_directory(directory))?;
+    let has_code = find_code(spec, tree.entries(), &learnt)?;
+    let md5sums = md5sums(tree, &conffiles, &learnt);
 
     let native = PackageArchitecture::Native(
         debian_name(&spec.native_architecture).expect("the architecture was checked").to_owned(),
@@ -77,58 +76,17 @@ pub fn write_deb(
     Ok(Written { architecture, installed_size_kib, file_name })
 }
 
-/// Writes the files of the package and learns from their bytes what the control member says about them.
-struct DataWriter<'a, W: Write> {
-    spec: &'a PackageSpec,
-    open: &'a Open<'a>,
-    directory: &'a Path,
-    tar: TarWriter<Compressor<'a, W>>,
-    md5sums: String,
-    has_code: bool,
-}
-
-impl<W: Write> DataWriter<'_, W> {
-    fn append(&mut self, entry: &Entry, conffiles: &BTreeSet<&str>) -> Result<(), WritePackageError> {
-        self.tar.set_mtime(time_of(self.spec, &entry.path));
-        self.tar.out().start_entry(&entry.path).map_err(|error| self.cannot_write(error))?;
-        match &entry.content {
-            Content::Directory => self.tar.directory(&entry.path, entry.mode).map_err(|error| self.cannot_write(error)),
-            Content::Symlink { target } => {
-                self.tar.symlink(&entry.path, target).map_err(|error| self.cannot_write(error))
-            }
-            Content::File { size, .. } => {
-                let md5 = self.append_file(entry, *size)?;
-                // dpkg keeps the sums of configuration files itself.
-                if !conffiles.contains(entry.path.as_str()) {
-                    writeln!(self.md5sums, "{md5}  {}", entry.path).expect("writing to a string cannot fail");
-                }
-                Ok(())
-            }
+/// Returns the text of `md5sums`. dpkg keeps the sums of configuration files itself.
+fn md5sums(tree: &FileTree, conffiles: &BTreeSet<&str>, learnt: &LearntFiles) -> String {
+    let mut lines = String::new();
+    for Entry { path, content, .. } in tree.entries() {
+        if let Content::File { blob, .. } = content
+            && !conffiles.contains(path.as_str())
+        {
+            writeln!(lines, "{}  {path}", learnt_of(learnt, blob).digest).expect("writing to a string cannot fail");
         }
     }
-
-    /// Writes a regular file and returns the MD5 of its bytes in hexadecimal digits.
-    fn append_file(&mut self, entry: &Entry, size: u64) -> Result<String, WritePackageError> {
-        let path = &entry.path;
-        if size > LARGEST_FILE {
-            return Err(WritePackageError::FileTooLarge { path: path.clone(), size });
-        }
-        self.tar.start_file(path, entry.mode, size).map_err(|error| self.cannot_write(error))?;
-        let Self { spec, open, directory, tar, .. } = self;
-        let in_directory = |source| WritePackageError::Write { directory: directory.to_path_buf(), source };
-        let mut md5 = Md5::new();
-        let is_code = copy_file(spec, *open, entry, |bytes| {
-            md5.update(bytes);
-            tar.content(bytes).map_err(in_directory)
-        })?;
-        self.tar.end_file(size).map_err(|error| self.cannot_write(error))?;
-        self.has_code |= is_code;
-        Ok(hex::encode(md5.finalize()))
-    }
-
-    fn cannot_write(&self, source: io::Error) -> WritePackageError {
-        WritePackageError::Write { directory: self.directory.to_owned(), source }
-    }
+    lines
 }
 
 /// What the control member is made of.
@@ -161,12 +119,7 @@ impl ControlMember<'_> {
     }
 }
 
-fn write_archive(
-    spec: &PackageSpec,
-    control: &[u8],
-    mut data: impl Read + Seek,
-    path: &Path,
-) -> Result<(), WritePackageError> {
+fn write_archive(spec: &PackageSpec, control: &[u8], mut data: File, path: &Path) -> Result<(), WritePackageError> {
     let directory = path.parent().expect("the path was joined to its directory");
     let in_directory = |source| WritePackageError::Write { directory: directory.to_owned(), source };
     let data_size = data.seek(io::SeekFrom::End(0)).map_err(in_directory)?;
@@ -183,7 +136,7 @@ fn write_archive(
     };
     let write = || {
         let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        let mut archive = ar::Builder::new(BufWriter::with_capacity(BUFFER, &mut file));
+        let mut archive = ar::Builder::new(BufWriter::with_capacity(BUFFER, file.as_file_mut()));
         archive.append(&header("debian-binary", 4), &b"2.0\n"[..])?;
         archive.append(&header("control.tar.gz", control.len() as u64), control)?;
         archive.append(&header(&data_name, data_size), data)?;

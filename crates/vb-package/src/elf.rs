@@ -13,12 +13,14 @@ use object::{
     read::elf::{Dyn, FileHeader, ProgramHeader},
 };
 
+use serde::{Deserialize, Serialize};
+
 pub use self::versions::NeededVersion;
 use self::versions::read_versions;
 use crate::architecture::debian_name;
 
 /// The size of the addresses of an ELF file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ElfClass {
     /// 32 bits.
     Bits32,
@@ -27,7 +29,7 @@ pub enum ElfClass {
 }
 
 /// The byte order of an ELF file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Endianness {
     /// The lowest byte first.
     Little,
@@ -38,7 +40,7 @@ pub enum Endianness {
 /// The kind of machine that an ELF file is for: `EI_CLASS`, `EI_DATA` and `e_machine` of its header.
 ///
 /// `armel` and `armhf` are one machine here: they differ in flags that not every file sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ElfMachine {
     /// The size of addresses.
     pub class: ElfClass,
@@ -106,7 +108,7 @@ impl fmt::Display for ElfMachine {
 }
 
 /// What the dynamic section of an ELF file tells the loader.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ElfFacts {
     /// Where it runs.
     pub machine: ElfMachine,

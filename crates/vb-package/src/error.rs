@@ -1,6 +1,9 @@
 //! What writing a package may use, what it gives, and how it fails: the same for all formats.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use vb_graph::{BlobDigest, PackageArchitecture};
 
@@ -85,6 +88,27 @@ pub enum WritePackageError {
         #[source]
         source: io::Error,
     },
+}
+
+/// A member or payload could not be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MemberError {
+    /// What it is written to failed, or a compressor.
+    #[error(transparent)]
+    Out(#[from] io::Error),
+    /// A file that goes into it could not be read.
+    #[error(transparent)]
+    File(WritePackageError),
+}
+
+impl MemberError {
+    /// Returns the error of a package that is written in a directory.
+    pub(crate) fn in_directory(self, directory: &Path) -> WritePackageError {
+        match self {
+            Self::Out(source) => WritePackageError::Write { directory: directory.to_owned(), source },
+            Self::File(error) => error,
+        }
+    }
 }
 
 /// What writing a package may use. It changes how long that takes and nothing else.

@@ -20,12 +20,15 @@ mod error;
 mod facts;
 mod fields;
 mod leak;
+mod learnt;
 mod maintainer;
+mod member;
 mod portable;
 mod read;
 mod rpm;
 mod segment;
 mod sonames;
+mod span;
 mod tarball;
 mod tree;
 mod xz;
@@ -45,6 +48,6 @@ pub use rpm::{
     ReadRpmError, RpmChange, RpmComparison, RpmFile, RpmFileKind, RpmMetadata, RpmRelation, RpmScript, RpmVersion,
     RpmVersionError, ScriptletName, read_rpm, write_rpm,
 };
-pub use segment::SegmentCache;
+pub use segment::{RememberedSegment, SegmentCache};
 pub use tree::{Content, Entry, FileTree, FlattenError, InvalidTree};
 pub use xz::{XzJoiner, xz_piece};

@@ -9,18 +9,18 @@ use std::{
 };
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use vb_graph::{Compression, PackageArchitecture, PackageSpec};
 
 use crate::{
     compress::{Compressor, Pieces},
-    contents::{ENVIRONMENT_TIME, Hashed, Open, copy_file, time_of},
+    contents::{Hashed, Open, Source},
     control::installed_size_kib,
     error::{Resources, WritePackageError, Written},
     fields::{check_spec, without_epoch},
+    learnt::{LearntFiles, Wanted, find_code, learnt_of},
     maintainer::MaintainerFiles,
-    sonames::{CodeReader, Sonames},
-    tarball::{LARGEST_FILE, TarWriter},
+    member::write_tree,
+    sonames::Sonames,
     tree::{Content, Entry, FileTree},
 };
 
@@ -60,7 +60,7 @@ enum ManifestEntry<'a> {
 /// Writes the `.tar.zst` of a tree into `directory`, and its manifest beside it: `name_version_architecture.tar.zst`
 /// and `….json`.
 ///
-/// `open` gives the bytes of a blob; it is called once for each file. Scripts of maintainers have no place here.
+/// `open` gives the bytes of a blob; files whose segments are remembered are not read. Scripts of maintainers have no place here.
 ///
 /// # Errors
 /// [`WritePackageError`]; fields and maintainer's files are checked before anything is written.
@@ -77,14 +77,13 @@ pub fn write_tar(
     let in_directory = |source| WritePackageError::Write { directory: directory.to_owned(), source };
 
     let file = tempfile::NamedTempFile::new_in(directory).map_err(in_directory)?;
-    let Resources { threads, cache } = resources;
-    let compressor = Compressor::new(Compression::Zstd, Pieces::Any, threads, cache, Hashed::new(file));
-    let tar = TarWriter::new(compressor.map_err(in_directory)?, ENVIRONMENT_TIME).map_err(in_directory)?;
-    let mut writer = EntryWriter { spec, open, directory, tar, sonames: Sonames::default() };
-    let entries: Vec<ManifestEntry<'_>> =
-        tree.entries().iter().map(|entry| writer.append(entry)).collect::<Result<_, _>>()?;
-    let EntryWriter { tar, sonames, .. } = writer;
-    let out = tar.finish().and_then(Compressor::finish).map_err(in_directory)?;
+    let source = Source { open, wanted: Wanted::Sha256 };
+    let compressor = Compressor::new(Compression::Zstd, Pieces::Any, source, resources, Hashed::new(file));
+    let (out, learnt) =
+        write_tree(spec, tree, compressor.map_err(in_directory)?).map_err(|error| error.in_directory(directory))?;
+    find_code(spec, tree.entries(), &learnt)?;
+    let sonames = Sonames::of(tree.entries(), &learnt);
+    let entries = tree.entries().iter().map(|entry| manifest_entry(entry, &learnt)).collect();
 
     let native = PackageArchitecture::Native(spec.native_architecture.clone());
     let architecture = if sonames.has_code() { native } else { PackageArchitecture::All };
@@ -122,56 +121,13 @@ fn place(mut file: tempfile::NamedTempFile, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the entries of the archive and learns from their bytes what the manifest says about them.
-struct EntryWriter<'a, W: Write> {
-    spec: &'a PackageSpec,
-    open: &'a Open<'a>,
-    directory: &'a Path,
-    tar: TarWriter<Compressor<'a, W>>,
-    sonames: Sonames,
-}
-
-impl<W: Write> EntryWriter<'_, W> {
-    fn append<'t>(&mut self, entry: &'t Entry) -> Result<ManifestEntry<'t>, WritePackageError> {
-        self.tar.set_mtime(time_of(self.spec, &entry.path));
-        self.tar.out().start_entry(&entry.path).map_err(|error| self.cannot_write(error))?;
-        let (path, mode) = (format!("/{}", entry.path), format!("{:04o}", entry.mode));
-        match &entry.content {
-            Content::Directory => {
-                self.tar.directory(&entry.path, entry.mode).map_err(|error| self.cannot_write(error))?;
-                Ok(ManifestEntry::Directory { path, mode })
-            }
-            Content::Symlink { target } => {
-                self.tar.symlink(&entry.path, target).map_err(|error| self.cannot_write(error))?;
-                Ok(ManifestEntry::Symlink { path, target })
-            }
-            Content::File { size, .. } => {
-                let sha256 = self.append_file(entry, *size)?;
-                Ok(ManifestEntry::File { path, mode, size: *size, sha256 })
-            }
+fn manifest_entry<'t>(entry: &'t Entry, learnt: &LearntFiles) -> ManifestEntry<'t> {
+    let (path, mode) = (format!("/{}", entry.path), format!("{:04o}", entry.mode));
+    match &entry.content {
+        Content::Directory => ManifestEntry::Directory { path, mode },
+        Content::Symlink { target } => ManifestEntry::Symlink { path, target },
+        Content::File { blob, size } => {
+            ManifestEntry::File { path, mode, size: *size, sha256: learnt_of(learnt, blob).digest.clone() }
         }
-    }
-
-    /// Writes a regular file and returns the SHA-256 of its bytes in hexadecimal digits.
-    fn append_file(&mut self, entry: &Entry, size: u64) -> Result<String, WritePackageError> {
-        if size > LARGEST_FILE {
-            return Err(WritePackageError::FileTooLarge { path: entry.path.clone(), size });
-        }
-        self.tar.start_file(&entry.path, entry.mode, size).map_err(|error| self.cannot_write(error))?;
-        let Self { spec, open, directory, tar, .. } = self;
-        let in_directory = |source| WritePackageError::Write { directory: directory.to_path_buf(), source };
-        let (mut sha256, mut code) = (Sha256::new(), CodeReader::default());
-        copy_file(spec, *open, entry, |bytes| {
-            sha256.update(bytes);
-            code.read(bytes);
-            tar.content(bytes).map_err(in_directory)
-        })?;
-        self.tar.end_file(size).map_err(|error| self.cannot_write(error))?;
-        self.sonames.add(&entry.path, &code);
-        Ok(hex::encode(sha256.finalize()))
-    }
-
-    fn cannot_write(&self, source: io::Error) -> WritePackageError {
-        WritePackageError::Write { directory: self.directory.to_owned(), source }
     }
 }

@@ -1,7 +1,7 @@
 //! Segments: the pieces of a data member or payload that are compressed on their own, in parallel, and remembered.
 //!
 //! A segment ends before an entry whose path says so, so that where segments end does not move when the content of a
-//! file changes: one edited file costs one segment, and all others are found again by the digest of their bytes.
+//! file changes: one edited file costs one segment, and all others are found again by what their bytes are made of.
 
 use std::io::{self, Write};
 
@@ -10,6 +10,10 @@ use vb_graph::{BlobDigest, Compression};
 
 use crate::{
     compress::{Pieces, ZSTD_LEVEL, gzip},
+    contents::Source,
+    error::MemberError,
+    learnt::{Learnt, LearntFiles, Wanted},
+    span::{Part, Segment},
     xz,
 };
 
@@ -20,16 +24,25 @@ const LARGEST: usize = 4 << 20;
 /// One path in so many ends a segment.
 const ENDING_PATHS: u8 = 32;
 
+/// A compressed segment, as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RememberedSegment {
+    /// The compressed bytes.
+    pub bytes: Vec<u8>,
+    /// What was learnt from the files that begin in the segment, as text.
+    pub facts: String,
+}
+
 /// Remembers compressed segments between packages.
 ///
-/// The key is the digest of a segment's bytes and of how it is compressed. What is recalled must be what was
-/// remembered under the key; something else makes another package.
+/// The key is the digest of what a segment's bytes are made of and of how it is compressed. What is recalled must be
+/// what was remembered under the key; something else makes another package.
 #[derive(Clone, Copy)]
 pub struct SegmentCache<'a> {
     /// Returns what was remembered under a key.
-    pub recall: &'a (dyn Fn(&BlobDigest) -> Option<Vec<u8>> + Sync),
+    pub recall: &'a (dyn Fn(&BlobDigest) -> Option<RememberedSegment> + Sync),
     /// Remembers a compressed segment under its key.
-    pub remember: &'a (dyn Fn(&BlobDigest, &[u8]) + Sync),
+    pub remember: &'a (dyn Fn(&BlobDigest, &RememberedSegment) + Sync),
 }
 
 impl std::fmt::Debug for SegmentCache<'_> {
@@ -63,13 +76,13 @@ impl Codec {
         }
     }
 
-    fn key(self, plain: &[u8]) -> BlobDigest {
+    fn key(self, segment: &Segment, wanted: Wanted) -> BlobDigest {
         let how = match self {
-            Self::Xz => "vb segment 1 xz 6 ",
-            Self::Gzip => "vb segment 1 gzip 9 ",
-            Self::Zstd => "vb segment 1 zstd 9 ",
+            Self::Xz => "xz 6",
+            Self::Gzip => "gzip 9",
+            Self::Zstd => "zstd 9",
         };
-        BlobDigest::of(format!("{how}{}", BlobDigest::of(plain)).as_bytes())
+        BlobDigest::of(format!("vb segment 2 {how} {} {}", wanted.name(), segment.digest()).as_bytes())
     }
 
     fn compress(self, plain: &[u8]) -> io::Result<Vec<u8>> {
@@ -77,6 +90,17 @@ impl Codec {
             Self::Xz => xz::compress_piece(plain, LARGEST),
             Self::Gzip => Ok(gzip(plain)),
             Self::Zstd => zstd_frame(plain),
+        }
+    }
+
+    /// Is this a piece of so many plain bytes, as far as its frame tells?
+    fn is_piece(self, compressed: &[u8], size: usize) -> bool {
+        match self {
+            Self::Xz => xz::plain_size(compressed) == Some(size as u64),
+            Self::Gzip => gzip_size(compressed) == Some(size),
+            Self::Zstd => {
+                matches!(zstd::zstd_safe::get_frame_content_size(compressed), Ok(Some(found)) if found == size as u64)
+            }
         }
     }
 }
@@ -87,102 +111,150 @@ fn zstd_frame(plain: &[u8]) -> io::Result<Vec<u8>> {
     compressor.compress(plain)
 }
 
+/// Returns the size that the trailer of a gzip member has (RFC 1952, section 2.3.1).
+fn gzip_size(compressed: &[u8]) -> Option<usize> {
+    let trailer = compressed.strip_prefix(b"\x1f\x8b\x08")?.last_chunk()?;
+    usize::try_from(u32::from_le_bytes(*trailer)).ok()
+}
+
+/// A segment that is ready to be written.
+struct Made {
+    bytes: Vec<u8>,
+    facts: Vec<Learnt>,
+}
+
 /// Cuts what is written to it into segments.
 pub(crate) struct SegmentWriter<'a, W> {
     out: W,
     codec: Codec,
+    source: Source<'a>,
     cache: SegmentCache<'a>,
-    plain: Vec<u8>,
-    waiting: Vec<Vec<u8>>,
+    current: Segment,
+    waiting: Vec<Segment>,
     joiner: xz::XzJoiner,
+    facts: LearntFiles,
 }
 
 impl<'a, W: Write> SegmentWriter<'a, W> {
-    pub(crate) fn new(codec: Codec, cache: SegmentCache<'a>, out: W) -> Self {
-        Self { out, codec, cache, plain: Vec::new(), waiting: Vec::new(), joiner: xz::XzJoiner::default() }
+    pub(crate) fn new(codec: Codec, source: Source<'a>, cache: SegmentCache<'a>, out: W) -> Self {
+        Self {
+            out,
+            codec,
+            source,
+            cache,
+            current: Segment::default(),
+            waiting: Vec::new(),
+            joiner: xz::XzJoiner::default(),
+            facts: LearntFiles::new(),
+        }
     }
 
     /// Says that the entry of a path comes next.
-    pub(crate) fn start_entry(&mut self, path: &str) -> io::Result<()> {
+    pub(crate) fn start_entry(&mut self, path: &str) -> Result<(), MemberError> {
         let ends = BlobDigest::of(path.as_bytes()).as_bytes()[0].is_multiple_of(ENDING_PATHS);
-        if ends && self.plain.len() >= SMALLEST { self.cut() } else { Ok(()) }
+        if ends && self.current.size() >= SMALLEST {
+            self.cut();
+        }
+        if self.waiting.len() < at_once() { Ok(()) } else { self.drain() }
     }
 
-    fn cut(&mut self) -> io::Result<()> {
-        self.waiting.push(std::mem::take(&mut self.plain));
-        // Enough to keep the threads busy, few enough to stay small in memory.
-        if self.waiting.len() < 4 * rayon::current_num_threads() { Ok(()) } else { self.drain() }
+    /// Puts the bytes of a file, from some place on, into this segment and the next ones.
+    pub(crate) fn file(&mut self, part: Part) {
+        let Part { mut range, path, blob, size } = part;
+        loop {
+            let room = (LARGEST - self.current.size()) as u64;
+            let end = range.end.min(range.start + room);
+            self.current.push_part(Part { path: path.clone(), blob, size, range: range.start..end });
+            if self.current.size() == LARGEST {
+                self.cut();
+            }
+            range.start = end;
+            if range.is_empty() {
+                return;
+            }
+        }
     }
 
-    fn drain(&mut self) -> io::Result<()> {
-        let (codec, cache) = (self.codec, self.cache);
-        let waiting = std::mem::take(&mut self.waiting);
-        let compressed: Vec<io::Result<Vec<u8>>> =
-            waiting.par_iter().map(|plain| compress_remembered(codec, cache, plain)).collect();
-        for (plain, compressed) in waiting.iter().zip(compressed) {
-            self.append(plain, &compressed?)?;
+    fn cut(&mut self) {
+        self.waiting.push(std::mem::take(&mut self.current));
+    }
+
+    fn drain(&mut self) -> Result<(), MemberError> {
+        for some in std::mem::take(&mut self.waiting).chunks(at_once()) {
+            let maker = Maker { codec: self.codec, source: self.source, cache: self.cache };
+            let made: Vec<Result<Made, MemberError>> = some.par_iter().map(|segment| maker.make(segment)).collect();
+            for (segment, made) in some.iter().zip(made) {
+                self.append(segment, made?)?;
+            }
         }
         Ok(())
     }
 
-    fn append(&mut self, plain: &[u8], compressed: &[u8]) -> io::Result<()> {
-        // Something else than a piece can only come out of the cache.
-        if self.try_append(plain, compressed)? || self.try_append(plain, &self.codec.compress(plain)?)? {
-            return Ok(());
-        }
-        Err(io::ErrorKind::InvalidData.into())
-    }
-
-    /// Writes a piece; false when it is none of that content, and nothing was written.
-    fn try_append(&mut self, plain: &[u8], compressed: &[u8]) -> io::Result<bool> {
+    fn append(&mut self, segment: &Segment, made: Made) -> Result<(), MemberError> {
         match self.codec {
-            Codec::Xz => self.joiner.append(compressed, plain.len(), &mut self.out),
-            Codec::Gzip if is_gzip_of(compressed, plain) => self.out.write_all(compressed).map(|()| true),
-            Codec::Zstd if is_zstd_of(compressed, plain) => self.out.write_all(compressed).map(|()| true),
-            Codec::Gzip | Codec::Zstd => Ok(false),
+            Codec::Xz if !self.joiner.append(&made.bytes, segment.size(), &mut self.out)? => {
+                return Err(io::Error::from(io::ErrorKind::InvalidData).into());
+            }
+            Codec::Xz => {}
+            Codec::Gzip | Codec::Zstd => self.out.write_all(&made.bytes)?,
         }
+        self.facts.extend(segment.beginnings().map(|part| part.blob).zip(made.facts));
+        Ok(())
     }
 
-    pub(crate) fn finish(mut self) -> io::Result<W> {
-        if !self.plain.is_empty() {
-            self.cut()?;
+    pub(crate) fn finish(mut self) -> Result<(W, LearntFiles), MemberError> {
+        if self.current.size() > 0 {
+            self.cut();
         }
         self.drain()?;
         if let Codec::Xz = self.codec {
             self.joiner.finish(&mut self.out)?;
         }
-        Ok(self.out)
+        Ok((self.out, self.facts))
     }
 }
 
-/// Looks at the magic number and the trailer of a gzip member (RFC 1952): CRC32 and size of what it holds.
-fn is_gzip_of(compressed: &[u8], plain: &[u8]) -> bool {
-    let size = u32::try_from(plain.len()).expect("a segment is small");
-    compressed.starts_with(b"\x1f\x8b\x08")
-        && compressed.ends_with(&[xz::crc32(plain).to_le_bytes(), size.to_le_bytes()].concat())
+/// Returns how many segments are in memory together: enough to keep the threads busy, few enough to stay small.
+fn at_once() -> usize {
+    4 * rayon::current_num_threads()
 }
 
-/// Decompresses a frame, which costs little beside what was saved.
-fn is_zstd_of(compressed: &[u8], plain: &[u8]) -> bool {
-    zstd::bulk::decompress(compressed, plain.len()).is_ok_and(|content| content == plain)
+/// Remembers segments, or reads and compresses them.
+struct Maker<'a> {
+    codec: Codec,
+    source: Source<'a>,
+    cache: SegmentCache<'a>,
 }
 
-fn compress_remembered(codec: Codec, cache: SegmentCache<'_>, plain: &[u8]) -> io::Result<Vec<u8>> {
-    let key = codec.key(plain);
-    if let Some(compressed) = (cache.recall)(&key) {
-        return Ok(compressed);
+impl Maker<'_> {
+    fn make(&self, segment: &Segment) -> Result<Made, MemberError> {
+        let key = self.codec.key(segment, self.source.wanted);
+        if let Some(made) = self.recall(segment, &key) {
+            return Ok(made);
+        }
+        let (plain, facts) = segment.load(self.source.open, self.source.wanted)?;
+        let bytes = self.codec.compress(&plain)?;
+        let text = serde_json::to_string(&facts).expect("facts are plain data");
+        let remembered = RememberedSegment { bytes, facts: text };
+        (self.cache.remember)(&key, &remembered);
+        Ok(Made { bytes: remembered.bytes, facts })
     }
-    let compressed = codec.compress(plain)?;
-    (cache.remember)(&key, &compressed);
-    Ok(compressed)
+
+    /// Something else than what was remembered can only come out of a damaged cache.
+    fn recall(&self, segment: &Segment, key: &BlobDigest) -> Option<Made> {
+        let RememberedSegment { bytes, facts } = (self.cache.recall)(key)?;
+        let facts: Vec<Learnt> = serde_json::from_str(&facts).ok()?;
+        let fits = facts.len() == segment.beginnings().count() && self.codec.is_piece(&bytes, segment.size());
+        fits.then_some(Made { bytes, facts })
+    }
 }
 
 impl<W: Write> Write for SegmentWriter<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = bytes.len().min(LARGEST - self.plain.len());
-        self.plain.extend_from_slice(&bytes[..count]);
-        if self.plain.len() == LARGEST {
-            self.cut()?;
+        let count = bytes.len().min(LARGEST - self.current.size());
+        self.current.push_bytes(&bytes[..count]);
+        if self.current.size() == LARGEST {
+            self.cut();
         }
         Ok(count)
     }
@@ -192,13 +264,12 @@ impl<W: Write> Write for SegmentWriter<'_, W> {
         Ok(())
     }
 }
-
 #[cfg(test)]
 mod tests {
     use std::{collections::HashMap, io::Read, sync::Mutex};
 
     use super::*;
-    use crate::compress::decompress;
+    use crate::{compress::decompress, learnt::Learner};
 
     /// Text that compresses quickly and is different everywhere.
     fn content(size: usize, seed: u32) -> Vec<u8> {
@@ -207,12 +278,26 @@ mod tests {
     }
 
     fn write(codec: Codec, cache: SegmentCache<'_>, files: &[(String, Vec<u8>)]) -> Vec<u8> {
-        let mut writer = SegmentWriter::new(codec, cache, Vec::new());
+        let blobs: HashMap<BlobDigest, &[u8]> =
+            files.iter().map(|(_, bytes)| (BlobDigest::of(bytes), bytes.as_slice())).collect();
+        let open = |blob: &BlobDigest, start: u64| {
+            let bytes = blobs[blob][usize::try_from(start).unwrap()..].to_vec();
+            Ok(Box::new(io::Cursor::new(bytes)) as Box<dyn Read>)
+        };
+        let source = Source { open: &open, wanted: Wanted::Md5 };
+        let mut writer = SegmentWriter::new(codec, source, cache, Vec::new());
         for (path, bytes) in files {
             writer.start_entry(path).unwrap();
-            writer.write_all(bytes).unwrap();
+            let size = bytes.len() as u64;
+            writer.file(Part { path: path.clone(), blob: BlobDigest::of(bytes), size, range: 0..size });
         }
-        writer.finish().unwrap()
+        let (out, learnt) = writer.finish().unwrap();
+        for (_, bytes) in files {
+            let mut learner = Learner::new(Wanted::Md5);
+            learner.read(bytes);
+            assert_eq!(learnt[&BlobDigest::of(bytes)], learner.finish());
+        }
+        out
     }
 
     fn files() -> Vec<(String, Vec<u8>)> {
@@ -235,10 +320,10 @@ mod tests {
 
     #[test]
     fn one_changed_file_compresses_one_segment_again_and_the_cache_changes_no_byte() {
-        let remembered: Mutex<HashMap<BlobDigest, Vec<u8>>> = Mutex::default();
+        let remembered: Mutex<HashMap<BlobDigest, RememberedSegment>> = Mutex::default();
         let recall = |key: &BlobDigest| remembered.lock().unwrap().get(key).cloned();
-        let remember = |key: &BlobDigest, bytes: &[u8]| {
-            remembered.lock().unwrap().insert(*key, bytes.to_vec());
+        let remember = |key: &BlobDigest, segment: &RememberedSegment| {
+            remembered.lock().unwrap().insert(*key, segment.clone());
         };
         let cache = SegmentCache { recall: &recall, remember: &remember };
         let mut files = files();
@@ -253,7 +338,10 @@ mod tests {
 
     #[test]
     fn a_cache_that_recalls_nonsense_does_no_harm() {
-        let cache = SegmentCache { recall: &|_| Some(b"nonsense".to_vec()), remember: &|_, _| {} };
+        let cache = SegmentCache {
+            recall: &|_| Some(RememberedSegment { bytes: b"nonsense".to_vec(), facts: "[]".to_owned() }),
+            remember: &|_, _| {},
+        };
         let files = files().split_off(150);
         for codec in [Codec::Xz, Codec::Gzip, Codec::Zstd] {
             assert!(write(codec, cache, &files) == write(codec, SegmentCache::none(), &files), "{codec:?}");

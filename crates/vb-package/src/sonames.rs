@@ -8,29 +8,11 @@ use std::collections::BTreeSet;
 
 use rpm::{Dependency, DependencyFlags};
 
-use crate::elf::{ElfClass, ElfFacts, ElfMachine, inspect_elf};
-
-/// Keeps the bytes of a file while they are read, if it is compiled code.
-#[derive(Debug, Default)]
-pub(crate) struct CodeReader {
-    bytes: Vec<u8>,
-    is_other: bool,
-}
-
-impl CodeReader {
-    /// Takes in the next bytes of the file.
-    pub(crate) fn read(&mut self, bytes: &[u8]) {
-        const MAGIC: &[u8] = b"\x7fELF";
-        if self.is_other {
-            return;
-        }
-        self.bytes.extend_from_slice(bytes);
-        self.is_other = self.bytes.len() >= MAGIC.len() && !self.bytes.starts_with(MAGIC);
-        if self.is_other {
-            self.bytes = Vec::new();
-        }
-    }
-}
+use crate::{
+    elf::{ElfClass, ElfFacts},
+    learnt::{Learnt, LearntFiles, learnt_of},
+    tree::{Content, Entry},
+};
 
 /// Gathers what the files of a package need, and what they are.
 #[derive(Debug, Default)]
@@ -44,11 +26,22 @@ pub(crate) struct Sonames {
 
 impl Sonames {
     /// Takes note of a file. One that only begins as compiled code, as test data do, needs nothing.
-    pub(crate) fn add(&mut self, path: &str, code: &CodeReader) {
-        self.has_code |= ElfMachine::from_start(&code.bytes).is_some();
-        if let Ok(Some(facts)) = inspect_elf(&code.bytes) {
-            self.add_facts(path, &facts);
+    pub(crate) fn add(&mut self, path: &str, learnt: &Learnt) {
+        self.has_code |= learnt.machine.is_some();
+        if let Some(facts) = &learnt.elf {
+            self.add_facts(path, facts);
         }
+    }
+
+    /// Takes note of the files among entries.
+    pub(crate) fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>, learnt: &LearntFiles) -> Self {
+        let mut sonames = Self::default();
+        for Entry { path, content, .. } in entries {
+            if let Content::File { blob, .. } = content {
+                sonames.add(path, learnt_of(learnt, blob));
+            }
+        }
+        sonames
     }
 
     fn add_facts(&mut self, path: &str, facts: &ElfFacts) {
@@ -97,7 +90,7 @@ impl Sonames {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::elf::NeededVersion;
+    use crate::elf::{ElfMachine, NeededVersion};
 
     fn facts(architecture: &str, needed: &[&str], versions: &[(&str, &str)], soname: Option<&str>) -> ElfFacts {
         let version = |(library, version): &(&str, &str)| NeededVersion {
@@ -129,20 +122,6 @@ mod tests {
         let expect = ["libc.so.6()(64bit)", "libc.so.6(GLIBC_2.14)(64bit)", "libssl.so.3()(64bit)", "rtld(GNU_HASH)"];
         assert_eq!(names(&sonames), expect);
         assert_eq!(sonames.libraries(), ["libc.so.6", "libssl.so.3"]);
-    }
-
-    #[test]
-    fn only_compiled_code_is_kept_while_it_is_read() {
-        let mut text = CodeReader::default();
-        ["#", "!/bin/sh\n", "set -e\n"].into_iter().for_each(|bytes| text.read(bytes.as_bytes()));
-        assert_eq!(text.bytes, b"");
-        let mut code = CodeReader::default();
-        [&b"\x7f"[..], b"ELF", b"\x02"].into_iter().for_each(|bytes| code.read(bytes));
-        assert_eq!(code.bytes, b"\x7fELF\x02");
-        code.read(&[1; 60]);
-        let mut sonames = Sonames::default();
-        sonames.add("a.so", &code);
-        assert!(sonames.has_code() && sonames.requires().is_empty());
     }
 
     #[test]

@@ -65,6 +65,11 @@ fn take_apart(piece: &[u8]) -> Option<Parts<'_>> {
     (indicator == 0 && count == 1 && is_whole).then_some(Parts { block, unpadded_size, uncompressed_size })
 }
 
+/// Returns how many bytes a piece holds, as its index has it; `None` when it is no piece.
+pub(crate) fn plain_size(piece: &[u8]) -> Option<u64> {
+    take_apart(piece).map(|parts| parts.uncompressed_size)
+}
+
 /// Puts pieces together to one file.
 #[derive(Debug, Default)]
 pub struct XzJoiner {

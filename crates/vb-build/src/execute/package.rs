@@ -1,16 +1,18 @@
 //! The package, out of a staged tree and the files of its source's `debian/` and `rpm/`.
 
 use std::{
-    io::{self, Cursor, Read},
+    collections::BTreeSet,
+    io::{self, Cursor, Read, Seek, SeekFrom},
     path::Path,
     sync::{Mutex, PoisonError},
 };
 
 use fs_err as fs;
+use serde::{Deserialize, Serialize};
 use vb_graph::{BlobDigest, DirectoryDigest, Format, Node, PackageSpec};
 use vb_package::{
-    Content, Entry, FileTree, FlattenError, LeakPattern, MaintainerFiles, Resources, SegmentCache, write_deb,
-    write_rpm, write_tar,
+    Content, Entry, FileTree, FlattenError, LeakPattern, MaintainerFiles, RememberedSegment, Resources, SegmentCache,
+    write_deb, write_rpm, write_tar,
 };
 use vb_store::{BlobError, Store};
 
@@ -29,6 +31,24 @@ fn document_path(spec: &PackageSpec, name: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("usr/share/{directory}/{}/{name}", spec.name))
+}
+
+/// A file up to this size is read at once, when it is checked.
+const SMALL: u64 = 4 << 20;
+
+/// What the store keeps of a compressed segment.
+#[derive(Debug, Serialize, Deserialize)]
+struct SegmentMemory {
+    blob: BlobDigest,
+    facts: String,
+}
+
+/// What is known of the blobs of one package.
+#[derive(Default)]
+struct BlobChecks {
+    /// The large ones whose digest was right.
+    large: Mutex<BTreeSet<BlobDigest>>,
+    damaged: Mutex<Option<BlobError>>,
 }
 
 fn segment_name(key: &BlobDigest) -> String {
@@ -68,10 +88,10 @@ impl Builder {
             self.read_scriptlets(&digest, &mut maintainer)?;
         }
         let tree = self.tree(&stage, documents)?;
-        let damaged = Mutex::new(None);
-        let open = |digest: &BlobDigest| self.open(digest, &damaged);
+        let checks = BlobChecks::default();
+        let open = |digest: &BlobDigest, start| self.open(digest, start, &checks);
         let recall = |key: &BlobDigest| if mode == Mode::Build { self.recall_segment(key) } else { None };
-        let remember = |key: &BlobDigest, segment: &[u8]| {
+        let remember = |key: &BlobDigest, segment: &RememberedSegment| {
             if mode == Mode::Build {
                 self.remember_segment(key, segment);
             }
@@ -84,7 +104,7 @@ impl Builder {
             Format::Tar => write_tar,
         };
         let written = self.on_data_pool(|| write(spec, &tree, &maintainer, &open, resources, &out));
-        if let Some(error) = damaged.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(error) = checks.damaged.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(ExecuteError::Blob(error));
         }
         written?;
@@ -141,26 +161,44 @@ impl Builder {
         Ok(Entry { path, mode: 0o644, content: Content::File { blob, size: bytes.len() as u64 } })
     }
 
-    fn recall_segment(&self, key: &BlobDigest) -> Option<Vec<u8>> {
-        let blob: BlobDigest = self.store.recall(&segment_name(key))?;
-        self.store.read_blob(&blob).ok()
+    fn recall_segment(&self, key: &BlobDigest) -> Option<RememberedSegment> {
+        let SegmentMemory { blob, facts } = self.store.recall(&segment_name(key))?;
+        Some(RememberedSegment { bytes: self.store.read_blob(&blob).ok()?, facts })
     }
 
     /// A segment that cannot be remembered is compressed again the next time.
-    fn remember_segment(&self, key: &BlobDigest, segment: &[u8]) {
-        if let Ok(blob) = self.store.put_bytes(segment) {
-            drop(self.store.remember(&segment_name(key), &blob));
+    fn remember_segment(&self, key: &BlobDigest, segment: &RememberedSegment) {
+        if let Ok(blob) = self.store.put_bytes(&segment.bytes) {
+            let memory = SegmentMemory { blob, facts: segment.facts.clone() };
+            drop(self.store.remember(&segment_name(key), &memory));
         }
     }
 
-    /// Gives the checked bytes of a blob; a damaged one is remembered, because an I/O error cannot say that it was.
-    fn open(&self, digest: &BlobDigest, damaged: &Mutex<Option<BlobError>>) -> io::Result<Box<dyn Read>> {
-        match self.store.read_blob(digest) {
-            Ok(bytes) => Ok(Box::new(Cursor::new(bytes))),
-            Err(error) => {
-                damaged.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                Err(io::ErrorKind::InvalidData.into())
-            }
+    /// Gives the checked bytes of a blob from a place on; a damaged one is remembered, because an I/O error cannot say
+    /// that it was.
+    fn open(&self, digest: &BlobDigest, start: u64, checks: &BlobChecks) -> io::Result<Box<dyn Read>> {
+        self.open_checked(digest, start, checks).map_err(|error| {
+            checks.damaged.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            io::ErrorKind::InvalidData.into()
+        })
+    }
+
+    fn open_checked(&self, digest: &BlobDigest, start: u64, checks: &BlobChecks) -> Result<Box<dyn Read>, BlobError> {
+        let in_blob = |source| BlobError::Io { digest: *digest, source };
+        let path = self.store.blob_path(digest);
+        let is_small = fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= SMALL);
+        if is_small && start == 0 {
+            return Ok(Box::new(Cursor::new(self.store.read_blob(digest)?)));
         }
+        // A large file is read part by part, by several threads: its digest is computed once.
+        let mut large = checks.large.lock().unwrap_or_else(PoisonError::into_inner);
+        if !large.contains(digest) {
+            self.store.check_blob(digest)?;
+            large.insert(*digest);
+        }
+        drop(large);
+        let mut file = fs::File::open(path).map_err(in_blob)?;
+        file.seek(SeekFrom::Start(start)).map_err(in_blob)?;
+        Ok(Box::new(file))
     }
 }

@@ -4,11 +4,12 @@ use object::{
     elf::{Vernaux, Verneed},
     read::{ReadRef, elf::FileHeader},
 };
+use serde::{Deserialize, Serialize};
 
 use super::{InspectElfError, text_at};
 
 /// A version that a file needs of a library: `GLIBC_2.14` of `libc.so.6`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NeededVersion {
     /// The soname of the library.
     pub library: String,

@@ -77,6 +77,11 @@ impl<W: Write> CpioWriter<W> {
         self.write(bytes)
     }
 
+    /// Counts bytes of the entry that went to [`Self::out`] by another way.
+    pub(crate) fn skip(&mut self, size: u64) {
+        self.written += size;
+    }
+
     pub(crate) fn end_entry(&mut self) -> io::Result<()> {
         self.pad()
     }

@@ -5,12 +5,12 @@
 
 use std::{
     collections::BTreeSet,
-    io::{self, BufWriter, Read, Seek, Write},
+    fs::File,
+    io::{self, BufWriter, Seek, Write},
     path::Path,
 };
 
 use rpm::{Dependency, FileFlags};
-use sha2::{Digest, Sha256};
 use vb_graph::{PackageArchitecture, PackageSpec};
 
 use super::{
@@ -23,12 +23,13 @@ use super::{
 use crate::{
     architecture::rpm_name,
     compress::{Compressor, Pieces},
-    contents::{Hashed, Open, copy_file, time_of},
+    contents::{Hashed, Open, Source, time_of},
     control::installed_size_kib,
-    error::{Resources, WritePackageError, Written},
+    error::{MemberError, Resources, WritePackageError, Written},
     fields::{FieldError, check_spec},
+    learnt::{Wanted, find_code, learnt_of},
     maintainer::MaintainerFiles,
-    sonames::{CodeReader, Sonames},
+    sonames::Sonames,
     tree::{Content, Entry, FileTree},
 };
 
@@ -40,7 +41,7 @@ const SYMLINK: u16 = 0o120_000;
 /// Writes the `.rpm` that a spec, a tree and a maintainer's files make into `directory`, under its own file name:
 /// `name-version-release.architecture.rpm`.
 ///
-/// `open` gives the bytes of a blob; it is called once for each file, and who gives it also verifies what is read. The
+/// `open` gives the bytes of a blob; files whose segments are remembered are not read. Who gives it also verifies what is read. The
 /// package appears whole or not at all; one that is there already is replaced.
 ///
 /// # Errors
@@ -62,17 +63,23 @@ pub fn write_rpm(
     let owned: Vec<&Entry> = tree.entries().iter().filter(|entry| is_owned(entry)).collect();
     let format = CpioFormat::for_largest(owned.iter().map(|entry| size_of(entry)).max().unwrap_or_default());
     let out = Hashed::new(tempfile::tempfile_in(directory).map_err(in_directory)?);
-    let Resources { threads, cache } = resources;
-    let compressor = Compressor::new(spec.compression, Pieces::Any, threads, cache, out).map_err(in_directory)?;
+    let source = Source { open, wanted: Wanted::Sha256 };
+    let compressor = Compressor::new(spec.compression, Pieces::Any, source, resources, out).map_err(in_directory)?;
     let cpio = CpioWriter::new(format, compressor);
-    let mut writer = PayloadWriter { spec, open, directory, cpio, sonames: Sonames::default() };
+    let mut writer = PayloadWriter { spec, cpio };
     let mut files = Vec::new();
     for (index, entry) in owned.iter().enumerate() {
-        files.push(writer.append(index, entry, &conffiles)?);
+        files.push(writer.append(index, entry, &conffiles).map_err(|error| error.in_directory(directory))?);
     }
-    let PayloadWriter { cpio, sonames, .. } = writer;
-    let (compressor, plain_size) = cpio.finish().map_err(in_directory)?;
-    let out = compressor.finish().map_err(in_directory)?;
+    let (compressor, plain_size) = writer.cpio.finish().map_err(in_directory)?;
+    let (out, learnt) = compressor.finish().map_err(|error| error.in_directory(directory))?;
+    find_code(spec, owned.iter().copied(), &learnt)?;
+    for (record, entry) in files.iter_mut().zip(&owned) {
+        if let Content::File { blob, .. } = &entry.content {
+            record.digest.clone_from(&learnt_of(&learnt, blob).digest);
+        }
+    }
+    let sonames = Sonames::of(owned.iter().copied(), &learnt);
 
     let has_code = sonames.has_code();
     let (digest, size) = out.digest();
@@ -113,29 +120,22 @@ fn requires_of(spec: &PackageSpec) -> Result<Vec<Dependency>, FieldError> {
     spec.depends.iter().map(|text| relation::parse(text).ok_or_else(|| refused(text))).collect()
 }
 
-/// Writes the files of the package and learns from their bytes what the header says about them.
+/// Writes the files of the package.
 struct PayloadWriter<'a, W: Write> {
     spec: &'a PackageSpec,
-    open: &'a Open<'a>,
-    directory: &'a Path,
     cpio: CpioWriter<Compressor<'a, W>>,
-    sonames: Sonames,
 }
 
 impl<W: Write> PayloadWriter<'_, W> {
-    fn append(
-        &mut self,
-        index: usize,
-        entry: &Entry,
-        conffiles: &BTreeSet<&str>,
-    ) -> Result<FileRecord, WritePackageError> {
+    /// Writes an entry; the digest of a file is not known yet.
+    fn append(&mut self, index: usize, entry: &Entry, conffiles: &BTreeSet<&str>) -> Result<FileRecord, MemberError> {
         let (kind, target) = match &entry.content {
             Content::Directory => (DIRECTORY, ""),
             Content::File { .. } => (REGULAR, ""),
             Content::Symlink { target } => (SYMLINK, target.as_str()),
         };
         let permissions = if kind == SYMLINK { 0o777 } else { entry.mode & 0o7777 };
-        let mut record = FileRecord {
+        let record = FileRecord {
             path: format!("/{}", entry.path),
             mode: kind | u16::try_from(permissions).expect("the mode was masked"),
             mtime: u32::try_from(time_of(self.spec, &entry.path)).expect("the epoch was checked with the fields"),
@@ -144,38 +144,21 @@ impl<W: Write> PayloadWriter<'_, W> {
             target: target.to_owned(),
             flags: flags_of(&entry.path, kind, conffiles),
         };
-        self.start(index, entry, &record).map_err(|error| self.cannot_write(error))?;
-        if kind == REGULAR {
-            record.digest = self.content(entry)?;
+        self.start(index, entry, &record)?;
+        if let Content::File { blob, size } = &entry.content {
+            self.cpio.out().file(&entry.path, *blob, *size)?;
+            self.cpio.skip(*size);
         }
-        self.cpio.content(target.as_bytes()).map_err(|error| self.cannot_write(error))?;
-        self.cpio.end_entry().map_err(|error| self.cannot_write(error))?;
+        self.cpio.content(target.as_bytes())?;
+        self.cpio.end_entry()?;
         Ok(record)
     }
 
-    fn start(&mut self, index: usize, entry: &Entry, record: &FileRecord) -> io::Result<()> {
+    fn start(&mut self, index: usize, entry: &Entry, record: &FileRecord) -> Result<(), MemberError> {
         self.cpio.out().start_entry(&entry.path)?;
-        let index = u32::try_from(index).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let index = u32::try_from(index).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
         let FileRecord { mode, mtime, size, .. } = *record;
-        self.cpio.start_entry(&CpioEntry { index, path: &entry.path, mode, mtime, size })
-    }
-
-    /// Writes the bytes of a file and returns their SHA-256 in hexadecimal digits.
-    fn content(&mut self, entry: &Entry) -> Result<String, WritePackageError> {
-        let Self { spec, open, directory, cpio, .. } = self;
-        let in_directory = |source| WritePackageError::Write { directory: directory.to_path_buf(), source };
-        let (mut sha256, mut code) = (Sha256::new(), CodeReader::default());
-        copy_file(spec, *open, entry, |bytes| {
-            sha256.update(bytes);
-            code.read(bytes);
-            cpio.content(bytes).map_err(in_directory)
-        })?;
-        self.sonames.add(&entry.path, &code);
-        Ok(hex::encode(sha256.finalize()))
-    }
-
-    fn cannot_write(&self, source: io::Error) -> WritePackageError {
-        WritePackageError::Write { directory: self.directory.to_owned(), source }
+        Ok(self.cpio.start_entry(&CpioEntry { index, path: &entry.path, mode, mtime, size })?)
     }
 }
 
@@ -191,7 +174,7 @@ fn flags_of(path: &str, kind: u16, conffiles: &BTreeSet<&str>) -> FileFlags {
     }
 }
 
-fn write_file(package: &Package<'_>, mut payload: impl Read + Seek, path: &Path) -> Result<(), WritePackageError> {
+fn write_file(package: &Package<'_>, mut payload: File, path: &Path) -> Result<(), WritePackageError> {
     let directory = path.parent().expect("the path was joined to its directory");
     let in_directory = |source| WritePackageError::Write { directory: directory.to_owned(), source };
     let mut headers = Vec::new();
@@ -200,7 +183,7 @@ fn write_file(package: &Package<'_>, mut payload: impl Read + Seek, path: &Path)
     let mut write = || {
         payload.rewind()?;
         let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        let mut out = BufWriter::with_capacity(BUFFER, &mut file);
+        let mut out = BufWriter::with_capacity(BUFFER, file.as_file_mut());
         out.write_all(&headers)?;
         io::copy(&mut payload, &mut out)?;
         out.flush()?;

@@ -82,18 +82,30 @@ impl Fixture {
     }
 
     pub(crate) fn write(&self, threads: usize, directory: &Path) -> Result<Written, WritePackageError> {
+        self.write_with(Resources { threads, cache: SegmentCache::none() }, directory)
+    }
+
+    fn write_with(&self, resources: Resources<'_>, directory: &Path) -> Result<Written, WritePackageError> {
         let tree = FileTree::from_entries(self.entries.clone()).unwrap();
-        let open = |blob: &BlobDigest| match self.blobs.get(blob) {
-            Some(bytes) => Ok(Box::new(io::Cursor::new(bytes.clone())) as Box<dyn Read>),
+        let open = |blob: &BlobDigest, start: u64| match self.blobs.get(blob) {
+            Some(bytes) => {
+                let bytes = bytes.get(usize::try_from(start).unwrap()..).unwrap_or_default().to_vec();
+                Ok(Box::new(io::Cursor::new(bytes)) as Box<dyn Read>)
+            }
             None => Err(io::Error::from(io::ErrorKind::NotFound)),
         };
-        let resources = Resources { threads, cache: SegmentCache::none() };
         let write = match self.spec.format {
             Format::Deb => write_deb,
             Format::Rpm => write_rpm,
             Format::Tar => write_tar,
         };
         write(&self.spec, &tree, &self.maintainer, &open, resources, directory)
+    }
+
+    pub(crate) fn to_bytes_with(&self, cache: SegmentCache<'_>) -> Vec<u8> {
+        let directory = tempfile::tempdir().unwrap();
+        let written = self.write_with(Resources { threads: 1, cache }, directory.path()).unwrap();
+        fs_err::read(directory.path().join(written.file_name)).unwrap()
     }
 
     pub(crate) fn to_bytes(&self, threads: usize) -> Vec<u8> {

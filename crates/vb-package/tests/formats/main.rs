@@ -3,5 +3,6 @@
 
 mod deb;
 mod fixture;
+mod memory;
 mod portable;
 mod rpm;
