@@ -107,7 +107,8 @@ fn compilers_stay_out_of_the_package() {
     let env = TestEnv::django();
     env.vb(&["build", RECIPE]).ok();
     let package = read_deb(&env.package()).unwrap();
-    assert_eq!(package.field("Depends"), Some("python3.11, libpq5, supervisor, tzdata"));
+    let depends = "python3.11, supervisor, tzdata, libc6 (>= 2.3), libpq5 (>= 10~~)";
+    assert_eq!(package.field("Depends"), Some(depends));
     let paths: Vec<&str> = package.entries.iter().map(|entry| entry.path.as_str()).collect();
     let tools = ["node", "nodejs", "node_modules", "lessc", "less.js", "java", "msgfmt", "yuicompressor.jar", "gcc"];
     for path in &paths {

@@ -11,23 +11,6 @@ fn failure(env: &TestEnv, run: &Run) -> String {
 }
 
 #[test]
-fn a_library_that_no_run_dependency_has_is_told_with_the_package_that_has_it() {
-    let (env, mirror) = (TestEnv::new(), Mirror::of_whois());
-    mirror.use_in(&env);
-    env.edit("recipes/whois.ncl", "[\"libpq5\", \"runit\"]", "[\"runit\"]");
-    env.vb(&["lock", "recipes/whois.ncl"]).ok();
-    let run = env.vb(&["build", "recipes/whois.ncl"]).expect(1);
-    assert_eq!(run.stdout, "");
-    expect![[r#"
-        error[vb::import_check::failed]: whois bookworm import check failed: 2 of the application's imports cannot succeed with the run dependencies alone
-          asked for at  recipes/whois.ncl:19
-          `psycopg2` cannot be imported: the shared library `libpq.so.5` is missing (needed by `whois_server/config.py:10`, `whois_server/database.py:6`)
-          `psycopg2.extensions` cannot be imported: the shared library `libpq.so.5` is missing (needed by `whois_server/config.py:11`, `whois_server/database.py:7`)
-          help          add "libpq5" to run_deps (it has libpq.so.5), then run `vb lock`
-    "#]].assert_eq(&failure(&env, &run));
-}
-
-#[test]
 fn a_module_that_nobody_brings_is_told_with_the_line_that_imports_it() {
     let env = TestEnv::new();
     env.edit("recipes/apps/whois/whois_server/domain.py", "import re\n", "import re\nimport rainbows\n");

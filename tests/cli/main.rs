@@ -9,6 +9,7 @@ mod django;
 mod dnf_oracle;
 mod import_check;
 mod install;
+mod libraries;
 mod lintian;
 mod lock;
 mod nix;

@@ -37,9 +37,10 @@ fn after_a_build_everything_is_a_hit() {
         hit   whois source
         hit   whois bookworm stage
         hit   whois bookworm root run
+        hit   whois bookworm libraries
         hit   whois bookworm import check
         hit   whois bookworm package
-        22 hits, 0 to run, 0 after these, 0 files to fetch
+        23 hits, 0 to run, 0 after these, 0 files to fetch
     "#]]
     .assert_eq(&plan);
 }
@@ -54,9 +55,10 @@ fn an_edited_file_of_the_application_runs_what_reads_it() {
     expect![[r#"
         run   whois source
         run   whois bookworm stage
+        run?  whois bookworm libraries  (after `whois bookworm stage`)
         run?  whois bookworm import check  (after `whois bookworm stage`)
         run?  whois bookworm package  (after `whois bookworm stage`)
-        18 hits, 2 to run, 2 after these, 0 files to fetch
+        18 hits, 2 to run, 3 after these, 0 files to fetch
     "#]]
     .assert_eq(&not_hit);
 }
@@ -87,9 +89,10 @@ fn an_empty_store_has_everything_to_run_and_to_fetch() {
         run   whois source
         run?  whois bookworm stage  (after `whois bookworm environment`)
         run   whois bookworm root run
+        run?  whois bookworm libraries  (after `whois bookworm stage`)
         run?  whois bookworm import check  (after `whois bookworm stage`)
         run?  whois bookworm package  (after `whois bookworm stage`)
-        0 hits, 4 to run, 18 after these, 162 files to fetch
+        0 hits, 4 to run, 19 after these, 162 files to fetch
     "#]]
     .assert_eq(&plan);
 }

@@ -123,6 +123,7 @@ fn two_builds_at_once_share_the_work() {
     let expected = [
         "environment",
         "import check",
+        "libraries",
         "package",
         "root interpreter",
         "stage",

@@ -15,8 +15,12 @@ mod step;
 pub use self::step::{StepError, ToolPackages};
 
 mod install;
+mod libraries;
 
-pub use self::install::InstallError;
+pub use self::{
+    install::InstallError,
+    libraries::{LibrariesError, MissingLibrary},
+};
 
 /// One place where a file was looked for, and why it was not had from there.
 #[derive(Debug)]
@@ -148,6 +152,9 @@ pub enum ExecuteError {
         /// For a missing library: the package of the build root that has it.
         owners: Vec<(String, String)>,
     },
+    /// Shared libraries are missing, or cannot be depended on.
+    #[error(transparent)]
+    Libraries(#[from] LibrariesError),
     /// The application's source has no place in the environment.
     #[error("the application's directory `{path}` is taken by a file of its environment")]
     ApplicationTaken {

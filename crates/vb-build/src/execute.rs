@@ -8,6 +8,7 @@ mod environment;
 mod fetch;
 mod import_check;
 mod ingest;
+mod libraries;
 mod package;
 mod root;
 mod stage;
@@ -20,7 +21,12 @@ use std::sync::atomic::AtomicBool;
 use vb_graph::{ActionDigest, BlobDigest, Graph, Kind, Node};
 
 pub(crate) use self::command::{Prepared, layered, read_only, read_write};
-use crate::{build::Mode, builder::Builder, error::ExecuteError, inputs::Inputs};
+use crate::{
+    build::Mode,
+    builder::Builder,
+    error::{ExecuteError, LibrariesError},
+    inputs::Inputs,
+};
 
 /// What an execution gave.
 #[derive(Debug)]
@@ -51,6 +57,7 @@ impl Builder {
     ) -> Result<Executed, ExecuteError> {
         match kind {
             Kind::Environment(environment) => self.environment(environment, inputs).map(Executed::without_command),
+            Kind::Libraries(libraries) => self.libraries(libraries, inputs).map(Executed::without_command),
             Kind::Package(spec) => self.package(spec, inputs, mode).map(Executed::without_command),
             Kind::Step(step) => self.step(step, inputs, cancel),
             Kind::Fetch(_) | Kind::Ingest(_) => unreachable!("a build fetches and ingests by other ways"),
@@ -72,7 +79,7 @@ impl Builder {
             Kind::Stage(stage) => self.prepare_stage(stage, inputs).map(Some),
             Kind::ImportCheck(check) => self.prepare_import_check(check, inputs).map(Some),
             Kind::Step(step) => self.prepare_step(step, inputs),
-            Kind::Fetch(_) | Kind::Ingest(_) | Kind::Environment(_) | Kind::Package(_) => Ok(None),
+            Kind::Fetch(_) | Kind::Ingest(_) | Kind::Environment(_) | Kind::Libraries(_) | Kind::Package(_) => Ok(None),
         }
     }
 
@@ -83,7 +90,12 @@ impl Builder {
             Kind::Unpack(unpack) => self.finish_unpack(unpack, prepared),
             Kind::Stage(stage) => self.finish_stage(stage, inputs, prepared),
             Kind::ImportCheck(_) => self.finish_import_check(prepared),
-            Kind::Fetch(_) | Kind::Ingest(_) | Kind::Environment(_) | Kind::Package(_) | Kind::Step(_) => {
+            Kind::Fetch(_)
+            | Kind::Ingest(_)
+            | Kind::Environment(_)
+            | Kind::Libraries(_)
+            | Kind::Package(_)
+            | Kind::Step(_) => {
                 unreachable!("the kind has no command, or takes in its output itself")
             }
         }
@@ -95,6 +107,10 @@ impl Builder {
             ExecuteError::Imports { failures, .. } => {
                 let owners = self.library_owners(&failures, graph);
                 ExecuteError::Imports { failures, owners }
+            }
+            ExecuteError::Libraries(LibrariesError::Missing { missing, .. }) => {
+                let owners = self.owners_of_missing(&missing, graph);
+                LibrariesError::Missing { missing, owners }.into()
             }
             other => other,
         }

@@ -27,7 +27,8 @@ mod why;
 pub use build::{BuildReport, Failure};
 pub use builder::{Builder, BuilderError, BuilderOptions};
 pub use error::{
-    CommandFailure, Contrast, Difference, ExecuteError, FetchAttempt, InstallError, StepError, ToolPackages,
+    CommandFailure, Contrast, Difference, ExecuteError, FetchAttempt, InstallError, LibrariesError, MissingLibrary,
+    StepError, ToolPackages,
 };
 pub use event::{Event, How};
 pub use frontier::OnFailure;

@@ -60,6 +60,8 @@ pub enum Kind {
     Step(Step),
     /// Puts application and environment together.
     Stage(Stage),
+    /// Finds the shared libraries that compiled code needs, in the package and in a root that has only run dependencies.
+    Libraries(Libraries),
     /// Imports what the application imports, in a root that has only run dependencies.
     ImportCheck(ImportCheck),
     /// Writes the package.
@@ -78,6 +80,7 @@ impl Kind {
             Self::Environment(_) => "environment",
             Self::Step(step) => step.name(),
             Self::Stage(_) => "stage",
+            Self::Libraries(_) => "libraries",
             Self::ImportCheck(_) => "import check",
             Self::Package(_) => "package",
         }
@@ -105,6 +108,7 @@ impl Kind {
             Self::Environment(environment) => environment.parts(),
             Self::Step(step) => step.parts(),
             Self::Stage(stage) => stage.parts(),
+            Self::Libraries(libraries) => libraries.parts(),
             Self::ImportCheck(check) => check.parts(),
             Self::Package(spec) => spec.parts(),
         }
@@ -281,6 +285,27 @@ impl Stage {
         parts.push(Part::text("prefix", &self.prefix));
         parts.push(Part::text("application", &self.application));
         parts
+    }
+}
+
+/// Finds the shared libraries that the compiled code of an environment and an application needs, without running any.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Libraries {
+    /// The architecture whose code is looked at, in the package manager's words.
+    pub architecture: String,
+    /// Sonames of libraries that may be missing.
+    pub optional: Vec<String>,
+    /// Are the packages named that have the others, with versions, by the database of the root's dpkg?
+    pub names_packages: bool,
+}
+
+impl Libraries {
+    fn parts(&self) -> Vec<Part> {
+        vec![
+            Part::text("architecture", &self.architecture),
+            Part::list("optional", &self.optional),
+            Part::text("names packages", self.names_packages.to_string()),
+        ]
     }
 }
 

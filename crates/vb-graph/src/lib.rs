@@ -19,8 +19,8 @@ mod selection;
 mod step;
 
 pub use action::{
-    Action, Environment, Fetch, ImportCheck, Ingest, InterpreterSpec, Kind, Origin, Root, RootContent, Stage, Unpack,
-    Wheel,
+    Action, Environment, Fetch, ImportCheck, Ingest, InterpreterSpec, Kind, Libraries, Origin, Root, RootContent,
+    Stage, Unpack, Wheel,
 };
 pub use digest::{ActionDigest, BlobDigest, DirectoryDigest, ParseDigestError, Sha256};
 pub use directory::{Directory, EntryConflict, InvalidName, Name, Node};

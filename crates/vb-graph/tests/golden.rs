@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use vb_graph::{
     Action, AssetLanguage, BlobDigest, BustCaches, CacheToken, CollectStatic, Compile, Compress, Compression,
     Compressor, ContentCoding, Directory, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input, InputDigest,
-    InterpreterSpec, Kind, Node, Origin, PackageSpec, Part, PartValue, Pattern, Precompress, Provenance,
+    InterpreterSpec, Kind, Libraries, Node, Origin, PackageSpec, Part, PartValue, Pattern, Precompress, Provenance,
     ResolvedAction, Root, RootContent, Run, Sha256, Stage, Step, StyleLanguage, Unpack, Wheel, Work,
 };
 
-const GOLDEN: [(&str, &str); 18] = [
+const GOLDEN: [(&str, &str); 19] = [
     ("fetch", "d09e54ee9f4e3d34ee382c5a35c515e30fd84d90062498682c761b85f2750667"),
     ("ingest", "f3b19bce9242a3c7cbb101a24df88ce80ff8e37f270c5d60f152559712e849e5"),
     ("root", "0381e812da8746fa6242bac09bd7bb5a22e74a67b36519a4bd4382719a44ec96"),
@@ -29,6 +29,7 @@ const GOLDEN: [(&str, &str); 18] = [
     ("precompress static", "12bddc7e22aa5e4932080a25d14a5e419d4d4c768098a914a610e7a7710c9ac9"),
     ("run", "2fda2c8454266ea3a5193b7deb6ca920bf4f25dabebee035d77029d4590501c2"),
     ("stage", "ccff25c3b1ae67b2cee2a77725d4cab95aaca65d46fcfa24d9a1cb3427a88552"),
+    ("libraries", "bcbeaa8eb368fc3bb58bea295da120894a7cc8e3c14767ba81a8c71086217a71"),
     ("import check", "d082d3fdd3aea71cae4df07025173740dc352d398cd2d61ce9615815818f8e2b"),
     ("package", "bee3ed9174ed2f327ccd16a6cc7af2628eb58877ce0e8106c3c72023dcede0fb"),
 ];
@@ -91,6 +92,11 @@ fn kinds() -> Vec<Kind> {
     kinds.extend(works().map(|work| Kind::Step(Step { application: application.clone(), work })));
     kinds.extend([
         Kind::Stage(Stage { prefix: prefix.clone(), application: application.clone(), interpreter: interpreter() }),
+        Kind::Libraries(Libraries {
+            architecture: text("amd64"),
+            optional: vec![text("libcuda.so.1")],
+            names_packages: false,
+        }),
         Kind::ImportCheck(ImportCheck { prefix, application }),
         Kind::Package(package()),
     ]);
@@ -253,6 +259,11 @@ fn variants() -> Vec<Kind> {
                 variants.extend(interpreters().map(|interpreter| Kind::Stage(Stage { interpreter, ..stage.clone() })));
                 variants.push(Kind::Stage(Stage { prefix: text("/other"), ..stage.clone() }));
                 variants.push(Kind::Stage(Stage { application: text("/other"), ..stage }));
+            }
+            Kind::Libraries(libraries) => {
+                variants.push(Kind::Libraries(Libraries { architecture: text("arm64"), ..libraries.clone() }));
+                variants.push(Kind::Libraries(Libraries { optional: vec![], ..libraries.clone() }));
+                variants.push(Kind::Libraries(Libraries { names_packages: true, ..libraries }));
             }
             Kind::ImportCheck(check) => {
                 variants.push(Kind::ImportCheck(ImportCheck { prefix: text("/other"), ..check.clone() }));

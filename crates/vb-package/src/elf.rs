@@ -1,5 +1,6 @@
 //! What ELF files say about where they run and what they need.
 
+mod symbols;
 mod versions;
 
 use std::fmt;
@@ -15,8 +16,11 @@ use object::{
 
 use serde::{Deserialize, Serialize};
 
-pub use self::versions::NeededVersion;
 use self::versions::read_versions;
+pub use self::{
+    symbols::{UndefinedSymbol, undefined_symbols},
+    versions::NeededVersion,
+};
 use crate::architecture::debian_name;
 
 /// The size of the addresses of an ELF file.

@@ -21,6 +21,7 @@ mod facts;
 mod fields;
 mod leak;
 mod learnt;
+mod linkage;
 mod maintainer;
 mod member;
 mod portable;
@@ -36,11 +37,15 @@ mod xz;
 pub use compare::{Change, Identity, PackageDiff};
 pub use compress::gzip;
 pub use deb::write_deb;
-pub use elf::{ElfClass, ElfFacts, ElfMachine, Endianness, InspectElfError, NeededVersion, inspect_elf};
+pub use elf::{
+    ElfClass, ElfFacts, ElfMachine, Endianness, InspectElfError, NeededVersion, UndefinedSymbol, inspect_elf,
+    undefined_symbols,
+};
 pub use error::{Resources, WritePackageError, Written};
 pub use facts::{FileFacts, PackageFacts, PathKind, ReadPackageError, read_package};
 pub use fields::FieldError;
 pub use leak::{EmptyPattern, Leak, LeakPattern, LeakScanner};
+pub use linkage::{CompiledFile, ForeignLibrary, foreign_libraries};
 pub use maintainer::{MaintainerFileError, MaintainerFiles, ScriptName};
 pub use portable::write_tar;
 pub use read::{ControlField, DebEntry, DebEntryKind, DebMetadata, ReadDebError, read_deb, read_deb_control};

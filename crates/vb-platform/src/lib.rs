@@ -36,6 +36,9 @@ pub use load_error::IndexError;
 pub use pin::{Pin, PinError};
 pub use relation::ParseRelationError;
 pub use resolve::{ResolveError, Resolver, UnknownPackage};
-pub use root::{FinishError, RootOptions, UnpackError, configure_script, find_soname_owner, finish, unpack};
+pub use root::{
+    FinishError, LibraryNeed, LibraryPackages, RootOptions, SystemLibraries, UnpackError, configure_script,
+    find_soname_owner, finish, unpack,
+};
 pub use signature::{Refusal, RefusalReason, SignatureError};
 pub use sources::{AptSource, ArchiveLocation, SignedBy, SourcesError, locate_suite, read_sources};

@@ -10,6 +10,7 @@ mod configure;
 mod database;
 mod error;
 mod finish;
+mod libraries;
 pub(crate) mod paths;
 pub(crate) mod prepare;
 mod soname;
@@ -19,6 +20,7 @@ mod unpack;
 pub use configure::configure_script;
 pub use error::UnpackError;
 pub use finish::{FinishError, finish};
+pub use libraries::{LibraryNeed, LibraryPackages, SystemLibraries};
 pub use soname::find_soname_owner;
 pub use unpack::{RootOptions, unpack};
 

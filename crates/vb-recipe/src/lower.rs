@@ -5,7 +5,7 @@ mod overlap;
 mod pipeline;
 
 use vb_graph::{
-    ActionIndex, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input, InterpreterSpec, Kind,
+    ActionIndex, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input, InterpreterSpec, Kind, Libraries,
     LockedDistribution, LockedFile, LockedPackage, Origin, PackageSpec, Provenance, Root, RootContent, Stage, Unpack,
     Wheel,
 };
@@ -186,15 +186,16 @@ impl<'a> Lowering<'a> {
         let layers = self.layers(environment);
         let stage = self.stage(&layers, environment, interpreter_root);
         let run_root = self.root(RootKind::Run, "run_deps");
-        let check = self.import_check(stage, run_root);
-        Ok(formats.into_iter().map(|format| self.package(format, stage, check)).collect())
+        let libraries = self.libraries(stage, run_root);
+        let check = self.import_check(stage, libraries, run_root);
+        Ok(formats.into_iter().map(|format| self.package(format, stage, [libraries, check])).collect())
     }
 
     /// Adds the package of one format. The one that is the platform's own is called just that.
-    fn package(&mut self, format: Format, stage: ActionIndex, check: ActionIndex) -> ActionIndex {
+    fn package(&mut self, format: Format, stage: ActionIndex, [libraries, check]: [ActionIndex; 2]) -> ActionIndex {
         let is_own = format == self.application.platform.family.format();
         let what = if is_own { "package".to_owned() } else { format!("package {format}") };
-        let inputs = vec![input("stage", stage), input("import check", check)];
+        let inputs = vec![input("stage", stage), input("libraries", libraries), input("import check", check)];
         let spec = self.spec(format);
         self.add(Kind::Package(spec), inputs, &what, "name")
     }
@@ -293,13 +294,26 @@ impl<'a> Lowering<'a> {
         self.add(Kind::Stage(stage), inputs, "stage", "source")
     }
 
-    fn import_check(&mut self, stage: ActionIndex, root: ActionIndex) -> ActionIndex {
+    /// Code that somebody writes or reads needs no library: an edit of it looks for none again.
+    fn libraries(&mut self, stage: ActionIndex, root: ActionIndex) -> ActionIndex {
+        let Application { recipe, platform, .. } = self.application;
+        let libraries = Libraries {
+            architecture: platform.architecture.clone(),
+            optional: recipe.value.missing_libraries.clone(),
+            names_packages: recipe.value.run_deps_auto && platform.family == Family::Deb,
+        };
+        let staged = Input { selection: Some(pipeline::without_text()), ..input("stage", stage) };
+        self.add(Kind::Libraries(libraries), vec![staged, input("root", root)], "libraries", "run_deps")
+    }
+
+    fn import_check(&mut self, stage: ActionIndex, libraries: ActionIndex, root: ActionIndex) -> ActionIndex {
         let check = ImportCheck { prefix: self.prefix.clone(), application: self.directory.clone() };
         let mut staged = input("stage", stage);
         if !self.application.recipe.value.pipeline.is_empty() {
             staged.selection = Some(pipeline::without_assets(&self.directory));
         }
-        let inputs = vec![staged, input("root", root)];
+        // What lacks a library is told before anything is run.
+        let inputs = vec![staged, input("libraries", libraries), input("root", root)];
         self.add(Kind::ImportCheck(check), inputs, "import check", "run_deps")
     }
 

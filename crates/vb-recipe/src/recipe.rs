@@ -49,6 +49,10 @@ pub struct Recipe {
     pub build_deps: Vec<String>,
     /// Distribution packages that the package depends on.
     pub run_deps: Vec<String>,
+    /// Are the packages that have the shared libraries of compiled code depended on by themselves?
+    pub run_deps_auto: bool,
+    /// Sonames of shared libraries that may be missing.
+    pub missing_libraries: Vec<String>,
     /// Python distributions that are always built from source.
     pub no_binary: Vec<String>,
     /// Python distributions that are never built from source.

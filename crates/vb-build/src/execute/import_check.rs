@@ -49,7 +49,8 @@ impl Builder {
         libraries.into_iter().filter_map(|library| Some((library.clone(), owner(&library)?))).collect()
     }
 
-    fn built_roots(&self, graph: &Graph) -> Vec<std::path::PathBuf> {
+    /// Returns the roots of the graph that are there.
+    pub(super) fn built_roots(&self, graph: &Graph) -> Vec<std::path::PathBuf> {
         let roots = graph.indices().filter(|index| matches!(graph.action(*index).kind, Kind::Root(_)));
         roots
             .filter_map(|index| {

@@ -51,6 +51,25 @@ struct BlobChecks {
     damaged: Mutex<Option<BlobError>>,
 }
 
+/// Adds what compiled code needs to the packages that are depended on. What rpm needs is told by soname instead.
+fn with_libraries(spec: &PackageSpec, libraries: &[String]) -> PackageSpec {
+    let mut spec = spec.clone();
+    if spec.format == Format::Rpm {
+        return spec;
+    }
+    let name = |relation: &str| relation.split([' ', ':']).next().unwrap_or(relation).to_owned();
+    let is_said_better = |relation: &String| {
+        !relation.contains([' ', '|', '(']) && libraries.iter().any(|library| name(library) == name(relation))
+    };
+    spec.depends.retain(|relation| !is_said_better(relation));
+    for library in libraries {
+        if !spec.depends.contains(library) {
+            spec.depends.push(library.clone());
+        }
+    }
+    spec
+}
+
 fn segment_name(key: &BlobDigest) -> String {
     format!("segment {key}")
 }
@@ -74,6 +93,7 @@ pub(super) fn leak_patterns(store: &Store, home: Option<&Path>) -> Vec<LeakPatte
 
 impl Builder {
     pub(super) fn package(&self, spec: &PackageSpec, inputs: &Inputs, mode: Mode) -> Result<Node, ExecuteError> {
+        let spec = &with_libraries(spec, &self.library_report(inputs)?.depends);
         let stage = Node::directory(inputs.directory("stage"));
         let scratch = self.scratch()?;
         let out = scratch.path().join("out");

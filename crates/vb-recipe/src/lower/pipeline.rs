@@ -179,6 +179,23 @@ pub(super) fn without_assets(application: &str) -> Selection {
     }
 }
 
+/// Extensions of files that hold no compiled code.
+const TEXTS: [&str; 22] = [
+    "py", "pyc", "pyi", "html", "css", "js", "map", "less", "scss", "sass", "gz", "br", "zst", "txt", "md", "rst",
+    "json", "yml", "yaml", "po", "mo", "svg",
+];
+
+/// Returns the part of a staged tree that can hold compiled code, with what says which distribution has it.
+pub(super) fn without_text() -> Selection {
+    let packaging = ["debian/**", "rpm/**"].map(|glob| Pattern::Glob(glob.to_owned()));
+    let texts = TEXTS.iter().map(|extension| Pattern::Glob(format!("root/**/*.{extension}")));
+    Selection {
+        directory: String::new(),
+        patterns: vec![Pattern::everything()],
+        excludes: texts.chain(packaging).collect(),
+    }
+}
+
 /// Makes the edges to what a step reads of the application.
 fn layer_inputs(step: &PipelineStep, layers: &[Layer]) -> Vec<Input> {
     if let (PipelineStep::PrecompressStatic(options), Some(collected)) =

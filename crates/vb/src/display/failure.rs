@@ -1,5 +1,6 @@
 //! How a failed action is shown: its label, the recipe's line, what failed and where to look.
 
+mod libraries;
 mod step;
 
 use std::error::Error;
@@ -90,6 +91,7 @@ fn code(error: &ExecuteError) -> &'static str {
         E::Leak { .. } => "vb::stage::leak",
         E::ApplicationTaken { .. } => "vb::stage::taken",
         E::Install(_) => "vb::stage::install",
+        E::Libraries(error) => libraries::code(error),
         E::Imports { .. } => "vb::import_check::failed",
         E::ImportReport(_) => "vb::import_check::report",
         E::Package(_) | E::Tree(_) => "vb::package::invalid",
@@ -107,6 +109,7 @@ fn details(error: &ExecuteError) -> Vec<String> {
     match error {
         ExecuteError::Command(failure) => command_details(failure),
         ExecuteError::Step(error) => step::details(error),
+        ExecuteError::Libraries(error) => libraries::details(error),
         ExecuteError::Fetch { expected, attempts, .. } => fetch_details(expected, attempts),
         ExecuteError::Imports { failures, .. } => failures
             .iter()
@@ -189,9 +192,7 @@ fn help(error: &ExecuteError) -> Option<String> {
         E::Fetch { .. } => "check the network and the machine's apt, pip or uv configuration; a version that its index no longer has needs `vb lock`".to_owned(),
         E::Locate { .. } => "check the machine's pip or uv configuration".to_owned(),
         E::Imports { owners, .. } if !owners.is_empty() => {
-            let adds: Vec<String> =
-                owners.iter().map(|(library, package)| format!("add \"{package}\" to run_deps (it has {library})")).collect();
-            format!("{}, then run `vb lock`", adds.join("; "))
+            libraries::add_packages(owners)
         }
         E::Imports { .. } => "add what is missing to the requirements or to run_deps, or delete the import".to_owned(),
         E::Conflict { first, second, .. } => format!("leave `{first}` or `{second}` out of the requirements"),
@@ -199,6 +200,7 @@ fn help(error: &ExecuteError) -> Option<String> {
         E::ApplicationTaken { .. } => "give the application another name".to_owned(),
         E::Install(_) => "write paths in the source, and then the directory that they are put into: `conf/app.conf etc/app`".to_owned(),
         E::Step(error) => return step::help(error),
+        E::Libraries(error) => return libraries::help(error),
         E::Pattern(_) => "correct the pattern in the recipe".to_owned(),
         E::Sandbox(_) => "`vb doctor` checks what the sandbox needs".to_owned(),
         E::NotReproducible { .. } => "make the step write the same bytes for the same input; the differing files are named above".to_owned(),
