@@ -92,8 +92,13 @@ impl Kind {
             // 2: `debian/install` is followed.
             Self::Stage(_) => 2,
             Self::Step(step) => step.version(),
-            // 2: versions are written so that rpm orders them as dpkg does.
-            Self::Package(spec) if spec.format == Format::Rpm => 2,
+            Self::Package(spec) => match spec.format {
+                // 2: the dictionary of xz is no larger than a segment.
+                Format::Deb => 2,
+                // 2: versions are written so that rpm orders them as dpkg does. 3: xz as in a `.deb`.
+                Format::Rpm => 3,
+                Format::Tar => 1,
+            },
             _ => 1,
         }
     }

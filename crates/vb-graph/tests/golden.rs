@@ -31,7 +31,7 @@ const GOLDEN: [(&str, &str); 19] = [
     ("stage", "ccff25c3b1ae67b2cee2a77725d4cab95aaca65d46fcfa24d9a1cb3427a88552"),
     ("libraries", "bcbeaa8eb368fc3bb58bea295da120894a7cc8e3c14767ba81a8c71086217a71"),
     ("import check", "d082d3fdd3aea71cae4df07025173740dc352d398cd2d61ce9615815818f8e2b"),
-    ("package", "bee3ed9174ed2f327ccd16a6cc7af2628eb58877ce0e8106c3c72023dcede0fb"),
+    ("package", "66bb31866ef8a84e42dd1150b2b4750635d1576044d7c5eda9e632971fdec8af"),
 ];
 
 fn text(text: &str) -> String {

@@ -78,7 +78,7 @@ impl Codec {
 
     fn key(self, segment: &Segment, wanted: Wanted) -> BlobDigest {
         let how = match self {
-            Self::Xz => "xz 6",
+            Self::Xz => "xz 6 4 MiB",
             Self::Gzip => "gzip 9",
             Self::Zstd => "zstd 9",
         };
@@ -87,7 +87,7 @@ impl Codec {
 
     fn compress(self, plain: &[u8]) -> io::Result<Vec<u8>> {
         match self {
-            Self::Xz => xz::compress_piece(plain, LARGEST),
+            Self::Xz => xz::compress_piece(plain, u32::try_from(LARGEST).expect("four megabytes")),
             Self::Gzip => Ok(gzip(plain)),
             Self::Zstd => zstd_frame(plain),
         }

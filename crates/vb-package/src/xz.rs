@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use flate2::Crc;
 use liblzma::{
-    stream::{Check, MtStreamBuilder},
+    stream::{Check, Filters, LzmaOptions, MtStreamBuilder},
     write::XzEncoder,
 };
 
@@ -19,22 +19,28 @@ const FLAGS: [u8; 2] = [HEADER[6], HEADER[7]];
 const FOOTER: usize = 12;
 const FOOTER_MAGIC: &[u8] = b"YZ";
 
-/// Compresses one piece of at most `largest` bytes.
-pub(crate) fn compress_piece(plain: &[u8], largest: usize) -> io::Result<Vec<u8>> {
-    compress_block(plain, largest, PRESET)
+/// Compresses one piece of at most `largest` bytes. A dictionary of that size reaches all of it, and is what an encoder
+/// needs memory for: twelve times its size.
+pub(crate) fn compress_piece(plain: &[u8], largest: u32) -> io::Result<Vec<u8>> {
+    let mut options = LzmaOptions::new_preset(PRESET)?;
+    options.dict_size(largest);
+    compress_block(plain, largest.into(), &options)
 }
 
 /// Compresses one piece for an [`XzJoiner`], with a preset of xz: more than 6 helps only large pieces.
 pub fn xz_piece(plain: &[u8], preset: u32) -> Vec<u8> {
+    let options = LzmaOptions::new_preset(preset).expect("a preset is between 0 and 9");
     // An encoder with a block size of zero would choose one by itself.
-    compress_block(plain, plain.len().max(1), preset).expect("compressing in memory fails for a wrong preset alone")
+    compress_block(plain, plain.len().max(1) as u64, &options).expect("compressing in memory does not fail")
 }
 
-fn compress_block(plain: &[u8], largest: usize, preset: u32) -> io::Result<Vec<u8>> {
+fn compress_block(plain: &[u8], largest: u64, options: &LzmaOptions) -> io::Result<Vec<u8>> {
+    let mut filters = Filters::new();
+    filters.lzma2(options);
     // The multi-threaded encoder, on one thread: it alone writes the sizes into the block's header, with which dpkg
     // unpacks blocks in parallel.
     let stream =
-        MtStreamBuilder::new().threads(1).preset(preset).block_size(largest as u64).check(Check::Crc64).encoder()?;
+        MtStreamBuilder::new().threads(1).filters(filters).block_size(largest).check(Check::Crc64).encoder()?;
     let mut encoder = XzEncoder::new_stream(Vec::new(), stream);
     encoder.write_all(plain)?;
     encoder.finish()
