@@ -19,6 +19,7 @@ mod plan_why;
 mod recipe_errors;
 mod refresh;
 mod repo_apt;
+mod repo_import;
 mod repo_yum;
 mod reproducible;
 mod robust;

@@ -13,7 +13,7 @@ use vb_repo::{
 use vb_sandbox::{Access, Filter, Identity};
 use vb_testkit::archive::{Compression, Package};
 
-use crate::support::{TestEnv, TestRoot, bind, repository, run_spec, test_root};
+use crate::support::{TestEnv, TestRoot, bind, repository, run_spec, test_root, test_root_of};
 
 const URL: &str = "http://127.0.0.1:8080";
 /// The time of the files of the first stage; each other one is a minute younger.
@@ -148,8 +148,7 @@ fn many_package(stages: &Stages, index: usize) -> PathBuf {
     path
 }
 
-fn check_clients_of(root: &TestRoot) {
-    let stages = stages();
+fn check_clients_of(root: &TestRoot, stages: &Stages) {
     let mut spec = root.spec(&["/bin/sh", "/repo_apt.sh"], Identity::Root);
     spec.filter = Filter::PretendOwnership;
     spec.binds = vec![
@@ -161,6 +160,10 @@ fn check_clients_of(root: &TestRoot) {
 }
 
 #[test]
-fn apt_of_bookworm_installs_upgrades_and_rolls_back_and_refuses_what_is_wrong() {
-    check_clients_of(&test_root("repositories"));
+fn apt_of_three_releases_installs_upgrades_and_rolls_back_and_refuses_what_is_wrong() {
+    let stages = stages();
+    check_clients_of(&test_root("repositories"), &stages);
+    for platform in ["bullseye", "trixie"] {
+        check_clients_of(&test_root_of("apt-clients", platform), &stages);
+    }
 }

@@ -9,8 +9,8 @@ use flate2::read::MultiGzDecoder;
 use fs_err as fs;
 use rpm::{BuildConfig, CompressionWithLevel, Dependency, FileOptions, PackageBuilder, Scriptlet};
 use vb_repo::{
-    ChannelId, Format, KeyAlgorithm, KeySetting, KeySigner, LocalDirectory, PlatformSettings, Publisher, Repository,
-    Settings, Signer, Signers, Storage, generate_key,
+    ChannelId, Format, IndexCompression, KeyAlgorithm, KeySetting, KeySigner, LocalDirectory, PlatformSettings,
+    Publisher, Repository, Settings, Signer, Signers, Storage, generate_key,
     yum::{RepoFile, read_repomd, repo_file},
 };
 use vb_sandbox::{Access, Filter, Identity};
@@ -55,14 +55,17 @@ fn signer(key: &str) -> KeySigner {
 
 impl Yum {
     fn new(directory: PathBuf, signs_packages: bool) -> Self {
+        Self::with(directory, &PlatformSettings { signs_packages, ..PlatformSettings::usual(Format::Rpm, "x86_64") })
+    }
+
+    fn with(directory: PathBuf, platform: &PlatformSettings) -> Self {
         let key = generate_key("A company <packages@example.org>", KeyAlgorithm::Ed25519).unwrap();
         let settings = Settings { keys: vec![KeySetting::File("secret.asc".to_owned())], ..Settings::usual() };
         let storage = Storage::Local(LocalDirectory::new(directory.clone()));
         let keys = signer(&key).public();
         let signers = Signers::new(vec![Signer::Key(signer(&key))]);
         let mut repository = Repository::init(storage, settings, signers, &keys).unwrap();
-        let platform = PlatformSettings { signs_packages, ..PlatformSettings::usual(Format::Rpm, "x86_64") };
-        repository.add_platform("el9", &platform).unwrap();
+        repository.add_platform("el9", platform).unwrap();
         Self { directory, key, repository }
     }
 
@@ -151,8 +154,15 @@ fn dnf_installs_upgrades_and_downgrades_and_refuses_what_is_not_the_publishers()
     Yum::new(served.join("other"), true).add(std::slice::from_ref(&old));
     first.write_client("otherkey", "other");
     let unsigned = Yum::new(served.join("unsigned"), false);
-    unsigned.add(&[old]);
+    unsigned.add(std::slice::from_ref(&old));
     unsigned.write_client("unsigned", "unsigned");
+    let compression = IndexCompression::Zst;
+    let zstd = PlatformSettings { compression, ..PlatformSettings::usual(Format::Rpm, "x86_64") };
+    let zstd = Yum::with(served.join("zstd"), &zstd);
+    zstd.add(&[old]);
+    let repomd = fs::read_to_string(zstd.directory.join(INDEXES).join("repomd.xml")).unwrap();
+    assert!(repomd.contains("-primary.xml.zst\"") && !repomd.contains(".xml.gz"), "{repomd}");
+    zstd.write_client("zstd", "zstd");
     run("life", &served);
 }
 

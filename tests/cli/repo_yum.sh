@@ -66,6 +66,9 @@ life() {
     [ ! -e /tmp/root/opt/app/version ] || fail "files are left"
     refused 'another key' otherkey makecache --refresh
     rm -rf /tmp/root
+    with zstd install app || fail 'indexes in zstd'
+    installed 1.0
+    rm -rf /tmp/root
     refused 'a truncated package' truncated install app
     refused 'an altered package of the right size' altered install app
     refused 'an altered index' altered-index makecache

@@ -17,9 +17,19 @@ use crate::{
     generation::{Operation, SectionId},
     record::{Format, Record},
     repository::Repository,
-    storage::{LockKind, StorageError},
+    storage::{LockKind, StorageError, Transfer},
     yum::{TakeRpmError, take_rpm},
 };
+
+/// A package on its way into a channel.
+#[derive(Clone, Debug)]
+pub(crate) struct Incoming {
+    pub(crate) path: PathBuf,
+    pub(crate) component: String,
+    /// The digest and size that it must have.
+    pub(crate) expected: Option<(vb_graph::Sha256, u64)>,
+    pub(crate) transfer: Transfer,
+}
 
 /// Keeps garbage collection away while objects are there that no channel names yet.
 pub(crate) const GARBAGE_LOCK: &str = "garbage";
@@ -42,6 +52,12 @@ pub enum AddError {
     /// A package cannot be in a repository of yum.
     #[error(transparent)]
     Rpm(#[from] TakeRpmError),
+    /// A package is not what an index said of it.
+    #[error("`{path}` has not the size and digest that its index has for it")]
+    Digest {
+        /// The package.
+        path: PathBuf,
+    },
     /// A file is no package, by its name.
     #[error("`{path}` is neither a `.deb` nor an `.rpm`")]
     Unknown {
@@ -78,13 +94,29 @@ impl Repository {
         packages: &[PathBuf],
         publisher: &Publisher,
     ) -> Result<Changed, AddError> {
+        let incoming = |path: &PathBuf| Incoming {
+            path: path.clone(),
+            component: component.to_owned(),
+            expected: None,
+            transfer: Transfer::Copy,
+        };
+        self.take_in(channel, &packages.iter().map(incoming).collect::<Vec<_>>(), publisher)
+    }
+
+    /// Takes packages into the pool and a channel, all or none.
+    pub(crate) fn take_in(
+        &self,
+        channel: &ChannelId,
+        incoming: &[Incoming],
+        publisher: &Publisher,
+    ) -> Result<Changed, AddError> {
         let _lock = self.storage.lock(GARBAGE_LOCK, LockKind::Shared)?;
         let records: Vec<Record> =
-            packages.par_iter().map(|path| self.take(channel, path, publisher.time)).collect::<Result<_, _>>()?;
+            incoming.par_iter().map(|one| self.take(channel, one, publisher.time)).collect::<Result<_, _>>()?;
         Ok(self.change(channel, publisher, |draft| {
             let format = self.format(channel)?;
             let mut added = Vec::new();
-            for record in &records {
+            for (record, Incoming { component, .. }) in records.iter().zip(incoming) {
                 if record.format != format {
                     return Err(ChangeError::Format {
                         channel: channel.clone(),
@@ -100,23 +132,29 @@ impl Repository {
     }
 
     /// Reads a package and puts it into the pool.
-    fn take(&self, channel: &ChannelId, path: &Path, time: u64) -> Result<Record, AddError> {
-        if format_of(path) == Some(Format::Rpm) {
-            let signs = self.settings.platforms.get(&channel.platform).is_some_and(|platform| platform.signs_packages);
-            return Ok(take_rpm(&self.storage, path, time, signs.then_some(&self.signers))?);
+    fn take(&self, channel: &ChannelId, incoming: &Incoming, time: u64) -> Result<Record, AddError> {
+        let Incoming { path, expected, transfer, .. } = incoming;
+        let format = format_of(path).ok_or_else(|| AddError::Unknown { path: path.to_owned() })?;
+        let facts = hash_file(path).map_err(|source| AddError::Read { path: path.to_owned(), source })?;
+        if expected.is_some_and(|expected| expected != facts) {
+            return Err(AddError::Digest { path: path.to_owned() });
         }
-        let (sha256, size) = hash_file(path).map_err(|source| AddError::Read { path: path.to_owned(), source })?;
+        let (sha256, size) = facts;
         let facts = Facts { sha256, size, added: time };
-        match format_of(path) {
-            Some(Format::Deb) => {
+        match format {
+            Format::Rpm => {
+                let platform = self.settings.platforms.get(&channel.platform);
+                let signs = platform.is_some_and(|platform| platform.signs_packages);
+                Ok(take_rpm(&self.storage, path, facts, signs.then_some(&self.signers), *transfer)?)
+            }
+            Format::Deb => {
                 let (record, contents) = deb_record(path, facts, self.settings.has_contents)?;
                 for (id, text) in record.attachments.values().zip(&contents) {
                     self.storage.put_immutable(&id.object(), text.as_bytes())?;
                 }
-                self.storage.put_immutable_file(&record.path, path)?;
+                self.storage.put_immutable_file(&record.path, path, *transfer)?;
                 Ok(record)
             }
-            _ => Err(AddError::Unknown { path: path.to_owned() }),
         }
     }
 }

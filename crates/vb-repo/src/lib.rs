@@ -30,6 +30,7 @@ mod client;
 mod draft;
 mod garbage;
 mod generation;
+mod import;
 mod pass;
 mod piece;
 mod publication;
@@ -51,6 +52,7 @@ pub use chunk::{Chunk, ChunkId};
 pub use client::ClientConfig;
 pub use garbage::{GarbagePolicy, GarbageReport};
 pub use generation::{ChunkRef, Generation, GenerationId, Operation, Section, SectionId};
+pub use import::{ForeignSuite, Imported, ReadForeignError, Trust};
 pub use pass::{RetentionRule, RollbackTarget, Snapshot, Wanted, is_snapshot_name};
 pub use piece::StateError;
 pub use publication::{ClientFile, Content, Publication};
@@ -64,7 +66,7 @@ pub use sign::{
 };
 pub use storage::{
     Expected, LocalDirectory, Lock, LockKind, Metadata, ObjectStorage, OpenObjectStoreError, PutOutcome, SshDirectory,
-    SshLocationError, Storage, StorageError, Token,
+    SshLocationError, Storage, StorageError, Token, Transfer,
 };
 pub use verify::{Problem, VerifyError, VerifyReport};
 pub use version::compare_versions;

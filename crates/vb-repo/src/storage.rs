@@ -107,6 +107,15 @@ pub struct Metadata {
     pub token: Token,
 }
 
+/// How a file of this machine comes into a storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transfer {
+    /// Its bytes are copied.
+    Copy,
+    /// It becomes the storage's own, too, where both are on one file system: nobody may write it any more.
+    Link,
+}
+
 /// May others hold the same lock?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockKind {
@@ -194,9 +203,9 @@ impl Storage {
     ///
     /// # Errors
     /// What the storage said, and that the file cannot be read.
-    pub fn put_immutable_file(&self, name: &str, file: &Path) -> Result<(), StorageError> {
+    pub fn put_immutable_file(&self, name: &str, file: &Path, transfer: Transfer) -> Result<(), StorageError> {
         match self {
-            Self::Local(directory) => directory.put_immutable_file(name, file),
+            Self::Local(directory) => directory.put_immutable_file(name, file, transfer),
             Self::Object(store) => store.put_immutable_file(name, file),
             Self::Ssh(server) => server.put_immutable_file(name, file),
         }

@@ -4,7 +4,7 @@
 
 use std::io::Read;
 
-use vb_repo::{Expected, LocalDirectory, LockKind, ObjectStorage, PutOutcome, SshDirectory, Storage};
+use vb_repo::{Expected, LocalDirectory, LockKind, ObjectStorage, PutOutcome, SshDirectory, Storage, Transfer};
 
 /// Calls `check` with an empty storage of each kind.
 fn each(check: impl Fn(&Storage)) {
@@ -101,8 +101,8 @@ fn a_file_of_many_parts_comes_back() {
     let content: Vec<u8> = (0_u32..5 << 20).flat_map(|number| (number * 7).to_le_bytes()).collect();
     fs_err::write(&file, &content).unwrap();
     each(|storage| {
-        storage.put_immutable_file("pool/package", &file).unwrap();
-        storage.put_immutable_file("pool/package", &file).unwrap();
+        storage.put_immutable_file("pool/package", &file, Transfer::Copy).unwrap();
+        storage.put_immutable_file("pool/package", &file, Transfer::Copy).unwrap();
         let mut back = Vec::new();
         storage.open("pool/package").unwrap().unwrap().read_to_end(&mut back).unwrap();
         assert!(back == content);

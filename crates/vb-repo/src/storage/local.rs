@@ -10,7 +10,7 @@ use std::{
 use fs_err as fs;
 use tempfile::NamedTempFile;
 
-use super::{Expected, LockKind, Metadata, PutOutcome, StorageError, Token};
+use super::{Expected, LockKind, Metadata, PutOutcome, StorageError, Token, Transfer};
 
 /// Unfinished files are here: on the repository's file system, and in no directory that is listed or served.
 const TMP: &str = "state/tmp";
@@ -121,9 +121,12 @@ impl LocalDirectory {
         put().map_err(failed("write", name))
     }
 
-    pub(super) fn put_immutable_file(&self, name: &str, file: &Path) -> Result<(), StorageError> {
+    pub(super) fn put_immutable_file(&self, name: &str, file: &Path, transfer: Transfer) -> Result<(), StorageError> {
         let put = || {
             if self.touch(name, fs::metadata(file)?.len())? {
+                return Ok(());
+            }
+            if transfer == Transfer::Link && self.link(file, name).is_ok() {
                 return Ok(());
             }
             let temporary = self.temporary(b"")?;
@@ -133,6 +136,12 @@ impl LocalDirectory {
             self.persist(temporary, name)
         };
         put().map_err(failed("write", name))
+    }
+
+    fn link(&self, file: &Path, name: &str) -> io::Result<()> {
+        let target = self.place(name);
+        make_parent(&target)?;
+        fs::hard_link(file, &target)
     }
 
     pub(super) fn put_if(&self, name: &str, bytes: &[u8], expected: &Expected) -> Result<PutOutcome, StorageError> {

@@ -14,9 +14,10 @@ use super::{
 };
 use crate::{
     add::hash_file,
+    apt::Facts,
     record::Record,
     sign::{SignError, Signers},
-    storage::{Storage, StorageError},
+    storage::{Storage, StorageError, Transfer},
 };
 
 /// The SHA-256 that a package had before the repository signed it. By it a package that comes again is known, since not
@@ -51,25 +52,26 @@ pub enum TakeRpmError {
 pub(crate) fn take_rpm(
     storage: &Storage,
     path: &Path,
-    time: u64,
+    facts: Facts,
     signers: Option<&Signers>,
+    transfer: Transfer,
 ) -> Result<Record, TakeRpmError> {
     let in_file = |source| TakeRpmError::File { path: path.to_owned(), source };
     let package = read_rpm(path).map_err(RpmRecordError::from)?;
-    let unsigned = hash_file(path).map_err(in_file)?;
+    let Facts { sha256: unsigned, size, added: time } = facts;
     let signed = match signers {
         Some(signers) if !signers.is_empty() && !package.is_signed => Some(signed_copy(path, time, signers)?),
         _ => None,
     };
     let Some(signed) = signed else {
-        return put(storage, path, rpm_record(path, &package, unsigned.0, unsigned.1, time)?);
+        return put(storage, path, rpm_record(path, &package, unsigned, size, time)?, transfer);
     };
     // The signature moves the header.
     let package = read_rpm(signed.path()).map_err(RpmRecordError::from)?;
     let (sha256, size) = hash_file(signed.path()).map_err(in_file)?;
     let mut described = rpm_record(path, &package, sha256, size, time)?;
-    described.record.notes.insert(UNSIGNED.to_owned(), unsigned.0.to_string());
-    put(storage, signed.path(), described)
+    described.record.notes.insert(UNSIGNED.to_owned(), unsigned.to_string());
+    put(storage, signed.path(), described, Transfer::Copy)
 }
 
 fn signed_copy(path: &Path, time: u64, signers: &Signers) -> Result<NamedTempFile, TakeRpmError> {
@@ -81,10 +83,10 @@ fn signed_copy(path: &Path, time: u64, signers: &Signers) -> Result<NamedTempFil
     Ok(copy)
 }
 
-fn put(storage: &Storage, file: &Path, described: Described) -> Result<Record, TakeRpmError> {
+fn put(storage: &Storage, file: &Path, described: Described, transfer: Transfer) -> Result<Record, TakeRpmError> {
     for (id, list) in &described.attachments {
         storage.put_immutable(&id.object(), list.as_bytes())?;
     }
-    storage.put_immutable_file(&described.record.path, file)?;
+    storage.put_immutable_file(&described.record.path, file, transfer)?;
     Ok(described.record)
 }

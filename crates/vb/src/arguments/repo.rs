@@ -38,6 +38,8 @@ pub(crate) enum Repo {
     Init(Init),
     /// Add packages to a channel.
     Add(Add),
+    /// Take packages of a repository that another tool made.
+    Import(Import),
     /// Show what channels hold.
     List(Look),
     /// Show what was done to channels, the latest first.
@@ -105,6 +107,26 @@ pub(crate) struct Add {
     /// The component of apt's indexes.
     #[arg(long, value_name = "NAME", default_value = "main")]
     pub(crate) component: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Import {
+    /// The repository, if it is not the workspace's, and the directory of the other one.
+    #[arg(value_name = "REPO|SOURCE", required = true, num_args = 1..=2)]
+    pub(crate) places: Vec<PathBuf>,
+    /// What goes where: a suite of apt, or a directory that has `repodata/`, and the platform and channel that get its
+    /// packages; may be given several times.
+    #[arg(long, value_name = "SUITE=PLATFORM-CHANNEL", required = true)]
+    pub(crate) map: Vec<String>,
+    /// The public keys that sign the other repository.
+    #[arg(long, value_name = "FILE", conflicts_with = "trust", required_unless_present = "trust")]
+    pub(crate) source_key: Option<PathBuf>,
+    /// Believe the other repository's index without a signature.
+    #[arg(long)]
+    pub(crate) trust: bool,
+    /// Link packages in place of copying them, where both repositories are on one file system.
+    #[arg(long)]
+    pub(crate) link: bool,
 }
 
 #[derive(Args, Debug)]

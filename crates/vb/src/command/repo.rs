@@ -3,6 +3,7 @@
 mod add;
 mod care;
 mod errors;
+mod import;
 mod init;
 mod open;
 mod pass;
@@ -25,6 +26,7 @@ pub(crate) fn run(place: &Place, command: &Repo) -> Result<Exit, Fatal> {
     match command {
         Repo::Init(arguments) => init::run(place, arguments),
         Repo::Add(arguments) => add::run(place, arguments),
+        Repo::Import(arguments) => import::run(place, arguments),
         Repo::List(arguments) => show::list(place, arguments),
         Repo::History(arguments) => show::history(place, arguments),
         Repo::Verify(arguments) => care::verify(place, arguments),

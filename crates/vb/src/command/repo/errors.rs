@@ -1,6 +1,9 @@
 //! Errors of repositories as the user meets them: a code, and what to do.
 
-use vb_repo::{AddError, ChangeError, ChannelNameError, IndexError, OpenError, PublishError, SignError, StateError};
+use vb_repo::{
+    AddError, ChangeError, ChannelNameError, IndexError, OpenError, PublishError, ReadForeignError, SignError,
+    StateError,
+};
 
 use crate::{exit::Exit, fatal::Fatal};
 
@@ -35,11 +38,34 @@ pub(crate) fn state_error(error: StateError) -> Fatal {
 pub(crate) fn add_error(error: AddError) -> Fatal {
     match error {
         AddError::Change(error) => change_error(error),
+        error @ AddError::Digest { .. } => {
+            let help =
+                "repair that package or have its repository's indexes written again; what came before it is taken";
+            Fatal::caused(Exit::Environment, "vb::repo::damaged_source", "cannot import", help, error)
+        }
         error => {
             let help = "give packages as `vb build`, `dpkg-deb` or `rpmbuild` writes them";
             Fatal::caused(Exit::Usage, "vb::repo::package", "cannot add a package", help, error)
         }
     }
+}
+
+/// Another repository could not be read.
+pub(crate) fn foreign_error(error: ReadForeignError) -> Fatal {
+    let (exit, code, help) = match &error {
+        ReadForeignError::NoIndex { .. } => (
+            Exit::Usage,
+            "vb::repo::no_source",
+            "name the directory that has `dists/` or, in another one, `repodata/`, and a suite with `--map`",
+        ),
+        ReadForeignError::Unsigned { .. } | ReadForeignError::Signature { .. } => (
+            Exit::Usage,
+            "vb::repo::untrusted_source",
+            "name the key that signs it with `--source-key`, or say `--trust` if you trust where it is",
+        ),
+        _ => (Exit::Environment, "vb::repo::damaged_source", "have its own tool write its indexes again"),
+    };
+    Fatal::caused(exit, code, "cannot import".to_owned(), help, error)
 }
 
 /// A channel could not be changed.

@@ -72,13 +72,13 @@ fn change_settings(settings: &mut Settings, arguments: &Init) {
     settings.has_contents |= arguments.contents;
 }
 
-fn read_public_keys(path: &Path) -> Result<PublicKeys, Fatal> {
+pub(crate) fn read_public_keys(path: &Path) -> Result<PublicKeys, Fatal> {
     let text = fs::read_to_string(path).map_err(|error| {
         Fatal::caused(
             Exit::Environment,
             "vb::key::unreadable",
             "cannot read a key",
-            "name a file with `--public-key`",
+            "name the file of a public key",
             error,
         )
     })?;

@@ -8,12 +8,13 @@ use std::{
 };
 
 use vb_fetch::{FetchOptions, Fetcher};
+use vb_graph::Compression;
 use vb_recipe::{
     Evaluated, Family, Loader, PackageRepository, Platform, Platforms, RecipeErrors, Workspace, find_root,
 };
 use vb_repo::{
-    ChannelId, Format, LocalDirectory, ObjectStorage, PlatformSettings, Publisher, Repository, Signers, SshDirectory,
-    Storage,
+    ChannelId, Format, IndexCompression, LocalDirectory, ObjectStorage, PlatformSettings, Publisher, Repository,
+    Signers, SshDirectory, Storage,
 };
 
 use super::{
@@ -169,7 +170,11 @@ fn platform_settings(platform: &Platform) -> PlatformSettings {
         Family::Deb => Format::Deb,
         Family::Rpm => Format::Rpm,
     };
-    PlatformSettings::usual(format, &platform.architecture)
+    let compression = match platform.output.rpm.compression {
+        Compression::Zstd => IndexCompression::Zst,
+        Compression::Gzip | Compression::Xz => IndexCompression::Gz,
+    };
+    PlatformSettings { compression, ..PlatformSettings::usual(format, &platform.architecture) }
 }
 
 /// Returns the architecture that the first package has in its name, or the machine's.

@@ -1,0 +1,216 @@
+//! Packages of repositories that other tools made: reprepro, aptly, `createrepo_c` and what writes the same formats.
+//!
+//! The signed index is checked with a key that the caller gives, what it names is checked by SHA-256, and each package
+//! by the digest that its index has. Packages come in batches, each a generation of its own, so that an import that
+//! ended early goes on where it was: what the channel holds already is not read again.
+
+mod apt;
+mod checked;
+mod yum;
+
+use std::path::{Path, PathBuf};
+
+use vb_graph::Sha256;
+
+use crate::{
+    add::{AddError, Incoming},
+    change::{ChangeError, Changed, Publisher},
+    channel::ChannelId,
+    draft::Draft,
+    record::{Format, RecordKey},
+    repository::Repository,
+    sign::{CheckSignatureError, PublicKeys},
+    storage::Transfer,
+    yum::ReadRepodataError,
+};
+
+/// So many packages make a generation. Fewer lose less when an import ends early, more write fewer indexes.
+const BATCH: usize = 500;
+
+/// Why the index of another repository is believed.
+#[derive(Clone, Debug)]
+pub enum Trust {
+    /// One of these keys signed it.
+    Keys(PublicKeys),
+    /// The caller says so.
+    Unchecked,
+}
+
+/// A suite of apt, or a repository of yum, that another tool made.
+#[derive(Clone, Debug)]
+pub struct ForeignSuite {
+    format: Format,
+    packages: Vec<ForeignPackage>,
+}
+
+/// A package as the index of another repository has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ForeignPackage {
+    key: RecordKey,
+    component: String,
+    path: PathBuf,
+    size: u64,
+    sha256: Sha256,
+}
+
+/// What an import came to.
+#[derive(Clone, Debug, Default)]
+pub struct Imported {
+    /// How many packages were taken.
+    pub taken: usize,
+    /// How many were in the channel before.
+    pub known: usize,
+    /// The changes of the channel, one for each batch.
+    pub changes: Vec<Changed>,
+}
+
+/// The index of another repository could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadForeignError {
+    /// There is no index of a kind that vb reads.
+    #[error("`{path}` is neither a suite of apt nor a repository of yum")]
+    NoIndex {
+        /// Where one was expected.
+        path: PathBuf,
+    },
+    /// A file could not be read.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The index has no signature that could be checked.
+    #[error("`{path}` is not signed")]
+    Unsigned {
+        /// The index.
+        path: PathBuf,
+    },
+    /// The signature is of none of the given keys.
+    #[error("the signature of `{path}` is of none of the given keys")]
+    Signature {
+        /// The index.
+        path: PathBuf,
+        /// What was found out about it.
+        #[source]
+        source: CheckSignatureError,
+    },
+    /// A file is not what the signed index says.
+    #[error("`{path}` has not the size and digest that its index has for it")]
+    Digest {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The index names no SHA-256, which alone vb takes.
+    #[error("`{path}` has no SHA-256 of `{what}`")]
+    NoSha256 {
+        /// The index.
+        path: PathBuf,
+        /// What it is about.
+        what: String,
+    },
+    /// The index has a place outside of the repository.
+    #[error("`{path}` names `{place}`, which is not in the repository")]
+    Outside {
+        /// The index.
+        path: PathBuf,
+        /// The place.
+        place: String,
+    },
+    /// An entry of the index lacks something.
+    #[error("an entry of `{path}` has no valid `{field}`")]
+    Entry {
+        /// The index.
+        path: PathBuf,
+        /// What it lacks.
+        field: &'static str,
+    },
+    /// The XML of an index cannot be read.
+    #[error("cannot read `{path}`")]
+    Xml {
+        /// The index.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: ReadRepodataError,
+    },
+}
+
+impl ForeignSuite {
+    /// Reads a suite of apt (`dists/<name>` or, in the flat layout, `<name>`), or a repository of yum (`<name>`, the
+    /// directory with `repodata/`) below a directory.
+    ///
+    /// # Errors
+    /// [`ReadForeignError`] when there is none, it is not signed by a trusted key, or is not whole.
+    pub fn read(directory: &Path, name: &str, trust: &Trust) -> Result<Self, ReadForeignError> {
+        let suite = directory.join("dists").join(name);
+        if suite.is_dir() {
+            let packages = apt::read(directory, &suite, trust)?;
+            return Ok(Self { format: Format::Deb, packages });
+        }
+        let other = directory.join(name);
+        if other.join("repodata").is_dir() {
+            return Ok(Self { format: Format::Rpm, packages: yum::read(&other, trust)? });
+        }
+        if ["InRelease", "Release"].iter().any(|name| other.join(name).is_file()) {
+            // Paths in a flat repository begin at the directory that apt's sources name.
+            return Ok(Self { format: Format::Deb, packages: apt::read(directory, &other, trust)? });
+        }
+        Err(ReadForeignError::NoIndex { path: other })
+    }
+
+    /// Returns what kind of packages it has.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Returns the files of its packages.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.packages.iter().map(|package| package.path.clone()).collect()
+    }
+}
+
+impl Repository {
+    /// Takes the packages of another repository's suite into a channel; what the channel has is left.
+    ///
+    /// # Errors
+    /// [`AddError`] when a package is not what the index said, or the channel has another one of the same name and
+    /// version. Whole batches before it were taken.
+    pub fn import(
+        &self,
+        suite: &ForeignSuite,
+        channel: &ChannelId,
+        transfer: Transfer,
+        publisher: &Publisher,
+    ) -> Result<Imported, AddError> {
+        let wanted = self.not_in(channel, suite)?;
+        let mut imported =
+            Imported { taken: wanted.len(), known: suite.packages.len() - wanted.len(), changes: Vec::new() };
+        for batch in wanted.chunks(BATCH) {
+            let incoming = |package: &&ForeignPackage| Incoming {
+                path: package.path.clone(),
+                component: package.component.clone(),
+                expected: Some((package.sha256, package.size)),
+                transfer,
+            };
+            let incoming: Vec<Incoming> = batch.iter().map(incoming).collect();
+            imported.changes.push(self.take_in(channel, &incoming, publisher)?);
+        }
+        Ok(imported)
+    }
+
+    fn not_in<'a>(&self, channel: &ChannelId, suite: &'a ForeignSuite) -> Result<Vec<&'a ForeignPackage>, ChangeError> {
+        let position = self.position(channel)?;
+        let mut draft = Draft::new(&self.storage, position.as_ref().map(|position| &position.generation));
+        let mut wanted = Vec::new();
+        for package in &suite.packages {
+            let known = draft.find(&package.key)?;
+            if known.is_none_or(|(_, record)| record.source() != package.sha256.to_string()) {
+                wanted.push(package);
+            }
+        }
+        Ok(wanted)
+    }
+}
