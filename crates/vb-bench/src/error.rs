@@ -17,7 +17,22 @@ pub(crate) enum BenchError {
     /// An event of vb is no JSON.
     #[error("cannot read an event of vb")]
     Event(#[source] serde_json::Error),
+    /// A lock cannot be read.
+    #[error("cannot read the lock")]
+    Lock(#[from] toml::de::Error),
+    /// A lock does not name what is measured, or the store does not have it.
+    #[error("`{name}` is not there")]
+    Missing { name: String },
+    /// A part of vb that is measured without its command line failed.
+    #[error("what is measured failed")]
+    Library(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The system refused.
     #[error("cannot measure")]
     Io(#[from] io::Error),
+}
+
+impl BenchError {
+    pub(crate) fn from_library(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Library(Box::new(error))
+    }
 }

@@ -1,81 +1,80 @@
-//! Measures the `vb` program that lies beside this one, and prints the figures as Markdown for `docs/benchmarks.md`.
+//! Measures the `vb` program that lies beside this one, and others beside it, and prints the figures as Markdown for
+//! `docs/benchmarks.md`.
 //!
 //! Must not be here: any judgement. A figure that depends on the machine is no test.
 
+mod bigapp;
+mod build;
+mod case;
+mod environment;
 mod error;
 mod machine;
 mod memory;
+mod packing;
 mod report;
+mod roots;
 mod run;
+mod solve;
+mod start;
 mod workspace;
 
 use std::{io::Write, path::PathBuf};
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 
-use crate::{
-    error::BenchError,
-    report::{Figures, actions_table, figures_table},
-    run::Program,
-    workspace::{Copy, Edit},
-};
+use crate::error::BenchError;
 
-/// Measures the release build of vb in a copy of the workspace around the current directory.
+/// Measures vb in a copy of the workspace around the current directory, side by side with other tools where there are any.
 #[derive(Debug, Parser)]
 #[command(name = "vb-bench", version)]
 struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Args)]
+struct Common {
     /// Few runs, to see that everything works.
-    #[arg(long)]
+    #[arg(long, global = true)]
     quick: bool,
-    /// Measure a build that fetches everything, too.
-    #[arg(long)]
-    network: bool,
-    /// The store that has what the recipe's lock names.
-    #[arg(long, value_name = "DIR", default_value = "cache")]
+    /// The store that has what the recipe's lock names; what it lacks is fetched.
+    #[arg(long, global = true, value_name = "DIR", default_value = "cache")]
     store: PathBuf,
     /// The platform that is built for.
-    #[arg(long, value_name = "NAME", default_value = "bookworm")]
+    #[arg(long, global = true, value_name = "NAME", default_value = "bookworm")]
     platform: String,
-    /// What is built.
-    #[arg(value_name = "RECIPE", default_value = "recipes/whois.ncl")]
-    recipe: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Builds of a recipe: cold, unchanged, one line changed.
+    Build(build::Build),
+    /// A root, beside mmdebstrap.
+    Roots,
+    /// The environment of a large application, beside uv.
+    Environment,
+    /// The packages of a large application, beside dpkg-deb, rpmbuild and nfpm.
+    Packing,
+    /// Reading and solving a distribution's index.
+    Solve,
+    /// The start of a command in a sandbox.
+    Start,
+    /// One platform and two, of one recipe, with two actions at once.
+    Platforms,
 }
 
 fn main() -> Result<(), BenchError> {
-    let text = measure(&Arguments::parse())?;
+    let Arguments { common, what } = Arguments::parse();
+    let text = match what {
+        What::Build(build) => build.measure(&common),
+        What::Roots => roots::measure(&common),
+        What::Environment => environment::measure(&common),
+        What::Packing => packing::measure(&common),
+        What::Solve => solve::measure(&common),
+        What::Start => start::measure(&common),
+        What::Platforms => build::measure_platforms(&common),
+    }?;
     std::io::stdout().write_all(text.as_bytes()).map_err(BenchError::Io)
-}
-
-fn measure(arguments: &Arguments) -> Result<String, BenchError> {
-    let program = Program::beside_this_one(&arguments.platform)?;
-    let workspace = Copy::of_current_directory(&arguments.recipe)?;
-    let header = machine::describe(&program)?;
-    let (unchanged_runs, changed_runs) = if arguments.quick { (3, 1) } else { (20, 5) };
-
-    let mut figures = Figures::default();
-    if arguments.network {
-        let run = program.build(&workspace, &workspace.empty_store()?)?;
-        figures.add("cold build with fetching", &[run]);
-    }
-    let store = workspace.store_with_files_of(&arguments.store)?;
-    let cold = program.build(&workspace, &store)?;
-    let actions = actions_table(&cold.events);
-    figures.add("cold build, everything fetched before", &[cold]);
-
-    let mut unchanged = Vec::new();
-    for _ in 0..unchanged_runs {
-        unchanged.push(program.build(&workspace, &store)?);
-    }
-    figures.add("no-change build", &unchanged);
-
-    for edit in Edit::ALL {
-        let mut changed = Vec::new();
-        for number in 0..changed_runs {
-            if workspace.change_one_line(edit, number)? {
-                changed.push(program.build(&workspace, &store)?);
-            }
-        }
-        figures.add(edit.name(), &changed);
-    }
-    Ok(format!("{header}\n{}\nThe actions of the cold build:\n\n{actions}", figures_table(&figures)))
 }

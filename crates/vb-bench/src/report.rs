@@ -62,7 +62,8 @@ pub(crate) fn actions_table(events: &[Value]) -> String {
     text
 }
 
-fn shown(duration: Duration) -> String {
+/// Writes a duration as people read it.
+pub(crate) fn shown(duration: Duration) -> String {
     if duration < Duration::from_secs(1) {
         format!("{} ms", duration.as_millis())
     } else {

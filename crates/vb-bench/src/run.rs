@@ -2,18 +2,13 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, Instant},
+    process::Command,
+    time::Duration,
 };
 
 use serde_json::Value;
 
-use crate::{
-    error::BenchError,
-    memory::{Peak, watch},
-    workspace::Copy,
-};
+use crate::{case::observe, error::BenchError, memory::Peak, workspace::Copy};
 
 /// The program that is measured.
 #[derive(Debug)]
@@ -42,28 +37,44 @@ impl Program {
         Command::new(&self.path)
     }
 
+    /// Returns the command that builds the recipe.
+    pub(crate) fn build_command(&self, workspace: &Copy, store: &Path) -> Command {
+        let mut command = self.command_in(workspace, store, "build");
+        command.arg("--json").arg(workspace.recipe());
+        command
+    }
+
+    /// Returns the command that makes one action's output and prints where it is.
+    pub(crate) fn output(&self, workspace: &Copy, store: &Path, action: &str) -> Command {
+        let mut command = self.command_in(workspace, store, "output");
+        command.arg(workspace.recipe()).arg(action);
+        command
+    }
+
+    /// Returns the command that runs another one in the sandbox of an action.
+    pub(crate) fn shell(&self, workspace: &Copy, store: &Path, action: &str, argv: &[&str]) -> Command {
+        let mut command = self.command_in(workspace, store, "shell");
+        command.arg(workspace.recipe()).arg(action).arg("--").args(argv);
+        command
+    }
+
+    fn command_in(&self, workspace: &Copy, store: &Path, name: &str) -> Command {
+        let mut command = self.command();
+        command.args([name, "--platform", &self.platform, "--store"]).arg(store).current_dir(workspace.root());
+        command
+    }
+
     /// Builds the recipe once.
     pub(crate) fn build(&self, workspace: &Copy, store: &Path) -> Result<Run, BenchError> {
-        let mut command = self.command();
-        command.args(["build", "--json", "--platform", &self.platform, "--store"]).arg(store).arg(workspace.recipe());
-        command.current_dir(workspace.root()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let begun = Instant::now();
-        let child = command.spawn()?;
-        let (process, has_ended) = (child.id(), AtomicBool::new(false));
-        let (output, wall, peak) = std::thread::scope(|scope| {
-            let peak = scope.spawn(|| watch(process, &has_ended));
-            let output = child.wait_with_output();
-            let wall = begun.elapsed();
-            has_ended.store(true, Ordering::Relaxed);
-            (output, wall, peak.join().expect("watching does not panic"))
-        });
-        let output = output?;
-        if !output.status.success() {
-            return Err(failed(&command, &output.stderr));
-        }
+        self.run(self.build_command(workspace, store))
+    }
+
+    /// Runs a command that prints events.
+    pub(crate) fn run(&self, mut command: Command) -> Result<Run, BenchError> {
+        let (output, sample) = observe(&mut command)?;
         let lines = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let events = lines.map(serde_json::from_slice).collect::<Result<_, _>>().map_err(BenchError::Event)?;
-        Ok(Run { wall, peak, events })
+        Ok(Run { wall: sample.wall, peak: sample.peak, events })
     }
 }
 
@@ -77,7 +88,8 @@ pub(crate) fn output_of(command: &mut Command) -> Result<String, BenchError> {
     }
 }
 
-fn failed(command: &Command, stderr: &[u8]) -> BenchError {
+/// Says what a command that failed printed.
+pub(crate) fn failed(command: &Command, stderr: &[u8]) -> BenchError {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
     BenchError::Command { command: words.join(" "), message: String::from_utf8_lossy(stderr).trim().to_owned() }

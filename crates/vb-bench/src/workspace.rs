@@ -1,6 +1,7 @@
 //! A copy of the workspace in a temporary directory, with stores of its own.
 
 use std::{
+    io,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
@@ -10,7 +11,7 @@ use fs_err as fs;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{error::BenchError, run::output_of};
+use crate::{bigapp, case::remove, error::BenchError, run::output_of};
 
 /// What a line is added to.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,17 @@ impl Edit {
     }
 }
 
+/// A file that a lock names.
+#[derive(Clone, Debug)]
+pub(crate) struct LockedFile {
+    /// The package.
+    pub(crate) name: String,
+    pub(crate) file: String,
+    pub(crate) size: u64,
+    /// In hexadecimal digits.
+    pub(crate) sha256: String,
+}
+
 /// The copy, removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Copy {
@@ -73,6 +85,67 @@ impl Copy {
         Ok(copy)
     }
 
+    /// Copies the recipes of the current directory, and adds the large application to them.
+    pub(crate) fn of_current_directory_with_bigapp() -> Result<Self, BenchError> {
+        let mut copy = Self::of_current_directory(Path::new("recipes/whois.ncl"))?;
+        bigapp::write_into(&copy.root())?;
+        copy.recipe = PathBuf::from(bigapp::RECIPE);
+        Ok(copy)
+    }
+
+    /// Returns the distribution packages of one root, as the recipe's lock has them.
+    pub(crate) fn locked_packages(&self, platform: &str, root: &str) -> Result<Vec<LockedFile>, BenchError> {
+        let text = fs::read_to_string(self.root().join(&self.recipe).with_extension("lock"))?;
+        let missing = || BenchError::Missing { name: format!("root {root} of {platform}") };
+        let lock: toml::Table = toml::from_str(&text)?;
+        let packages = lock.get(platform).and_then(|locked| locked.get("packages")).and_then(toml::Value::as_array);
+        let is_of_root = |package: &&toml::Value| {
+            let roots = package.get("roots").and_then(toml::Value::as_array);
+            roots.is_some_and(|roots| roots.iter().any(|name| name.as_str() == Some(root)))
+        };
+        let file = |package: &toml::Value| {
+            let text = |name| package.get(name).and_then(toml::Value::as_str).map(str::to_owned);
+            let file = text("path")?.rsplit('/').next()?.to_owned();
+            let size = package.get("size")?.as_integer()?.unsigned_abs();
+            Some(LockedFile { name: text("name")?, file, size, sha256: text("sha256")? })
+        };
+        packages.ok_or_else(missing)?.iter().filter(is_of_root).map(|one| file(one).ok_or_else(missing)).collect()
+    }
+
+    /// Returns where a store has a fetched file.
+    pub(crate) fn blob_of(&self, store: &Path, sha256: &str) -> Result<PathBuf, BenchError> {
+        let missing = || BenchError::Missing { name: sha256.to_owned() };
+        let (outer, inner) = sha256.split_at_checked(2).ok_or_else(missing)?;
+        place_of_blob(&store.join("files").join(outer).join(inner))?.map(|place| store.join(place)).ok_or_else(missing)
+    }
+
+    /// Makes another store of the same content, by links: nothing in a store is written twice.
+    pub(crate) fn copy_store_into(&self, store: &Path, target: &Path) -> Result<(), BenchError> {
+        transfer_tree(store, target, &|source, target| fs::hard_link(source, target))
+    }
+
+    /// Makes another tree of the same files, by links.
+    pub(crate) fn link_tree(&self, tree: &Path, target: &Path) -> Result<(), BenchError> {
+        transfer_tree(tree, target, &|source, target| fs::hard_link(source, target))
+    }
+
+    /// Makes a store forget what an action gave, and its materialized trees that nothing else needs.
+    pub(crate) fn forget(&self, store: &Path, label: &str) -> Result<(), BenchError> {
+        for result in files_below(&store.join("results"))? {
+            let text = fs::read_to_string(&result)?;
+            let json: Value =
+                serde_json::from_str(text.lines().next().unwrap_or_default()).map_err(BenchError::Event)?;
+            if json["label"] != label {
+                continue;
+            }
+            fs::remove_file(&result)?;
+            if let Some(digest) = json["output"]["digest"].as_str() {
+                remove(&store.join("trees").join(digest))?;
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn root(&self) -> PathBuf {
         self.directory.path().join("workspace")
     }
@@ -97,15 +170,11 @@ impl Copy {
         copy_tree(&other.join("files"), &store.join("files"))?;
         fs::copy(other.join("version"), store.join("version"))?;
         for record in files_below(&store.join("files"))? {
-            let text = fs::read_to_string(record)?;
-            let json: Value =
-                serde_json::from_str(text.lines().next().unwrap_or_default()).map_err(BenchError::Event)?;
-            let Some((outer, inner)) = json["blob"].as_str().and_then(|blob| blob.split_at_checked(2)) else {
-                continue;
-            };
-            let place = Path::new("blobs").join(outer).join(inner);
-            fs::create_dir_all(store.join("blobs").join(outer))?;
-            fs::copy(other.join(&place), store.join(&place))?;
+            let Some(place) = place_of_blob(&record)? else { continue };
+            if other.join(&place).is_file() {
+                fs::create_dir_all(store.join(&place).parent().unwrap_or(&store))?;
+                fs::copy(other.join(&place), store.join(&place))?;
+            }
         }
         Ok(store)
     }
@@ -123,24 +192,36 @@ impl Copy {
     }
 }
 
+/// Returns where the blob of a fetched file is below its store, by the record of the file.
+fn place_of_blob(record: &Path) -> Result<Option<PathBuf>, BenchError> {
+    let text = fs::read_to_string(record)?;
+    let json: Value = serde_json::from_str(text.lines().next().unwrap_or_default()).map_err(BenchError::Event)?;
+    let digest = json["blob"].as_str().and_then(|blob| blob.split_at_checked(2));
+    Ok(digest.map(|(outer, inner)| Path::new("blobs").join(outer).join(inner)))
+}
+
 fn copy_tree(from: &Path, to: &Path) -> Result<(), BenchError> {
+    transfer_tree(from, to, &|source, target| fs::copy(source, target).map(drop))
+}
+
+fn transfer_tree(from: &Path, to: &Path, transfer: &dyn Fn(&Path, &Path) -> io::Result<()>) -> Result<(), BenchError> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (source, target, kind) = (entry.path(), to.join(entry.file_name()), entry.file_type()?);
         if kind.is_dir() {
-            copy_tree(&source, &target)?;
+            transfer_tree(&source, &target, transfer)?;
         } else if kind.is_symlink() {
             symlink(fs::read_link(&source)?, &target)?;
         } else {
-            fs::copy(&source, &target)?;
+            transfer(&source, &target)?;
         }
     }
     Ok(())
 }
 
 /// Lists the files below a directory, sorted.
-fn files_below(directory: &Path) -> Result<Vec<PathBuf>, BenchError> {
+pub(crate) fn files_below(directory: &Path) -> Result<Vec<PathBuf>, BenchError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;

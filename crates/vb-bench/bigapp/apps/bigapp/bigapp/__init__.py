@@ -1,0 +1,1 @@
+"""A Django site with nothing in it but its address."""
