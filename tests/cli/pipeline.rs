@@ -1,5 +1,7 @@
 //! The pipeline: which actions an edit runs.
 
+use vb_package::read_deb;
+
 use crate::support::TestEnv;
 
 const BUILD: [&str; 3] = ["build", "--json", "recipes/shop.ncl"];
@@ -115,6 +117,20 @@ const EDITS: [Edit; 12] = [
         runs: &["CollectStatic", "CompileSass theme.scss", "PrecompressStatic", "package", "source", "stage"],
     },
 ];
+
+#[test]
+fn neither_npm_packages_nor_other_compilers_are_in_the_package() {
+    let env = TestEnv::shop();
+    env.vb(&["build", "recipes/shop.ncl"]).ok();
+    let package = read_deb(&env.package()).unwrap();
+    let paths: Vec<&str> = package.entries.iter().map(|entry| entry.path.trim_end_matches('/')).collect();
+    assert!(paths.contains(&"./vrmd/shop/shop/collected/css/style.css"), "{paths:?}");
+    let tools = ["node", "node_modules", "lessc", "less.js", "esbuild", "sassc", "msgfmt", "java"];
+    for path in paths {
+        let name = path.rsplit('/').next().unwrap();
+        assert!(!tools.contains(&name) && !name.ends_with(".jar"), "{path} is in the package");
+    }
+}
 
 #[test]
 fn each_kind_of_edit_runs_the_actions_that_can_read_it_and_no_others() {

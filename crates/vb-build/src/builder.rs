@@ -10,6 +10,7 @@ use std::{
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use vb_fetch::Fetcher;
 use vb_graph::DirectoryDigest;
+use vb_npm::NpmConfig;
 use vb_python::IndexConfig;
 use vb_sandbox::Helper;
 use vb_store::{Listing, Store};
@@ -93,6 +94,11 @@ impl Builder {
     /// Returns the Python package indexes, found out at the first call.
     pub fn indexes(&self) -> &IndexConfig {
         self.locations.indexes.get()
+    }
+
+    /// Returns the npm registries, found out at the first call.
+    pub fn npm(&self) -> &NpmConfig {
+        self.locations.npm.get()
     }
 
     /// Runs hashing or compression on the pool for data, and waits outside of every pool.

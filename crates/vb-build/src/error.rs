@@ -4,6 +4,7 @@ use std::{io, path::PathBuf};
 
 use vb_fetch::FetchError;
 use vb_graph::Sha256;
+use vb_npm::TreeError;
 use vb_package::{InvalidTree, WritePackageError};
 use vb_platform::{FinishError, UnpackError};
 use vb_python::{ArchiveError, ImportFailure, ImportReportError, LocateError, RecordError, SdistError, WheelError};
@@ -93,6 +94,9 @@ pub enum ExecuteError {
         #[source]
         source: LocateError,
     },
+    /// An npm package cannot become part of the tree.
+    #[error("cannot make `node_modules`")]
+    NodeModules(#[from] TreeError),
     /// The source tree is damaged or cannot be read.
     #[error("cannot read the source")]
     Ingest(#[source] IngestError),

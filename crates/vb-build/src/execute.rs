@@ -9,6 +9,7 @@ mod fetch;
 mod import_check;
 mod ingest;
 mod libraries;
+mod node_modules;
 mod package;
 mod root;
 mod stage;
@@ -60,6 +61,7 @@ impl Builder {
             Kind::Libraries(libraries) => self.libraries(libraries, inputs).map(Executed::without_command),
             Kind::Package(spec) => self.package(spec, inputs, mode).map(Executed::without_command),
             Kind::Step(step) => self.step(step, inputs, cancel),
+            Kind::NodeModules(modules) => self.node_modules(modules, inputs, cancel),
             Kind::Fetch(_) | Kind::Ingest(_) => unreachable!("a build fetches and ingests by other ways"),
             Kind::Root(_) | Kind::Wheel(_) | Kind::Unpack(_) | Kind::Stage(_) | Kind::ImportCheck(_) => {
                 let prepared = self.prepare(kind, inputs)?.expect("the kind has a command");
@@ -79,6 +81,7 @@ impl Builder {
             Kind::Stage(stage) => self.prepare_stage(stage, inputs).map(Some),
             Kind::ImportCheck(check) => self.prepare_import_check(check, inputs).map(Some),
             Kind::Step(step) => self.prepare_step(step, inputs),
+            Kind::NodeModules(modules) => self.prepare_node_modules(modules, inputs),
             Kind::Fetch(_) | Kind::Ingest(_) | Kind::Environment(_) | Kind::Libraries(_) | Kind::Package(_) => Ok(None),
         }
     }
@@ -95,6 +98,7 @@ impl Builder {
             | Kind::Environment(_)
             | Kind::Libraries(_)
             | Kind::Package(_)
+            | Kind::NodeModules(_)
             | Kind::Step(_) => {
                 unreachable!("the kind has no command, or takes in its output itself")
             }

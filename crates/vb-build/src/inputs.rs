@@ -61,6 +61,11 @@ impl Inputs {
         self.find(name).expect("lowering gives every action the inputs of its kind")
     }
 
+    /// Is there an input of that name?
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
     fn find(&self, name: &str) -> Option<&InputDigest> {
         self.entries().find(|(entry, _)| *entry == name).map(|(_, digest)| digest)
     }

@@ -32,7 +32,7 @@ pub use error::{
 };
 pub use event::{Event, How};
 pub use frontier::OnFailure;
-pub use locations::{LazyIndexes, Locations};
+pub use locations::{Lazy, Locations};
 pub use plan::{Forecast, Planned};
 pub use resolve::CommandRun;
 pub use shell::ShellError;

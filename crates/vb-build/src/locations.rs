@@ -4,36 +4,39 @@ use std::{collections::BTreeMap, fmt, sync::LazyLock};
 
 use vb_fetch::Fetcher;
 use vb_graph::{Fetch, LockedFile, Origin};
+use vb_npm::NpmConfig;
 use vb_python::{IndexConfig, LocateError};
 
-/// Python package indexes that are found out when they are first needed: a build that fetches nothing asks nobody.
-pub struct LazyIndexes(LazyLock<IndexConfig, Box<dyn FnOnce() -> IndexConfig + Send>>);
+/// A configuration that is found out when it is first needed: a build that fetches nothing asks nobody.
+pub struct Lazy<T>(LazyLock<T, Box<dyn FnOnce() -> T + Send>>);
 
-impl LazyIndexes {
-    /// Takes what finds the indexes out.
-    pub fn new(find_out: impl FnOnce() -> IndexConfig + Send + 'static) -> Self {
+impl<T> Lazy<T> {
+    /// Takes what finds it out.
+    pub fn new(find_out: impl FnOnce() -> T + Send + 'static) -> Self {
         Self(LazyLock::new(Box::new(find_out)))
     }
 
-    /// Returns the indexes.
-    pub fn get(&self) -> &IndexConfig {
+    /// Returns it.
+    pub fn get(&self) -> &T {
         &self.0
     }
 }
 
-impl fmt::Debug for LazyIndexes {
+impl<T> fmt::Debug for Lazy<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("LazyIndexes").finish_non_exhaustive()
+        f.debug_tuple("Lazy").finish_non_exhaustive()
     }
 }
 
-/// Where distribution packages and Python files are looked for.
+/// Where distribution packages, Python files and npm packages are looked for.
 #[derive(Debug)]
 pub struct Locations {
     /// The bases of the archives of each platform, in the order in which they are tried.
     pub archives: BTreeMap<String, Vec<String>>,
     /// Python package indexes and directories.
-    pub indexes: LazyIndexes,
+    pub indexes: Lazy<IndexConfig>,
+    /// npm registries.
+    pub npm: Lazy<NpmConfig>,
 }
 
 impl Locations {
@@ -50,6 +53,8 @@ impl Locations {
                 .flatten()
                 .map(|base| format!("{}/{path}", base.trim_end_matches('/')))
                 .collect()),
+            // Without a registry there is no place to look, which is told as such.
+            Origin::Npm { package } => Ok(self.npm.get().location(package, &fetch.file).into_iter().collect()),
             Origin::Index { project } => {
                 let file = LockedFile { file: fetch.file.clone(), size: fetch.size, sha256: fetch.sha256 };
                 vb_python::locate(fetcher, self.indexes.get(), project, &file)

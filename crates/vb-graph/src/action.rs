@@ -56,6 +56,8 @@ pub enum Kind {
     Unpack(Unpack),
     /// Merges unpacked trees to an environment.
     Environment(Environment),
+    /// Makes a tree `node_modules` of npm packages.
+    NodeModules(NodeModules),
     /// Makes assets of the application's source.
     Step(Step),
     /// Puts application and environment together.
@@ -78,6 +80,7 @@ impl Kind {
             Self::Wheel(_) => "wheel",
             Self::Unpack(_) => "unpack",
             Self::Environment(_) => "environment",
+            Self::NodeModules(_) => "node modules",
             Self::Step(step) => step.name(),
             Self::Stage(_) => "stage",
             Self::Libraries(_) => "libraries",
@@ -111,6 +114,7 @@ impl Kind {
             Self::Wheel(wheel) => wheel.parts(),
             Self::Unpack(unpack) => unpack.parts(),
             Self::Environment(environment) => environment.parts(),
+            Self::NodeModules(modules) => modules.parts(),
             Self::Step(step) => step.parts(),
             Self::Stage(stage) => stage.parts(),
             Self::Libraries(libraries) => libraries.parts(),
@@ -147,6 +151,11 @@ pub enum Origin {
     Index {
         /// The normalised project name.
         project: String,
+    },
+    /// In an npm registry, among the files of a package.
+    Npm {
+        /// The package's name: `less`, `@scope/name`.
+        package: String,
     },
 }
 
@@ -270,6 +279,19 @@ impl Environment {
         parts.push(Part::text("prefix", &self.prefix));
         parts.push(Part::list("module paths", &self.module_paths));
         parts
+    }
+}
+
+/// Makes a tree `node_modules` of the packages that are its inputs, each at the place that the input's name says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NodeModules {
+    /// The places of the packages whose install scripts are run: in a root, without network.
+    pub scripts: Vec<String>,
+}
+
+impl NodeModules {
+    fn parts(&self) -> Vec<Part> {
+        vec![Part::list("scripts", &self.scripts)]
     }
 }
 

@@ -19,13 +19,13 @@ mod selection;
 mod step;
 
 pub use action::{
-    Action, Environment, Fetch, ImportCheck, Ingest, InterpreterSpec, Kind, Libraries, Origin, Root, RootContent,
-    Stage, Unpack, Wheel,
+    Action, Environment, Fetch, ImportCheck, Ingest, InterpreterSpec, Kind, Libraries, NodeModules, Origin, Root,
+    RootContent, Stage, Unpack, Wheel,
 };
 pub use digest::{ActionDigest, BlobDigest, DirectoryDigest, ParseDigestError, Sha256};
 pub use directory::{Directory, EntryConflict, InvalidName, Name, Node};
 pub use graph::{ActionIndex, Graph, Input, Provenance};
-pub use locked::{LockedDistribution, LockedFile, LockedPackage};
+pub use locked::{LockedDistribution, LockedFile, LockedNodePackage, LockedPackage};
 pub use package::{Compression, Format, PackageArchitecture, PackageSpec, ParseFormatError};
 pub use resolved::{InputDigest, Part, PartValue, ResolvedAction};
 pub use selection::{Pattern, Selection};

@@ -56,3 +56,17 @@ pub struct LockedDistribution {
     #[serde(flatten)]
     pub file: LockedFile,
 }
+
+/// One npm package at one version, and where it is put.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LockedNodePackage {
+    /// Its place below `node_modules`: `less`, `less/node_modules/mime`.
+    pub place: String,
+    /// Its name in the registry: `less`, `@scope/name`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its tarball.
+    #[serde(flatten)]
+    pub file: LockedFile,
+}

@@ -8,17 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use vb_graph::{
     Action, AssetLanguage, BlobDigest, BustCaches, CacheToken, CollectStatic, Compile, Compress, Compression,
     Compressor, ContentCoding, Directory, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input, InputDigest,
-    InterpreterSpec, Kind, Libraries, Node, Origin, PackageSpec, Part, PartValue, Pattern, Precompress, Provenance,
-    ResolvedAction, Root, RootContent, Run, Sha256, Stage, Step, StyleLanguage, Unpack, Wheel, Work,
+    InterpreterSpec, Kind, Libraries, Node, NodeModules, Origin, PackageSpec, Part, PartValue, Pattern, Precompress,
+    Provenance, ResolvedAction, Root, RootContent, Run, Sha256, Stage, Step, StyleLanguage, Unpack, Wheel, Work,
 };
 
-const GOLDEN: [(&str, &str); 19] = [
+const GOLDEN: [(&str, &str); 20] = [
     ("fetch", "d09e54ee9f4e3d34ee382c5a35c515e30fd84d90062498682c761b85f2750667"),
     ("ingest", "f3b19bce9242a3c7cbb101a24df88ce80ff8e37f270c5d60f152559712e849e5"),
     ("root", "0381e812da8746fa6242bac09bd7bb5a22e74a67b36519a4bd4382719a44ec96"),
     ("wheel", "07ea1d7dc77268db944e23ec97ae3af5f0973034d593cc8c5e652688f34055e0"),
     ("unpack", "64dc6c2a263649c077c303e2e4a4fecdc06c38f9cad4839cfb8446bf8cbb6af2"),
     ("environment", "9735600b211c08fd467de9edfc5312e2f2e897da7b7086eee73324414c87a1f5"),
+    ("node modules", "ae6665719f2cffc3ec07b33ea39f1e63ff979944eeba127978af169bb73df5e3"),
     ("compile less", "3fbaab5a7c772c2800ed463e9194518919ad31c87781ab6fa8de721af2fe2dfd"),
     ("compile sass", "135f163b1e09eaff78d84a615914de1f5acdd86df6f833ddb6b977ec68d1f17c"),
     ("compress css", "25ab2d06a92a94f4de11da7b850f5809fd38b578b593f98f7aa799d5abbe2a31"),
@@ -89,6 +90,7 @@ fn kinds() -> Vec<Kind> {
             module_paths: vec![application.clone()],
         }),
     ];
+    kinds.push(Kind::NodeModules(NodeModules { scripts: vec![text("esbuild")] }));
     kinds.extend(works().map(|work| Kind::Step(Step { application: application.clone(), work })));
     kinds.extend([
         Kind::Stage(Stage { prefix: prefix.clone(), application: application.clone(), interpreter: interpreter() }),
@@ -255,6 +257,7 @@ fn variants() -> Vec<Kind> {
                 variants.push(Kind::Environment(Environment { prefix: text("/other"), ..environment.clone() }));
                 variants.push(Kind::Environment(Environment { module_paths: Vec::new(), ..environment }));
             }
+            Kind::NodeModules(_) => variants.push(Kind::NodeModules(NodeModules { scripts: vec![] })),
             Kind::Stage(stage) => {
                 variants.extend(interpreters().map(|interpreter| Kind::Stage(Stage { interpreter, ..stage.clone() })));
                 variants.push(Kind::Stage(Stage { prefix: text("/other"), ..stage.clone() }));

@@ -51,6 +51,8 @@ pub enum Code {
     WrittenTwice,
     /// `vb::recipe::missing_requirements`: the source has no such requirements file.
     MissingRequirements,
+    /// `vb::recipe::missing_package_lock`: the source has no such `package-lock.json`.
+    MissingPackageLock,
     /// `vb::recipe::duplicate_name`: two recipes make packages of one name.
     DuplicateName,
     /// `vb::version::no_commit`: the version comes from git, and the source is in no commit.
@@ -92,6 +94,7 @@ impl Code {
             Self::TakenDirectory => "vb::recipe::taken_directory",
             Self::WrittenTwice => "vb::recipe::written_twice",
             Self::MissingRequirements => "vb::recipe::missing_requirements",
+            Self::MissingPackageLock => "vb::recipe::missing_package_lock",
             Self::DuplicateName => "vb::recipe::duplicate_name",
             Self::NoCommit => "vb::version::no_commit",
             Self::NoTag => "vb::version::no_tag",

@@ -316,10 +316,13 @@ impl Walk<'_> {
         positions.insert(path, position);
     }
 
-    /// A contract makes a tagged value anew; what the tag holds is still the user's.
+    /// A contract makes a tagged value anew; what the tag holds, or a field of that, is still the user's.
     fn value_position(&self, value: &NickelValue) -> Option<Position> {
         let place = |value: &NickelValue| self.position(value.pos(&self.context.pos_table));
-        place(value).or_else(|| place(value.as_enum_variant()?.arg.as_ref()?))
+        place(value).or_else(|| {
+            let held = value.as_enum_variant()?.arg.as_ref()?;
+            place(held).or_else(|| fields(held).find_map(|(_, field)| place(field.value.as_ref()?)))
+        })
     }
 
     fn position(&self, position: TermPos) -> Option<Position> {

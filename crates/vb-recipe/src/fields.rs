@@ -54,6 +54,7 @@ impl FileKind {
 const RECIPE_RECORDS: &[Nested] = &[
     Nested::each(&["overrides"], "Override", "an override"),
     Nested::each(&["sub_apps"], "SubApp", "a sub-application"),
+    Nested::itself(&["npm"], "Npm", "`npm`"),
 ];
 
 const WORKSPACE_RECORDS: &[Nested] = &[Nested::itself(&["repository"], "PackageRepository", "`repository`")];

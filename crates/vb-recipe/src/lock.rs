@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use vb_graph::{LockedDistribution, LockedPackage, Sha256};
+use vb_graph::{LockedDistribution, LockedNodePackage, LockedPackage, Sha256};
 
 use crate::{
     lock_text::{ReadLockError, from_text, to_text},
@@ -45,6 +45,9 @@ pub struct PlatformLock {
     pub distributions: Vec<DistributionLock>,
     /// What vb itself runs in a root: uv.
     pub tools: Vec<LockedDistribution>,
+    /// The npm packages that the pipeline uses.
+    #[serde(default)]
+    pub npm: Vec<LockedNodePackage>,
 }
 
 /// What a lock answers. A build compares it with what the recipe and its platform ask: see [`Lock::mismatches`].
@@ -67,6 +70,9 @@ pub struct LockRequest {
     pub only_binary: Vec<String>,
     /// The requirements files, by path in the source, with the SHA-256 of their bytes.
     pub requirements: BTreeMap<String, Sha256>,
+    /// The `package-lock.json`, by path in the source, with the SHA-256 of its bytes; empty without npm packages.
+    #[serde(default)]
+    pub npm: BTreeMap<String, Sha256>,
 }
 
 /// One distribution package, and the roots that it is in.
@@ -240,7 +246,12 @@ impl PlatformLock {
         let packages = packages.flat_map(|package| [&package.name, &package.version, &package.architecture]);
         let built = self.distributions.iter().flat_map(|lock| iter::once(&lock.distribution).chain(&lock.build));
         let files = built.chain(&self.tools).flat_map(|file| [&file.name, &file.version, &file.file.file]);
-        packages.chain(files).map(String::as_str)
+        // A place and a name of npm's may have several components, each of which is a name.
+        let npm = self.npm.iter().flat_map(|package| {
+            let components = package.place.split('/').chain(package.name.split('/'));
+            components.chain([package.version.as_str(), package.file.file.as_str()])
+        });
+        packages.chain(files).map(String::as_str).chain(npm)
     }
 
     /// Returns the packages of one root, by name.
@@ -278,9 +289,11 @@ impl LockRequest {
         let differing = fields.into_iter().filter(|(_, _, locked, asked)| locked != asked);
         let mut mismatches: Vec<_> =
             differing.map(|(field, asker, locked, asked)| Mismatch::Field { field, asker, locked, asked }).collect();
-        let paths: BTreeSet<_> = self.requirements.keys().chain(asked.requirements.keys()).collect();
-        let changed = paths.into_iter().filter(|path| self.requirements.get(*path) != asked.requirements.get(*path));
-        mismatches.extend(changed.map(|path| Mismatch::Requirements { path: path.clone() }));
+        for (locked, asked) in [(&self.requirements, &asked.requirements), (&self.npm, &asked.npm)] {
+            let paths: BTreeSet<_> = locked.keys().chain(asked.keys()).collect();
+            let changed = paths.into_iter().filter(|path| locked.get(*path) != asked.get(*path));
+            mismatches.extend(changed.map(|path| Mismatch::Requirements { path: path.clone() }));
+        }
         mismatches
     }
 }
@@ -304,7 +317,7 @@ pub enum Mismatch {
         /// What is asked.
         asked: BTreeSet<String>,
     },
-    /// A requirements file has other bytes, is no longer there, or was not there.
+    /// A requirements file, or a `package-lock.json`, has other bytes, is no longer there, or was not there.
     Requirements {
         /// Its path in the source.
         path: String,

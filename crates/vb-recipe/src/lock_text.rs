@@ -24,6 +24,9 @@
 //!     ] },
 //! ]
 //! tools = []
+//! npm = [
+//!     { place = "less", name = "less", version = "4.2.0", file = "less-4.2.0.tgz", size = 1, sha256 = "…" },
+//! ]
 //! ```
 //!
 //! Every table but `version` is a platform. Lists are sorted, so that equal locks have equal texts.
@@ -35,7 +38,7 @@ use serde::{
     de::{MapAccess, Visitor},
 };
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
-use vb_graph::LockedDistribution;
+use vb_graph::{LockedDistribution, LockedFile, LockedNodePackage};
 
 use crate::lock::{DistributionLock, LOCK_VERSION, Lock, LockRequest, PackageLock, PlatformLock, RootKind};
 
@@ -133,6 +136,10 @@ fn request_table(request: &LockRequest) -> Table {
     }
     let requirements = request.requirements.iter().map(|(path, sha256)| (path, sha256.to_string()));
     table.insert("requirements", value(requirements.collect::<InlineTable>()));
+    if !request.npm.is_empty() {
+        let npm = request.npm.iter().map(|(path, sha256)| (path, sha256.to_string()));
+        table.insert("npm", value(npm.collect::<InlineTable>()));
+    }
     table
 }
 
@@ -141,6 +148,9 @@ fn platform_table(platform: &PlatformLock) -> Table {
     table.insert("packages", value(lines(&platform.packages, INDENT, package_line)));
     table.insert("distributions", value(lines(&platform.distributions, INDENT, distribution_line)));
     table.insert("tools", value(lines(&platform.tools, INDENT, file_line)));
+    if !platform.npm.is_empty() {
+        table.insert("npm", value(lines(&platform.npm, INDENT, node_package_line)));
+    }
     table
 }
 
@@ -187,12 +197,25 @@ fn file_line(distribution: &LockedDistribution) -> InlineTable {
     let mut table = InlineTable::new();
     table.insert("name", (&distribution.name).into());
     table.insert("version", (&distribution.version).into());
-    table.insert("file", (&distribution.file.file).into());
-    if let Some(size) = distribution.file.size {
+    insert_file(&mut table, &distribution.file);
+    table
+}
+
+fn node_package_line(package: &LockedNodePackage) -> InlineTable {
+    let mut table = InlineTable::new();
+    table.insert("place", (&package.place).into());
+    table.insert("name", (&package.name).into());
+    table.insert("version", (&package.version).into());
+    insert_file(&mut table, &package.file);
+    table
+}
+
+fn insert_file(table: &mut InlineTable, file: &LockedFile) {
+    table.insert("file", (&file.file).into());
+    if let Some(size) = file.size {
         table.insert("size", size_value(size));
     }
-    table.insert("sha256", distribution.file.sha256.to_string().into());
-    table
+    table.insert("sha256", file.sha256.to_string().into());
 }
 
 fn root_name(kind: RootKind) -> &'static str {

@@ -1,6 +1,7 @@
 //! From a recipe, a platform and a lock to actions and edges. Nothing is read from disk here.
 
 mod formats;
+mod npm;
 mod overlap;
 mod pipeline;
 
@@ -76,6 +77,16 @@ pub enum LowerError {
         wanted: String,
         /// The format that its package manager has.
         own: Format,
+    },
+    /// The install scripts of a package are allowed that is not there.
+    #[error("there is no npm package `{package}` whose install scripts could run")]
+    #[diagnostic(
+        code(vb::recipe::unknown_node_package),
+        help("take it out of `npm.allow_scripts`, or add it to the `package-lock.json`")
+    )]
+    NoNodePackage {
+        /// The package's name.
+        package: String,
     },
     /// The lock has sdists and no tool to build them.
     #[error("the lock has no `uv` for `{platform}`, which builds `{distribution}`")]
@@ -183,7 +194,8 @@ impl<'a> Lowering<'a> {
         let formats = formats_for(formats, &recipe.value, workspace, platform)?;
         let interpreter_root = self.root(RootKind::Interpreter, "python");
         let environment = self.environment(interpreter_root)?;
-        let layers = self.layers(environment);
+        let node_modules = self.node_modules()?;
+        let layers = self.layers(environment, node_modules);
         let stage = self.stage(&layers, environment, interpreter_root);
         let run_root = self.root(RootKind::Run, "run_deps");
         let libraries = self.libraries(stage, run_root);

@@ -41,6 +41,8 @@ pub struct Recipe {
     pub sub_apps: Vec<SubApp>,
     /// What makes the application's assets, in order.
     pub pipeline: Vec<PipelineStep>,
+    /// The npm packages that the pipeline uses.
+    pub npm: Option<Npm>,
     /// The interpreter's version: `3.11`, or `3` for the platform's own.
     pub python: String,
     /// The requirements file, relative to the source.
@@ -110,6 +112,16 @@ pub struct SubApp {
     pub source: Source,
     /// The directory that it becomes, relative to the application's.
     pub dir: String,
+}
+
+/// The npm packages of a recipe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Npm {
+    /// The `package-lock.json`, relative to the source.
+    pub lock: String,
+    /// The names of the packages whose install scripts run.
+    pub allow_scripts: Vec<String>,
 }
 
 /// What a recipe says otherwise for one platform, as it is written; a function is applied.

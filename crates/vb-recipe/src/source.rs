@@ -78,6 +78,16 @@ pub enum SourceError {
         #[source]
         source: io::Error,
     },
+    /// The `package-lock.json` cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    #[diagnostic(code(vb::source::package_lock), help("write it, or set `npm.lock` in the recipe"))]
+    PackageLock {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// A requirements file includes one that is not in the source, and would not be where the lock is made.
     #[error("`{}` includes `{included}`, which is outside of the source", file.display())]
     #[diagnostic(code(vb::source::outside_requirements), help("move the included file into the source"))]
@@ -146,6 +156,16 @@ pub fn requirement_files(directory: &Path, file: &str) -> Result<BTreeMap<String
         found.insert(name, Sha256::from_bytes(Hasher::digest(&bytes).into()));
     }
     Ok(found)
+}
+
+/// Digests the `package-lock.json` of a source, by its path there.
+///
+/// # Errors
+/// [`SourceError::PackageLock`].
+pub fn package_lock_file(directory: &Path, file: &str) -> Result<BTreeMap<String, Sha256>, SourceError> {
+    let path = directory.join(file);
+    let bytes = fs::read(&path).map_err(|source| SourceError::PackageLock { path, source })?;
+    Ok(BTreeMap::from([(file.to_owned(), Sha256::from_bytes(Hasher::digest(&bytes).into()))]))
 }
 
 /// Returns the path in the source that a file there means by another path; `None` when that is outside.

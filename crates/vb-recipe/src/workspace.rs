@@ -42,6 +42,8 @@ pub struct Workspace {
     pub archives: BTreeMap<String, Vec<String>>,
     /// Python package indexes, in place of those that the machine's pip has.
     pub python_indexes: Option<Vec<String>>,
+    /// The npm registry, in place of what the machine is configured with.
+    pub npm_registry: Option<String>,
     /// Directories and pages of Python files, in place of those that the machine's pip has.
     pub find_links: Option<Vec<String>>,
     /// Where packages are published to.

@@ -118,6 +118,10 @@ fail! {
     a_contract_of_the_recipes_own_is_shown: "own_contract",
     values_that_contradict_each_other_are_shown: "merge",
     overrides_of_two_files_that_contradict_each_other_name_both_places: "override_conflict",
+    an_unknown_step_is_shown: "unknown_step",
+    an_unknown_option_of_a_step_is_shown: "unknown_step_option",
+    a_missing_option_of_a_step_is_shown: "missing_step_option",
+    a_file_that_two_steps_write_is_shown_at_the_second: "written_twice",
     what_is_wrong_in_an_override_that_is_a_function_is_shown_there: "override_function",
 }
 

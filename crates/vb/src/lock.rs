@@ -2,9 +2,11 @@
 //!
 //! One way, for each recipe and platform: the signed package index → the packages of the three roots → the build root
 //! itself → uv, resolving inside it → one file for each distribution → for each sdist, uv again for what builds it.
+//! The packages of a `package-lock.json` are fetched, held against it, and locked by their SHA-256.
 //! `--refresh` goes its first two steps alone.
 
 mod difference;
+mod npm;
 mod packages;
 mod python;
 mod repositories;
@@ -100,6 +102,7 @@ impl<'a> Locker<'a> {
     /// Resolves everything anew.
     fn lock(&mut self, recipe: &Evaluated<Recipe>, platform: &Platform) -> Result<PlatformLock, Fatal> {
         let mut lock = self.resolve_packages(recipe, platform)?;
+        lock.npm = npm::lock(self.builder, recipe, platform)?;
         let resolver = python::Resolver::new(self.session, self.builder, self.display, recipe, platform, &lock)?;
         lock.distributions = resolver.resolve()?;
         lock.tools = vec![python::uv()];
@@ -114,13 +117,24 @@ impl<'a> Locker<'a> {
         old: &PlatformLock,
     ) -> Result<PlatformLock, Fatal> {
         let lock = self.resolve_packages(recipe, platform)?;
-        Ok(PlatformLock { distributions: old.distributions.clone(), tools: old.tools.clone(), ..lock })
+        Ok(PlatformLock {
+            distributions: old.distributions.clone(),
+            tools: old.tools.clone(),
+            npm: old.npm.clone(),
+            ..lock
+        })
     }
 
     fn resolve_packages(&mut self, recipe: &Evaluated<Recipe>, platform: &Platform) -> Result<PlatformLock, Fatal> {
         let request = self.session.request(recipe, platform)?;
-        let mut lock =
-            PlatformLock { request, archive: BTreeMap::new(), packages: vec![], distributions: vec![], tools: vec![] };
+        let mut lock = PlatformLock {
+            request,
+            archive: BTreeMap::new(),
+            packages: vec![],
+            distributions: vec![],
+            tools: vec![],
+            npm: vec![],
+        };
         match (&platform.image, platform.family) {
             (Some(image), _) => repositories::lock_image(self.builder.fetcher(), platform, image, &mut lock)?,
             (None, Family::Deb) => packages::lock_roots(&mut self.indexes, recipe, platform, &mut lock)?,

@@ -1,6 +1,7 @@
 //! What the machine says: environment variables, apt's and pip's configuration, the number of processors.
 
 mod archive;
+mod npm;
 mod repository;
 
 use std::{
@@ -11,7 +12,7 @@ use std::{
 };
 
 use fs_err as fs;
-use vb_build::{Builder, BuilderOptions, LazyIndexes, Locations};
+use vb_build::{Builder, BuilderOptions, Lazy, Locations};
 use vb_fetch::{FetchOptions, Fetcher};
 use vb_platform::{AptSource, read_sources};
 use vb_python::{HostFiles, IndexConfig, default_index_query, read_config};
@@ -70,9 +71,13 @@ impl Machine {
             }
             archives.insert(platform.name.clone(), bases);
         }
-        let workspace = workspace.clone();
-        let home = self.home.clone();
-        Locations { archives, indexes: LazyIndexes::new(move || indexes(&workspace, home.as_deref())) }
+        let (workspace, home) = (workspace.clone(), self.home.clone());
+        let npm = npm::Query { registry: workspace.npm_registry.clone(), home: home.clone() };
+        Locations {
+            archives,
+            indexes: Lazy::new(move || indexes(&workspace, home.as_deref())),
+            npm: Lazy::new(move || npm.find_out()),
+        }
     }
 
     /// Makes the builder of this run.
@@ -123,10 +128,7 @@ fn indexes(workspace: &Workspace, home: Option<&Path>) -> IndexConfig {
         etc: PathBuf::from("/etc"),
         xdg_config: std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from),
     };
-    // A variable that is not UTF-8 is none of pip's or uv's.
-    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
-    let variables: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
-    let mut config = match read_config(&variables, &files) {
+    let mut config = match read_config(&variables(), &files) {
         Ok(config) => config,
         Err(error) => {
             crate::display::warn(&format!("{error}; it is left out"));
@@ -147,6 +149,12 @@ fn indexes(workspace: &Workspace, home: Option<&Path>) -> IndexConfig {
         Some(url) => config.with_default_index(url),
         None => config,
     }
+}
+
+/// Returns the environment; a variable that is not UTF-8 is none of pip's, uv's or npm's.
+fn variables() -> BTreeMap<String, String> {
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    std::env::vars_os().filter_map(text).collect()
 }
 
 fn default_index() -> Option<String> {

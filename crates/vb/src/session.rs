@@ -10,7 +10,8 @@ use vb_graph::{ActionIndex, Format, Graph, Kind};
 use vb_package::RpmVersion;
 use vb_recipe::{
     Application, Evaluated, Loaded, Loader, Lock, LockRequest, Memory, Platform, PlatformLock, Platforms, Recipe,
-    RecipeErrors, SourceFacts, VersionSubject, Workspace, find_root, lock_path, lower, requirement_files, source_facts,
+    RecipeErrors, SourceFacts, VersionSubject, Workspace, find_root, lock_path, lower, package_lock_file,
+    requirement_files, source_facts,
 };
 use vb_store::Store;
 
@@ -204,6 +205,12 @@ impl Session {
         }
         let requirements = requirement_files(&recipe.source_dir(), &recipe.value.requirements)
             .map_err(|error| Fatal::new(Exit::Recipe, error))?;
+        let npm = match &recipe.value.npm {
+            Some(npm) => {
+                package_lock_file(&recipe.source_dir(), &npm.lock).map_err(|error| Fatal::new(Exit::Recipe, error))?
+            }
+            None => BTreeMap::new(),
+        };
         Ok(LockRequest {
             python,
             base,
@@ -213,6 +220,7 @@ impl Session {
             no_binary: value.no_binary,
             only_binary: value.only_binary,
             requirements,
+            npm,
         })
     }
 }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::run::Run;
 
 /// Variables that say how the machine reaches its package registries. Everything else is set by the tests.
-const MACHINE_PREFIXES: [&str; 3] = ["PIP_", "UV_", "SSL_CERT_"];
+const MACHINE_PREFIXES: [&str; 5] = ["PIP_", "UV_", "SSL_CERT_", "NPM_CONFIG_", "npm_config_"];
 const MACHINE_NAMES: [&str; 8] =
     ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "CURL_CA_BUNDLE"];
 

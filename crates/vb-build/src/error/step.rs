@@ -63,6 +63,8 @@ pub enum StepError {
     Outside {
         /// The file.
         path: String,
+        /// The step that wrote it before.
+        writer: Option<String>,
         /// Other such files.
         others: usize,
     },

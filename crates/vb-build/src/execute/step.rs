@@ -17,6 +17,7 @@ use vb_store::{Listing, export_copy};
 use super::{
     Executed,
     command::{Prepared, layered, read_write},
+    node_modules::NODE_MODULES,
 };
 use crate::{
     builder::Builder,
@@ -69,11 +70,14 @@ impl Builder {
             _ => None,
         };
         if let Some(prefix) = prefix {
-            lowers.insert(0, self.environment_layer(prefix, inputs)?);
+            lowers.insert(0, self.layer_at(prefix, inputs, "environment")?);
+        }
+        if inputs.has("node_modules") {
+            lowers.insert(0, self.layer_at(NODE_MODULES, inputs, "node_modules")?);
         }
         let mut spec = layered(lowers, argv, vec![read_write(&application, &step.application)]);
         spec.cwd = super::command::guest(&step.application);
-        spec.env.extend(command::variables(step));
+        spec.env.extend(command::variables(step, inputs));
         let prepared = Prepared { spec, scratch };
         match &step.work {
             Work::CollectStatic(_) => self.prepare_collect_static(prepared).map(Some),
@@ -104,12 +108,30 @@ impl Builder {
         let is_written = |(path, node): &(&str, &Node)| before.get(path) != Some(*node);
         let written: Listing =
             after.entries().filter(is_written).map(|(path, node)| (path.to_owned(), node.clone())).collect();
-        match &step.work {
-            Work::CollectStatic(collect) => self.check_collected(step, collect, inputs, prepared, &written, &after)?,
-            Work::Run(run) => command::check_run(run, &after, &written)?,
-            _ => command::check_written(&command::expected(step, &before)?, &written)?,
-        }
+        let checked = match &step.work {
+            Work::CollectStatic(collect) => self.check_collected(step, collect, inputs, prepared, &written, &after),
+            Work::Run(run) => command::check_run(run, &after, &written),
+            _ => command::check_written(&command::expected(step, &before)?, &written).map_err(ExecuteError::from),
+        };
+        checked.map_err(|error| self.with_writer(error, inputs))?;
         self.put_output(&written)
+    }
+
+    /// Adds which step had written a file that this one may not write.
+    fn with_writer(&self, error: ExecuteError, inputs: &Inputs) -> ExecuteError {
+        let ExecuteError::Step(mut step) = error else { return error };
+        if let StepError::Outside { path, writer, .. } = step.as_mut() {
+            let has_path = |digest: &InputDigest| match digest {
+                InputDigest::Node(Node::Directory { digest, .. }) => {
+                    self.listing(digest).is_ok_and(|listing| listing.get(path).is_some())
+                }
+                _ => false,
+            };
+            let layers = inputs.with_outputs().filter(|(name, ..)| is_layer(name));
+            let last = layers.filter(|(_, _, digest, _)| has_path(digest)).last();
+            *writer = last.and_then(|(name, ..)| name.split_once(' ')).map(|(_, name)| name.to_owned());
+        }
+        ExecuteError::Step(step)
     }
 
     /// Stores what a step wrote, as its output.

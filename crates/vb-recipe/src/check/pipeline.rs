@@ -15,6 +15,7 @@ use crate::{
 pub(super) fn check(recipe: &Evaluated<Recipe>) -> Vec<RecipeDiagnostic> {
     let mut diagnostics = check_sources(recipe);
     diagnostics.extend(check_directories(recipe));
+    diagnostics.extend(check_npm(recipe));
     diagnostics.extend(check_writes(recipe));
     diagnostics
 }
@@ -29,6 +30,16 @@ fn check_sources(recipe: &Evaluated<Recipe>) -> Vec<RecipeDiagnostic> {
         })
     };
     recipe.value.sub_apps.iter().map(|sub_app| &sub_app.source).enumerate().filter_map(missing).collect()
+}
+
+fn check_npm(recipe: &Evaluated<Recipe>) -> Option<RecipeDiagnostic> {
+    let npm = recipe.value.npm.as_ref()?;
+    (!recipe.source_dir().join(&npm.lock).is_file()).then(|| {
+        let message = format!("the source has no file `{}`", npm.lock);
+        let field = if recipe.positions.value("npm.lock").is_some() { "npm.lock" } else { "npm" };
+        RecipeDiagnostic::at_field(Code::MissingPackageLock, message, recipe, field)
+            .help("let `npm install --package-lock-only` write it, or name another file in `lock`")
+    })
 }
 
 fn check_directories(recipe: &Evaluated<Recipe>) -> Vec<RecipeDiagnostic> {

@@ -42,6 +42,7 @@ fn request() -> LockRequest {
         no_binary: Vec::new(),
         only_binary: strings(&[":all:"]),
         requirements: BTreeMap::from([("requirements.txt".to_owned(), sha256(0xef))]),
+        npm: BTreeMap::new(),
     }
 }
 
@@ -67,6 +68,7 @@ fn lock() -> Lock {
             },
         ],
         tools: vec![distribution("uv", "uv-1.0-py3-none-musllinux_1_1_x86_64.whl", Some(7))],
+        npm: vec![],
     };
     for (kind, package) in [
         (RootKind::Run, package("libpq5", "15.2", 0x02)),
@@ -278,4 +280,29 @@ fn a_name_that_would_be_a_path_or_two_words_is_refused() {
         let error = Lock::read(&path).unwrap_err();
         assert!(matches!(&error, LockError::Name { name, .. } if name == bad), "{bad}: {error:?}");
     }
+}
+
+#[test]
+fn npm_packages_are_lines_of_their_own_and_a_lock_without_any_does_not_speak_of_them() {
+    let mut lock = lock();
+    assert!(!lock.to_text().contains("npm"));
+    let platform = lock.platforms.values_mut().next().unwrap();
+    platform.request.npm = BTreeMap::from([("tools/package-lock.json".to_owned(), sha256(1))]);
+    platform.npm = ["less/node_modules/@a/b", "less"]
+        .map(|place| LockedNodePackage {
+            place: place.to_owned(),
+            name: "less".to_owned(),
+            version: "4.2.0".to_owned(),
+            file: LockedFile { file: "less-4.2.0.tgz".to_owned(), size: Some(3), sha256: sha256(2) },
+        })
+        .into();
+    let text = lock.to_text();
+    let digest = sha256(2);
+    let line = |place: &str| {
+        format!(
+            "\n    {{ place = \"{place}\", name = \"less\", version = \"4.2.0\", file = \"less-4.2.0.tgz\", size = 3, sha256 = \"{digest}\" }},"
+        )
+    };
+    assert!(text.contains(&format!("npm = [{}{}\n]", line("less"), line("less/node_modules/@a/b"))), "{text}");
+    assert_eq!(from_text(&text).unwrap().to_text(), text);
 }

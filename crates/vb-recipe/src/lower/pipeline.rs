@@ -31,8 +31,17 @@ pub(super) struct Layer {
     directory: String,
     /// What can be in it.
     holds: Vec<Pattern>,
+    /// Is it a source, and not what a step wrote?
+    is_source: bool,
     /// Is it what was collected?
     is_collected: bool,
+}
+
+/// What steps have beside the build root.
+#[derive(Clone, Copy, Debug)]
+struct Tools {
+    environment: ActionIndex,
+    node_modules: Option<ActionIndex>,
 }
 
 impl Layer {
@@ -41,7 +50,7 @@ impl Layer {
             "" => Pattern::everything(),
             directory => Pattern::Glob(format!("{directory}/**")),
         };
-        Self { name, action, directory: directory.to_owned(), holds: vec![holds], is_collected: false }
+        Self { name, action, directory: directory.to_owned(), holds: vec![holds], is_source: true, is_collected: false }
     }
 
     fn written(step: &PipelineStep, name: &str, action: ActionIndex) -> Self {
@@ -51,6 +60,7 @@ impl Layer {
             action,
             directory: String::new(),
             holds: step.writes(),
+            is_source: false,
             is_collected: matches!(step, PipelineStep::CollectStatic(_)),
         }
     }
@@ -72,7 +82,7 @@ impl Layer {
 
 impl Lowering<'_> {
     /// Adds the actions of all sources and steps, and returns what the application's directory consists of.
-    pub(super) fn layers(&mut self, environment: ActionIndex) -> Vec<Layer> {
+    pub(super) fn layers(&mut self, environment: ActionIndex, node_modules: Option<ActionIndex>) -> Vec<Layer> {
         let recipe = self.application.recipe;
         let mut layers = vec![Layer::source("source".to_owned(), self.source(), "")];
         for (index, sub_app) in recipe.value.sub_apps.iter().enumerate() {
@@ -88,21 +98,15 @@ impl Lowering<'_> {
                 let name = part.name();
                 let count = names.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
                 let name = if *count == 1 { name } else { format!("{name} {count}") };
-                let action = self.step(&part, &name, &format!("pipeline[{index}]"), &earlier, environment);
+                let tools = Tools { environment, node_modules };
+                let action = self.step(&part, &name, &format!("pipeline[{index}]"), &earlier, tools);
                 layers.push(Layer::written(&part, &name, action));
             }
         }
         layers
     }
 
-    fn step(
-        &mut self,
-        step: &PipelineStep,
-        name: &str,
-        field: &str,
-        layers: &[Layer],
-        environment: ActionIndex,
-    ) -> ActionIndex {
+    fn step(&mut self, step: &PipelineStep, name: &str, field: &str, layers: &[Layer], tools: Tools) -> ActionIndex {
         let work = self.work(step);
         let mut inputs = layer_inputs(step, layers);
         if let PipelineStep::AddCacheBusting(CacheBustingOptions { by: TokenSource::Content, content, .. }) = step {
@@ -115,7 +119,10 @@ impl Lowering<'_> {
             inputs.push(input("root", self.root(RootKind::Build, "build_deps")));
         }
         if matches!(&work, Work::CollectStatic(_) | Work::Run(Run { prefix: Some(_), .. })) {
-            inputs.push(input("environment", environment));
+            inputs.push(input("environment", tools.environment));
+        }
+        if matches!(work, Work::Compile(_) | Work::Compress(_) | Work::Run(_)) {
+            inputs.extend(tools.node_modules.map(|modules| input("node_modules", modules)));
         }
         let step = Step { application: self.directory.clone(), work };
         self.add(Kind::Step(step), inputs, name, field)
@@ -205,7 +212,8 @@ fn layer_inputs(step: &PipelineStep, layers: &[Layer]) -> Vec<Input> {
         return vec![collected.whole()];
     }
     let reads = step.reads();
-    let parts = layers.iter().filter(|layer| overlap(&layer.holds, &reads));
+    // A source of which a step reads nothing is there all the same: a command that misses a file of it is to be told.
+    let parts = layers.iter().filter(|layer| layer.is_source || overlap(&layer.holds, &reads));
     parts.map(|layer| layer.part(layer.name.clone(), &reads)).collect()
 }
 

@@ -77,6 +77,7 @@ fn code(error: &ExecuteError) -> &'static str {
         _ if error.is_disk_full() => "vb::store::disk_full",
         E::Fetch { .. } => "vb::fetch::failed",
         E::Locate { .. } => "vb::fetch::not_located",
+        E::NodeModules(_) => "vb::npm::package",
         E::Ingest(_) => "vb::source::unreadable",
         E::Output(_) => "vb::action::output",
         E::UnpackRoot(_) => "vb::root::unpack",

@@ -43,7 +43,8 @@ impl Assembly {
     fn add(&mut self, name: &str, layer: &Listing) -> Result<(), StepError> {
         for (path, node) in layer.entries() {
             if let Some(first) = self.taken_by(name, path) {
-                return Err(StepError::WrittenTwice { path: path.to_owned(), first, second: name.to_owned() });
+                let [first, second] = [first.as_str(), name].map(|name| shown(name).to_owned());
+                return Err(StepError::WrittenTwice { path: path.to_owned(), first, second });
             }
             self.tree.replace(path, node.clone());
             if !name.starts_with("sub_app ") {
@@ -62,6 +63,11 @@ impl Assembly {
             _ => self.tree.get(path).map(|_| "source".to_owned()),
         }
     }
+}
+
+/// Returns the name of a layer as the user knows it.
+fn shown(name: &str) -> &str {
+    ["step ", "rewrite "].iter().find_map(|word| name.strip_prefix(word)).unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -96,10 +102,10 @@ mod tests {
     #[test]
     fn a_file_of_two_steps_is_told_with_both_names_unless_the_second_rewrites() {
         let first: (&str, &[&str]) = ("step CompileLess", &["b.css"]);
-        assert_eq!(conflict(&[first, ("step Run", &["b.css"])]), ["b.css", "step CompileLess", "step Run"]);
+        assert_eq!(conflict(&[first, ("step Run", &["b.css"])]), ["b.css", "CompileLess", "Run"]);
         assert!(assemble(&[first, ("rewrite CompressCss", &["b.css"])]).is_ok());
         let rewritten = [first, ("rewrite CompressCss", &["b.css"]), ("step Run", &["b.css"])];
-        assert_eq!(conflict(&rewritten), ["b.css", "rewrite CompressCss", "step Run"]);
+        assert_eq!(conflict(&rewritten), ["b.css", "CompressCss", "Run"]);
     }
 
     #[test]

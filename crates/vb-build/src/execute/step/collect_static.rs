@@ -36,10 +36,10 @@ pub(super) fn collect_static_command(collect: &CollectStatic) -> Vec<String> {
 }
 
 impl Builder {
-    /// Makes a layer that has the environment at its own path.
-    pub(super) fn environment_layer(&self, prefix: &str, inputs: &Inputs) -> Result<HostPath, ExecuteError> {
-        let environment = self.store.directory(&inputs.directory("environment"))?;
-        let Node::Directory { digest, .. } = wrap(&self.store, prefix, &environment)? else {
+    /// Makes a layer that has an input at a path.
+    pub(super) fn layer_at(&self, path: &str, inputs: &Inputs, name: &str) -> Result<HostPath, ExecuteError> {
+        let directory = self.store.directory(&inputs.directory(name))?;
+        let Node::Directory { digest, .. } = wrap(&self.store, path, &directory)? else {
             unreachable!("a directory in directories is one")
         };
         self.layer(&digest)

@@ -9,6 +9,7 @@ use super::{collect_static::collect_static_command, find_file};
 use crate::{
     builder::Builder,
     error::{ExecuteError, StepError, ToolPackages},
+    execute::node_modules::programs,
     inputs::Inputs,
 };
 
@@ -89,6 +90,12 @@ impl Builder {
     }
 
     fn has_tool(&self, tool: Tool, inputs: &Inputs) -> Result<bool, ExecuteError> {
+        if inputs.has("node_modules") {
+            let modules = Node::directory(inputs.directory("node_modules"));
+            if self.store.find(&modules, &format!(".bin/{}", tool.name))?.is_some() {
+                return Ok(true);
+            }
+        }
         let root = Node::directory(inputs.directory("root"));
         for directory in PROGRAMS {
             if self.store.find(&root, &format!("{directory}/{}", tool.name))?.is_some() {
@@ -134,20 +141,22 @@ fn compiled_catalogue(path: &str) -> String {
 }
 
 /// Returns where a step's command looks for programs.
-fn search_path(prefix: Option<&str>) -> String {
-    let fixed = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    prefix.map_or_else(|| fixed.to_owned(), |prefix| format!("{prefix}/bin:{fixed}"))
+fn search_path(prefix: Option<&str>, inputs: &Inputs) -> String {
+    let own = prefix.map(|prefix| format!("{prefix}/bin"));
+    let modules = inputs.has("node_modules").then(programs);
+    let fixed = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned();
+    own.into_iter().chain(modules).chain([fixed]).collect::<Vec<_>>().join(":")
 }
 
 /// Returns the variables that a step's command has beside those of every command.
-pub(super) fn variables(step: &Step) -> BTreeMap<String, String> {
+pub(super) fn variables(step: &Step, inputs: &Inputs) -> BTreeMap<String, String> {
     let (prefix, own) = match &step.work {
         Work::CollectStatic(collect) => (Some(&collect.prefix), Some(&collect.variables)),
         Work::Run(run) => (run.prefix.as_ref(), Some(&run.variables)),
         _ => (None, None),
     };
     let mut variables = BTreeMap::from([
-        ("PATH".to_owned(), search_path(prefix.map(String::as_str))),
+        ("PATH".to_owned(), search_path(prefix.map(String::as_str), inputs)),
         // Bytecode of what a step imports would be a file that it wrote.
         ("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned()),
     ]);
@@ -203,7 +212,7 @@ pub(super) fn check_run(run: &Run, after: &Listing, written: &Listing) -> Result
 pub(super) fn check_outside(written: &Listing, may_be_written: impl Fn(&str) -> bool) -> Result<(), StepError> {
     let outside: Vec<&str> = written.entries().map(|(path, _)| path).filter(|path| !may_be_written(path)).collect();
     match outside.first() {
-        Some(first) => Err(StepError::Outside { path: (*first).to_owned(), others: outside.len() - 1 }),
+        Some(first) => Err(StepError::Outside { path: (*first).to_owned(), writer: None, others: outside.len() - 1 }),
         None => Ok(()),
     }
 }

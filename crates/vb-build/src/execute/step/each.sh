@@ -11,7 +11,11 @@ yui() {
     if yui-compressor --type "$1" --charset utf-8 -o /tmp/step-out "$2" >/tmp/step-log 2>&1; then
         in_place "$2"
     else
-        sed -E "s#^ *\[(ERROR|WARNING)\] ([0-9]+:[0-9]+):#$2:\2: #" /tmp/step-log
+        # Without a place, what is left is a trace of the compressor itself.
+        if ! sed -nE "s#^ *\[ERROR\] ([0-9]+:[0-9]+):#$2:\1: #p" /tmp/step-log | grep .; then
+            head -n 4 /tmp/step-log
+            echo "$2: yui-compressor cannot read it, and does not say where; it knows ECMAScript 5, and esbuild what came after that"
+        fi
         return 1
     fi
 }

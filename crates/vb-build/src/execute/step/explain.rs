@@ -101,7 +101,7 @@ fn find_undeclared(log: &str, whole: &Listing, selected: &Listing) -> Vec<String
             continue;
         }
         for line in &lines[index..lines.len().min(index + NEARBY)] {
-            let names = words(line).chain(modules(line));
+            let names = words(line).filter(|word| is_named(word, line)).chain(modules(line));
             found.extend(names.filter_map(|name| undeclared(&name, whole, selected)));
         }
     }
@@ -114,6 +114,14 @@ fn words(line: &str) -> impl Iterator<Item = String> {
         let word = word.trim_end_matches('.');
         word.strip_prefix("./").unwrap_or(word).to_owned()
     })
+}
+
+/// Is a word of a message a name, and not one of its own words? A path is; another word is between quotes, or before a
+/// colon.
+fn is_named(word: &str, line: &str) -> bool {
+    let is_path = word.len() > 1 && word.contains(['/', '.']);
+    let marked = ["'", "\"", "`"].map(|quote| format!("{quote}{word}")).into_iter().chain([format!("{word}:")]);
+    is_path || marked.into_iter().any(|marked| line.contains(&marked))
 }
 
 /// Returns the files that the modules of Python's messages could be in.
@@ -183,6 +191,7 @@ mod tests {
         check("cat: other.json: No such file or directory", &[]);
         check("see README.md", &[]);
         check("command not found", &[]);
+        check("MissingResourceException: Can't find bundle for base name a.b, data en", &[]);
     }
 
     #[test]

@@ -26,7 +26,10 @@ pub(super) fn code(error: &StepError) -> &'static str {
 pub(super) fn details(error: &StepError) -> Vec<String> {
     match error {
         StepError::Ambiguous { found, .. } => found.iter().map(|path| format!("  {path}")).collect(),
-        StepError::Outside { others, .. } if *others > 0 => vec![format!("  and {others} more")],
+        StepError::Outside { writer, others, .. } => {
+            let writer = writer.iter().map(|writer| format!("  written by    {writer}"));
+            writer.chain((*others > 0).then(|| format!("  and {others} more"))).collect()
+        }
         StepError::NotCollected { root, .. } => vec![format!("  collected to  {root}")],
         _ => error.command().map(super::command_details).unwrap_or_default(),
     }
@@ -47,7 +50,10 @@ pub(super) fn help(error: &StepError) -> Option<String> {
             let mut packages: Vec<String> =
                 tools.iter().map(|(_, packages)| format!("\"{}\"", packages.distribution)).collect();
             packages.dedup();
-            format!("add {} to build_deps, then run `vb lock`", packages.join(" or "))
+            let npm = tools.iter().find_map(|(_, packages)| packages.npm);
+            let npm =
+                npm.map(|npm| format!(", or the npm package `{npm}` to the `package-lock.json` that `npm` names"));
+            format!("add {} to build_deps{}, then run `vb lock`", packages.join(" or "), npm.unwrap_or_default())
         }
         StepError::Undeclared { paths, .. } => {
             let quoted: Vec<String> = paths.iter().map(|path| format!("\"{path}\"")).collect();
@@ -58,6 +64,9 @@ pub(super) fn help(error: &StepError) -> Option<String> {
                 "add `variables = {{ {name} = \"stub\" }}` to the step in the recipe; nothing of it reaches the package"
             )
         }
+        StepError::Outside { path, writer: Some(writer), .. } => format!(
+            "let the command write elsewhere, or add \"{path}\" to the step's `inputs` and `outputs` to change what `{writer}` wrote"
+        ),
         StepError::Outside { path, .. } => {
             format!("add \"{path}\" to the step's `outputs`, or let the command write to /tmp")
         }
