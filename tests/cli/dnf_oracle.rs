@@ -82,7 +82,7 @@ fn ask_vb(directory: &Path) -> Vec<Answer> {
         base: directory.join("source").to_str().unwrap().to_owned(),
         keyrings: vec![SignedBy::Path(directory.join("key.asc"))],
     };
-    let repository = rpm::Repository { name: "fixture".to_owned(), locations: vec![location] };
+    let repository = rpm::Repository { name: "fixture".to_owned(), locations: vec![location], known_date: None };
     let mut index = rpm::load(&fetcher, &[repository], "x86_64", SystemTime::now()).unwrap();
     let answer = |request: &&[&str]| -> Answer {
         let request: Vec<String> = request.iter().map(|word| (*word).to_owned()).collect();

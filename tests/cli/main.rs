@@ -7,6 +7,7 @@ mod bad_input;
 mod build;
 mod django;
 mod dnf_oracle;
+mod el9;
 mod import_check;
 mod install;
 mod libraries;

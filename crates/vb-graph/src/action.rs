@@ -92,6 +92,8 @@ impl Kind {
     /// Returns the version of what vb does for the kind; a change of that behaviour raises it and so changes every key.
     fn version(&self) -> u32 {
         match self {
+            // 2: scriptlets run.
+            Self::Root(Root { content: RootContent::Rpms, .. }) => 2,
             // 2: `debian/install` is followed.
             Self::Stage(_) => 2,
             Self::Step(step) => step.version(),

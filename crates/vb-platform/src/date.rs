@@ -17,6 +17,35 @@ pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     Some(SystemTime::UNIX_EPOCH + Duration::from_secs(days * 86_400 + seconds_of_day(time)?))
 }
 
+/// Writes a moment, in seconds since 1970, in the form that is read here.
+pub(crate) fn format(seconds: u64) -> String {
+    const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    let (mut days, time) = (seconds / 86_400, seconds % 86_400);
+    let weekday = WEEKDAYS.iter().cycle().nth(usize::try_from(days % 7).unwrap_or_default()).unwrap_or(&"Thu");
+    let mut year = 1970;
+    while days >= days_of_year(year) {
+        days -= days_of_year(year);
+        year += 1;
+    }
+    let mut month = 0;
+    let lengths = days_of_months(year);
+    while let Some(length) = lengths.get(month).filter(|length| days >= **length) {
+        days -= length;
+        month += 1;
+    }
+    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+    format!("{weekday}, {:02} {} {year} {hour:02}:{minute:02}:{second:02} UTC", days + 1, MONTHS[month])
+}
+
+fn days_of_year(year: u64) -> u64 {
+    days_of_months(year).iter().sum()
+}
+
+fn days_of_months(year: u64) -> [u64; 12] {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    [31, if is_leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+}
+
 fn seconds_of_day(text: &str) -> Option<u64> {
     let mut parts = text.split(':').map(|part| part.parse::<u64>().ok());
     let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
@@ -28,10 +57,8 @@ fn days_since_epoch(year: u64, month: u64, day: u64) -> Option<u64> {
     if !(1970..=9999).contains(&year) || !(1..=31).contains(&day) {
         return None;
     }
-    let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let years: u64 = (1970..year).map(|year| if is_leap(year) { 366 } else { 365 }).sum();
-    let lengths = [31, if is_leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let months: u64 = lengths.iter().take(usize::try_from(month - 1).ok()?).sum();
+    let years: u64 = (1970..year).map(days_of_year).sum();
+    let months: u64 = days_of_months(year).iter().take(usize::try_from(month - 1).ok()?).sum();
     Some(years + months + day - 1)
 }
 
@@ -50,6 +77,14 @@ mod tests {
         check("Thu, 19 Nov 2026 02:12:54 UTC", Some(1_795_054_374));
         check("Thu, 29 Feb 2024 23:59:59 +0000", Some(1_709_251_199));
         check("Sat,  1 Mar 2025 00:00:00 GMT", Some(1_740_787_200));
+    }
+
+    #[test]
+    fn a_date_is_written_as_it_is_read() {
+        assert_eq!(format(1_795_054_374), "Thu, 19 Nov 2026 02:12:54 UTC");
+        for seconds in [0, 86_399, 951_782_400, 1_709_251_199, 1_735_689_599, 1_740_787_200] {
+            check(&format(seconds), Some(seconds));
+        }
     }
 
     #[test]

@@ -72,7 +72,8 @@ impl Fixture {
         let record = |(kind, path, bytes): &(&str, String, Vec<u8>)| {
             let (digest, size) = (hex::encode(Sha256::digest(bytes)), bytes.len());
             format!(
-                "<data type=\"{kind}\"><checksum type=\"sha256\">{digest}</checksum><location href=\"{path}\"/><size>{size}</size></data>"
+                "<data type=\"{kind}\"><checksum type=\"sha256\">{digest}</checksum><location href=\"{path}\"/>\
+                 <size>{size}</size><timestamp>1700000000</timestamp></data>"
             )
         };
         format!("<repomd>{}</repomd>", self.records.iter().map(record).collect::<String>())
@@ -107,8 +108,14 @@ fn fetcher() -> Fetcher {
 }
 
 fn load_from(base: &str, key: &Path) -> Result<Index, RepositoryError> {
+    load_after(base, key, None)
+}
+
+/// Loads a repository of which a state of some date was seen before.
+fn load_after(base: &str, key: &Path, known_date: Option<&str>) -> Result<Index, RepositoryError> {
     let location = ArchiveLocation { base: base.to_owned(), keyrings: vec![SignedBy::Path(key.to_owned())] };
-    let repository = Repository { name: "fixture".to_owned(), locations: vec![location] };
+    let repository =
+        Repository { name: "fixture".to_owned(), locations: vec![location], known_date: known_date.map(str::to_owned) };
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(SIGNED) + 60);
     load(&fetcher(), &[repository], "x86_64", time)
 }
@@ -152,6 +159,18 @@ fn a_changed_repomd_is_refused() {
     let path = fixture.dir.path().join("repodata/repomd.xml");
     fs_err::write(&path, fixture.repomd() + " ").unwrap();
     assert!(matches!(fixture.load(), Err(RepositoryError::Signature { .. })));
+}
+
+#[test]
+fn a_state_older_than_the_known_one_is_refused() {
+    let fixture = Fixture::new(&[package("bash", "")]);
+    let (base, key) = (fixture.dir.path().to_str().unwrap(), fixture.dir.path().join("key.asc"));
+    let date = fixture.load().unwrap().dates()["fixture"].clone();
+    assert_eq!(date, "Tue, 14 Nov 2023 22:13:20 UTC");
+    let after = |known: &str| load_after(base, &key, Some(known));
+    assert!(after(&date).is_ok());
+    let error = after("Tue, 14 Nov 2023 22:13:21 UTC").unwrap_err();
+    assert!(matches!(error, RepositoryError::Older { .. }), "{error:?}");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be made must fail its test")]
 
+use std::path::{Path, PathBuf};
+
 use rpm::{BuildConfig, CompressionWithLevel, Dependency, FileOptions, PackageBuilder, Scriptlet};
 
 /// What one package says of others; each relation is written as rpm writes it.
@@ -25,6 +27,8 @@ pub struct RpmPackage {
     architecture: String,
     relations: Relations,
     files: Vec<(String, String, u16)>,
+    copies: Vec<(PathBuf, String, u16)>,
+    directories: Vec<(String, u16)>,
     links: Vec<(String, String)>,
     ghosts: Vec<String>,
     post_install: Option<String>,
@@ -39,6 +43,8 @@ impl RpmPackage {
             architecture: "x86_64".to_owned(),
             relations: Relations::default(),
             files: vec![],
+            copies: vec![],
+            directories: vec![],
             links: vec![],
             ghosts: vec![],
             post_install: None,
@@ -93,6 +99,18 @@ impl RpmPackage {
         self
     }
 
+    /// Adds a copy of a file.
+    pub fn copy(mut self, source: &Path, path: &str, mode: u16) -> Self {
+        self.copies.push((source.to_owned(), path.to_owned(), mode));
+        self
+    }
+
+    /// Adds a directory.
+    pub fn directory(mut self, path: &str, mode: u16) -> Self {
+        self.directories.push((path.to_owned(), mode));
+        self
+    }
+
     /// Adds a symbolic link.
     pub fn link(mut self, path: &str, target: &str) -> Self {
         self.links.push((path.to_owned(), target.to_owned()));
@@ -121,6 +139,12 @@ impl RpmPackage {
         for (path, content, mode) in &self.files {
             let options = FileOptions::new(path.clone()).permissions(*mode);
             builder.with_file_contents(content.as_bytes(), options).unwrap();
+        }
+        for (source, path, mode) in &self.copies {
+            builder.with_file(source, FileOptions::new(path.clone()).permissions(*mode)).unwrap();
+        }
+        for (path, mode) in &self.directories {
+            builder.with_dir_entry(FileOptions::dir(path.clone()).permissions(*mode)).unwrap();
         }
         for (path, target) in &self.links {
             builder.with_symlink(FileOptions::symlink(path.clone(), target.clone())).unwrap();

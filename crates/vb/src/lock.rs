@@ -16,8 +16,11 @@ use std::collections::BTreeMap;
 use vb_build::Builder;
 use vb_recipe::{Evaluated, Family, Lock, LockError, Platform, PlatformLock, Recipe, lock_path};
 
-pub(crate) use self::packages::{Indexes, resolver};
-use self::{difference::difference, repositories::Repositories};
+use self::{difference::difference, packages::KnownDates};
+pub(crate) use self::{
+    packages::{Indexes, resolver},
+    repositories::{Repositories, check_image},
+};
 use crate::{
     arguments::{self, Common},
     display::{self, Display},
@@ -40,7 +43,10 @@ pub(crate) fn run(common: &Common, arguments: &arguments::Lock) -> Result<Exit, 
     }
     let mut locker = Locker::new(&session, &machine, &builder, &display);
     if !arguments.allow_older {
-        locks.values().for_each(|(lock, _)| locker.indexes.know(lock));
+        let mut known = KnownDates::default();
+        locks.values().for_each(|(lock, _)| known.know(lock));
+        locker.indexes.know(known.clone());
+        locker.repositories.know(known);
     }
     let mut told = Vec::new();
     for (recipe, platform) in session.pairs() {

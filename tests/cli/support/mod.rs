@@ -1,6 +1,7 @@
 //! What the tests stand on: a hermetic environment, runs of the program, roots with real tools.
 
 mod distribution;
+mod el9;
 mod env;
 mod hello;
 mod mirror;
@@ -15,6 +16,7 @@ mod small;
 
 pub(crate) use self::{
     distribution::{sha256, write_sdist, write_wheel},
+    el9::{El9, TRACE},
     env::{TestEnv, repository},
     hello::write_hello,
     mirror::{Mirror, Release},

@@ -44,6 +44,11 @@ pub(crate) fn test_root_of(name: &str, platform: &str) -> TestRoot {
 }
 
 impl TestRoot {
+    /// Returns where its files are, only to be read.
+    pub(crate) fn tree(&self) -> &Path {
+        &self.tree
+    }
+
     /// Returns the spec of a command over the root; writes go to memory.
     pub(crate) fn spec(&self, argv: &[&str], identity: Identity) -> Spec {
         Spec {

@@ -77,6 +77,12 @@ impl Index {
         index
     }
 
+    /// Returns the date of each repository that has one.
+    pub fn dates(&self) -> BTreeMap<String, String> {
+        let dated = self.repositories.iter().filter_map(|loaded| Some((loaded.name.clone(), loaded.date.clone()?)));
+        dated.collect()
+    }
+
     /// Returns the packages, in the order of their repositories.
     pub fn packages(&self) -> &[IndexPackage] {
         &self.packages

@@ -7,11 +7,14 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::xml::{Node, XmlError, XmlReader};
+use crate::date;
 
 /// The parts of a `repomd.xml` that vb uses: its records by type (`primary`, `filelists`, `modules`, …).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Repomd {
     records: BTreeMap<String, Record>,
+    /// When its youngest index file was made, in seconds since 1970, if it says so.
+    made: Option<u64>,
 }
 
 /// One index file.
@@ -43,6 +46,7 @@ impl Repomd {
         let mut reader = XmlReader::new(text);
         let mut records = BTreeMap::new();
         let (mut kind, mut record) = (String::new(), empty());
+        let mut made = None;
         while let Some(node) = reader.next()? {
             match node {
                 Node::Start { name, attributes } => match name.as_str() {
@@ -53,13 +57,23 @@ impl Repomd {
                 },
                 Node::End { name, text } => match name.as_str() {
                     "checksum" => record.digest = text.trim_ascii().to_ascii_lowercase(),
+                    // Some write it with a fraction.
+                    "timestamp" => {
+                        let seconds = text.trim_ascii().split('.').next().and_then(|text| text.parse().ok());
+                        made = made.max(seconds);
+                    }
                     "size" => record.size = Some(number(&text, &kind)?),
                     "data" => drop(records.insert(kind.clone(), checked(record.clone(), &kind)?)),
                     _ => {}
                 },
             }
         }
-        Ok(Self { records })
+        Ok(Self { records, made })
+    }
+
+    /// Returns the date of this state of the repository, in the form of Debian's `Release` files.
+    pub(crate) fn date(&self) -> Option<String> {
+        self.made.map(date::format)
     }
 
     pub(crate) fn record(&self, kind: &str) -> Option<&Record> {
@@ -114,6 +128,7 @@ mod tests {
         assert!(record.vouches_for(b"hello"));
         assert!(!record.vouches_for(b"hellO"));
         assert!(repomd.record("filelists").is_none());
+        assert_eq!(repomd.date().as_deref(), Some("Tue, 14 Nov 2023 22:13:20 UTC"));
         let other_size = Repomd::parse(TEXT.replace("<size>5<", "<size>6<").as_bytes()).unwrap();
         assert!(!other_size.record("primary").unwrap().vouches_for(b"hello"));
     }

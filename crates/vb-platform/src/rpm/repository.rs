@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     decompress::decompress,
+    load::is_older,
     signature::{Keyring, SignatureError},
     sources::ArchiveLocation,
 };
@@ -33,6 +34,8 @@ pub struct Repository {
     pub name: String,
     /// The places, in the order in which they are tried.
     pub locations: Vec<ArchiveLocation>,
+    /// The date of a state that was seen before: an older one is refused.
+    pub known_date: Option<String>,
 }
 
 /// A repository's index could not be loaded.
@@ -65,6 +68,18 @@ pub enum RepositoryError {
         /// Why not.
         #[source]
         source: SignatureError,
+    },
+    /// The repository is in an older state than one that was seen before.
+    #[error("repository `{repository}` at `{base}` is of {date}, and a state of {known} is known already")]
+    Older {
+        /// The repository.
+        repository: String,
+        /// Its base.
+        base: String,
+        /// When its youngest index file was made.
+        date: String,
+        /// When the state was made that is known.
+        known: String,
     },
     /// An index file is not the one that `repomd.xml` vouches for, and the repository did not change meanwhile.
     #[error("`{location}` has not the size and digest that the signed repomd.xml gives")]
@@ -147,7 +162,8 @@ pub fn load(
 /// A repository that was loaded, and what more of it can be.
 #[derive(Debug)]
 pub(crate) struct Loaded {
-    name: String,
+    pub(crate) name: String,
+    pub(crate) date: Option<String>,
     base: String,
     filelists: Option<Record>,
 }
@@ -280,7 +296,16 @@ fn fetch_repomd(
     let keyring = Keyring::read(&place.keyrings).map_err(refused)?;
     keyring.verify_detached(&text, &signature, time).map_err(refused)?;
     let location = without_credentials(&location);
-    Ok(Repomd::parse(&text).map_err(|source| RepositoryError::Malformed { location, source })?)
+    let repomd = Repomd::parse(&text).map_err(|source| RepositoryError::Malformed { location, source })?;
+    match (repomd.date(), &repository.known_date) {
+        (Some(date), Some(known)) if is_older(&date, known) => Err(LoadError::from(RepositoryError::Older {
+            repository: repository.name.clone(),
+            base: without_credentials(&place.base),
+            date,
+            known: known.clone(),
+        })),
+        _ => Ok(repomd),
+    }
 }
 
 fn read_records(
@@ -309,8 +334,12 @@ fn read_records(
             Some((location, text))
         }
     };
-    let loaded =
-        Loaded { name: repository.name.clone(), base: base.clone(), filelists: repomd.record("filelists").cloned() };
+    let loaded = Loaded {
+        name: repository.name.clone(),
+        date: repomd.date(),
+        base: base.clone(),
+        filelists: repomd.record("filelists").cloned(),
+    };
     Ok(Content { packages, modules, loaded })
 }
 

@@ -12,31 +12,51 @@ use vb_store::Store;
 
 use crate::{exit::Exit, fatal::Fatal, machine::Machine};
 
-/// The package indexes of one run, each platform's loaded once.
-pub(crate) struct Indexes<'a> {
-    machine: &'a Machine,
-    workspace: &'a Workspace,
-    builder: &'a Builder,
-    /// The latest dates that locks were made from, by platform and suite.
-    known: BTreeMap<(String, String), String>,
-    loaded: BTreeMap<String, Rc<Index>>,
-}
+/// What to do about an index that is older than a known one.
+pub(super) const OLDER: &str = "the mirror lags behind, or somebody shows an old state: try another; where going back is meant, say `--allow-older`";
 
-impl<'a> Indexes<'a> {
-    pub(crate) fn new(machine: &'a Machine, workspace: &'a Workspace, builder: &'a Builder) -> Self {
-        Self { machine, workspace, builder, known: BTreeMap::new(), loaded: BTreeMap::new() }
-    }
+/// What to do about an index that is not the signed one.
+pub(super) const MIXED: &str = "the archive is just being published, or its mirror mixes two states: try again later";
 
+/// The latest dates that locks were made from, by platform and suite or repository.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KnownDates(BTreeMap<(String, String), String>);
+
+impl KnownDates {
     /// Takes note of what a lock was made from: the archive may not go back behind it.
     pub(super) fn know(&mut self, lock: &Lock) {
         for (platform, locked) in &lock.platforms {
             for (suite, date) in &locked.archive {
-                let known = self.known.entry((platform.clone(), suite.clone())).or_insert_with(|| date.clone());
+                let known = self.0.entry((platform.clone(), suite.clone())).or_insert_with(|| date.clone());
                 if is_older(known, date) {
                     known.clone_from(date);
                 }
             }
         }
+    }
+
+    pub(super) fn get(&self, platform: &Platform, suite: &str) -> Option<String> {
+        self.0.get(&(platform.name.clone(), suite.to_owned())).cloned()
+    }
+}
+
+/// The package indexes of one run, each platform's loaded once.
+pub(crate) struct Indexes<'a> {
+    machine: &'a Machine,
+    workspace: &'a Workspace,
+    builder: &'a Builder,
+    known: KnownDates,
+    loaded: BTreeMap<String, Rc<Index>>,
+}
+
+impl<'a> Indexes<'a> {
+    pub(crate) fn new(machine: &'a Machine, workspace: &'a Workspace, builder: &'a Builder) -> Self {
+        Self { machine, workspace, builder, known: KnownDates::default(), loaded: BTreeMap::new() }
+    }
+
+    /// Refuses states of archives that are older than these.
+    pub(super) fn know(&mut self, known: KnownDates) {
+        self.known = known;
     }
 
     /// Loads the index of a platform's archive, with all checks.
@@ -52,7 +72,7 @@ impl<'a> Indexes<'a> {
                 components: suite.components.clone(),
                 locations: self.machine.archive(self.workspace, platform, &suite.name).locations,
                 valid_until: if platform.check_valid_until { ValidUntil::Checked } else { ValidUntil::Ignored },
-                known_date: self.known.get(&(platform.name.clone(), suite.name.clone())).cloned(),
+                known_date: self.known.get(platform, &suite.name),
             })
             .collect::<Vec<_>>();
         let store = self.builder.store();
@@ -130,12 +150,8 @@ pub(super) fn requests(request: &LockRequest) -> [(RootKind, Vec<String>, &'stat
 
 fn index_error(platform: &Platform, error: IndexError) -> Fatal {
     let help = match error {
-        IndexError::Older { .. } => {
-            "the mirror lags behind, or somebody shows an old state: try another; where going back is meant, say `--allow-older`"
-        }
-        IndexError::Mismatch { .. } => {
-            "the archive is just being published, or its mirror mixes two states: try again later"
-        }
+        IndexError::Older { .. } => OLDER,
+        IndexError::Mismatch { .. } => MIXED,
         _ => {
             "check the machine's apt sources and keyrings, or `archives` and `keyring` in the workspace and the platform"
         }

@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, time::SystemTime};
 use vb_fetch::Fetcher;
 use vb_graph::{LockedPackage, Sha256};
 use vb_platform::{
-    image::{LayoutError, find_layers},
+    image::{ImageLayer, LayoutError, find_layers},
     rpm::{Index, Repository, RepositoryError, RepositorySourcesError, ResolveError, load, resolve},
 };
 use vb_recipe::{Evaluated, Image, Platform, PlatformLock, Recipe, RootKind, Workspace};
 
-use super::packages::requests;
+use super::packages::{KnownDates, MIXED, OLDER, requests};
 use crate::{
     exit::Exit,
     fatal::Fatal,
@@ -18,18 +18,25 @@ use crate::{
 };
 
 /// The indexes of one run, each platform's loaded once.
-pub(super) struct Repositories<'a> {
+pub(crate) struct Repositories<'a> {
     workspace: &'a Workspace,
     fetcher: &'a Fetcher,
+    known: KnownDates,
     loaded: BTreeMap<String, Index>,
 }
 
 impl<'a> Repositories<'a> {
-    pub(super) fn new(workspace: &'a Workspace, fetcher: &'a Fetcher) -> Self {
-        Self { workspace, fetcher, loaded: BTreeMap::new() }
+    pub(crate) fn new(workspace: &'a Workspace, fetcher: &'a Fetcher) -> Self {
+        Self { workspace, fetcher, known: KnownDates::default(), loaded: BTreeMap::new() }
     }
 
-    fn of(&mut self, platform: &Platform) -> Result<&mut Index, Fatal> {
+    /// Refuses states of repositories that are older than these.
+    pub(super) fn know(&mut self, known: KnownDates) {
+        self.known = known;
+    }
+
+    /// Loads the index of a platform's repositories, with all checks.
+    pub(crate) fn of(&mut self, platform: &Platform) -> Result<&mut Index, Fatal> {
         if !self.loaded.contains_key(&platform.name) {
             let index = self.load(platform)?;
             self.loaded.insert(platform.name.clone(), index);
@@ -40,7 +47,8 @@ impl<'a> Repositories<'a> {
     fn load(&self, platform: &Platform) -> Result<Index, Fatal> {
         let repository = |repository: &vb_recipe::PlatformRepository| {
             let locations = locate_repository(self.workspace, platform, repository)?;
-            Ok(Repository { name: repository.name.clone(), locations })
+            let known_date = self.known.get(platform, &repository.name);
+            Ok(Repository { name: repository.name.clone(), locations, known_date })
         };
         let repositories: Vec<Repository> = platform
             .repositories
@@ -61,6 +69,7 @@ impl<'a> Repositories<'a> {
     ) -> Result<(), Fatal> {
         let fetcher = self.fetcher;
         let index = self.of(platform)?;
+        lock.archive = index.dates();
         for (kind, names, field) in requests(&lock.request) {
             let packages =
                 resolve(index, fetcher, &names).map_err(|error| resolve_error(recipe, platform, field, error))?;
@@ -77,19 +86,31 @@ pub(super) fn lock_image(
     image: &Image,
     lock: &mut PlatformLock,
 ) -> Result<(), Fatal> {
-    let (base, _) = split_image(image);
-    let layers = match image {
-        Image::Archive { .. } => vec![archive(platform, image)],
-        Image::OciLayout { digest, .. } => {
-            let layers = find_layers(fetcher, &base, digest).map_err(|error| image_error(platform, error))?;
-            let layers = layers.into_iter().enumerate();
-            layers.map(|(place, layer)| layer_package(platform, place, layer.path, layer.size, layer.sha256)).collect()
-        }
-    };
+    let layers = image_files(fetcher, platform, image)?;
     for kind in [RootKind::Interpreter, RootKind::Build, RootKind::Run] {
         layers.iter().for_each(|layer| lock.add_to_root(kind, layer.clone()));
     }
     Ok(())
+}
+
+/// Checks that an image can be read as far as that is possible without its files; returns how many it has.
+pub(crate) fn check_image(fetcher: &Fetcher, platform: &Platform, image: &Image) -> Result<usize, Fatal> {
+    image_files(fetcher, platform, image).map(|files| files.len())
+}
+
+fn image_files(fetcher: &Fetcher, platform: &Platform, image: &Image) -> Result<Vec<LockedPackage>, Fatal> {
+    let (base, _) = split_image(image);
+    match image {
+        Image::Archive { .. } => Ok(vec![archive(platform, image)]),
+        Image::OciLayout { digest, .. } => {
+            let layers = find_layers(fetcher, &base, digest).map_err(|error| image_error(platform, error))?;
+            let layers = layers.into_iter().enumerate();
+            let package = |(place, layer): (usize, ImageLayer)| {
+                layer_package(platform, place, layer.path, layer.size, layer.sha256)
+            };
+            Ok(layers.map(package).collect())
+        }
+    }
 }
 
 fn archive(platform: &Platform, image: &Image) -> LockedPackage {
@@ -121,11 +142,18 @@ fn sources_error(error: RepositorySourcesError) -> Fatal {
 }
 
 fn index_error(platform: &Platform, error: RepositoryError) -> Fatal {
+    let help = match error {
+        RepositoryError::Older { .. } => OLDER,
+        RepositoryError::Mismatch { .. } | RepositoryError::Changing { .. } => MIXED,
+        _ => {
+            "check the machine's yum repositories and keys, or `archives` and `keyring` in the workspace and the platform"
+        }
+    };
     Fatal::caused(
         Exit::Environment,
         "vb::lock::index",
         format!("cannot load the package index of `{}`", platform.name),
-        "check the machine's yum repositories and keys, or `archives` and `keyring` in the workspace and the platform",
+        help,
         error,
     )
 }

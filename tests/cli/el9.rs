@@ -1,0 +1,80 @@
+//! A platform of the RPM family: from signed repositories to packages that dnf installs beside what they need.
+
+use fs_err as fs;
+use vb_sandbox::{Access, Filter, Identity};
+
+use crate::support::{El9, TRACE, TestEnv, bind, repository, run_spec, test_root};
+
+/// The workspace of `whois`, for bookworm and for el9.
+fn workspace(archive: &El9) -> TestEnv {
+    let env = TestEnv::new();
+    archive.use_in(&env);
+    let fields = "platforms = [\"bookworm\", \"el9\"],\n  \
+                  overrides.el9 = { build_deps = [\"libpq-devel\"], run_deps = [\"libpq\", \"runit\"] }";
+    env.edit("recipes/whois.ncl", "platforms = [\"bookworm\"]", fields);
+    for script in ["pre", "post", "preun", "postun"] {
+        let text = format!("echo \"{script} $1\" >> /var/log/whois-scripts\n");
+        env.write(&format!("recipes/apps/whois/rpm/{script}"), &text);
+    }
+    env.commit();
+    env
+}
+
+#[test]
+fn whois_is_locked_and_built_for_el9_and_dnf_installs_it_beside_what_it_needs() {
+    let archive = El9::new();
+    let env = workspace(&archive);
+    let bookworm = env.read("recipes/whois.lock");
+    env.vb(&["lock", "recipes/whois.ncl", "--platform", "el9"]).ok();
+    let lock = env.read("recipes/whois.lock");
+    assert!(lock.starts_with(bookworm.trim_end()), "another platform's part of the lock is not as it was");
+    assert!(lock.contains("path = \"Packages/python3.11-3.11.2-"), "{lock}");
+    let dated =
+        |name: &str| lock.lines().any(|line| line.starts_with(&format!("{name} = ")) && line.ends_with(" UTC\""));
+    assert!(lock.contains("[el9.archive]\n") && dated("baseos") && dated("appstream"), "{lock}");
+
+    check_platforms(&env);
+
+    let arguments =
+        ["build", "recipes/whois.ncl", "--platform", "bookworm", "--platform", "el9", "--format", "deb,rpm"];
+    let run = env.vb(&arguments).ok();
+    let packages = [
+        "dist/bookworm/vrmd-whois_1.0.0_amd64.deb",
+        "dist/bookworm/vrmd-whois-1.0.0-1.x86_64.rpm",
+        "dist/el9/vrmd-whois-1.0.0-1.x86_64.rpm",
+    ];
+    assert_eq!(run.stdout.lines().collect::<Vec<_>>(), packages);
+    let root = env.vb(&["output", "recipes/whois.ncl", "whois el9 root run"]).ok();
+    let trace = fs::read_to_string(format!("{}/{TRACE}", root.stdout.trim())).unwrap();
+    assert_eq!(trace, "python3.11\n", "a scriptlet did not run in the root, or twice");
+
+    let mut spec = test_root("rpm").spec(&["/bin/bash", "/el9.sh"], Identity::Root);
+    spec.filter = Filter::PretendOwnership;
+    spec.binds = vec![
+        bind(&repository().join("tests/cli/el9.sh"), "/el9.sh", Access::ReadOnly),
+        bind(&archive.base(), "/archive", Access::ReadOnly),
+        bind(&archive.keyring(), "/key.asc", Access::ReadOnly),
+        bind(&env.workspace().join("dist/el9"), "/packages", Access::ReadOnly),
+    ];
+    let run = run_spec(&spec).ok();
+    assert!(run.stdout.ends_with("== done\n"), "the script ended early:\n{}", run.stdout);
+}
+
+/// The archive is checked for el9 itself, and for a platform of the user's own, which is one more file.
+fn check_platforms(env: &TestEnv) {
+    let run = env.vb(&["platform", "check", "el9"]).expect(3);
+    assert!(run.stdout.ends_with("el9: its archive can be read, and is signed by a known key\n"), "{}", run.stdout);
+    for told in ["vb::platform::packages", "`el9` has not all packages for Python 3.9", "`python3`"] {
+        assert!(run.stderr.contains(told), "{}", run.stderr);
+    }
+    let el9 = env.read("recipes/platforms/el9.ncl");
+    let (before, rest) = el9.split_once("  interpreters.\"3.9\"").unwrap();
+    let (_, rest) = rest.split_once("  interpreters.\"3.11\"").unwrap();
+    let (python, rest) = rest.split_once("  interpreters.\"3.12\"").unwrap();
+    let (_, after) = rest.split_once("  default_python = \"3.9\"").unwrap();
+    let own = format!("{before}  interpreters.\"3.11\"{python}  default_python = \"3.11\"{after}");
+    env.write("recipes/platforms/mine.ncl", &own);
+    env.edit("recipes/workspace.ncl", "archives = { el9 = ", "archives.mine = archives.el9,\n  archives = { el9 = ");
+    let run = env.vb(&["platform", "check", "mine"]).ok();
+    assert!(run.stdout.contains("mine: Python 3.11: "), "{}", run.stdout);
+}
