@@ -13,6 +13,7 @@ mod install;
 mod libraries;
 mod lintian;
 mod lock;
+mod metadata;
 mod nix;
 mod npm;
 mod packages;

@@ -130,6 +130,8 @@ fn write_large(compression: Compression, directory: &Path) {
         compression,
         epoch: 1_700_000_000,
         application: "/srv/none".into(),
+        vcs: std::collections::BTreeMap::new(),
+        has_bill: false,
     };
     let line = |number: u32| format!("{}{:100}\n", number.wrapping_mul(2_654_435_761), "");
     let content = |file: u32| (0..5_000).map(|number| line(file << 16 | number)).collect::<String>().into_bytes();

@@ -8,6 +8,7 @@ mod environment;
 mod fetch;
 mod import_check;
 mod ingest;
+mod inventory;
 mod libraries;
 mod node_modules;
 mod package;

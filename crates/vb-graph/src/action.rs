@@ -98,11 +98,12 @@ impl Kind {
             Self::Stage(_) => 2,
             Self::Step(step) => step.version(),
             Self::Package(spec) => match spec.format {
-                // 2: the dictionary of xz is no larger than a segment.
-                Format::Deb => 2,
-                // 2: versions are written so that rpm orders them as dpkg does. 3: xz as in a `.deb`.
-                Format::Rpm => 3,
-                Format::Tar => 1,
+                // 2: the dictionary of xz is no larger than a segment. 3: what stands in for a `debian/copyright`.
+                Format::Deb => 3,
+                // 2: versions are written so that rpm orders them as dpkg does. 3 and 4: as 2 and 3 of a `.deb`.
+                Format::Rpm => 4,
+                // 2: as 3 of a `.deb`.
+                Format::Tar => 2,
             },
             _ => 1,
         }

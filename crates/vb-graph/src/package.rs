@@ -1,6 +1,6 @@
 //! Package specs: what a package is made of beside its tree.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -144,11 +144,15 @@ pub struct PackageSpec {
     pub epoch: u64,
     /// The application's own directory: `/vrmd/whois/whois`.
     pub application: String,
+    /// Where the source is kept, by the kind of repository: `Git`, `Browser` (Debian Policy 5.6.26).
+    pub vcs: BTreeMap<String, String>,
+    /// Is a bill of materials written beside the package?
+    pub has_bill: bool,
 }
 
 impl PackageSpec {
     pub(crate) fn parts(&self) -> Vec<Part> {
-        vec![
+        let mut parts = vec![
             Part::text("format", self.format.as_str()),
             Part::text("name", &self.name),
             Part::text("version", &self.version),
@@ -164,6 +168,15 @@ impl PackageSpec {
             Part::text("compression", self.compression.extension()),
             Part::text("epoch", self.epoch.to_string()),
             Part::text("application", &self.application),
-        ]
+        ];
+        // A key without these parts is that of a package without them.
+        if !self.vcs.is_empty() {
+            let vcs: Vec<String> = self.vcs.iter().map(|(kind, place)| format!("{kind}={place}")).collect();
+            parts.push(Part::list("vcs", &vcs));
+        }
+        if self.has_bill {
+            parts.push(Part::text("bill of materials", "cyclonedx"));
+        }
+        parts
     }
 }

@@ -32,7 +32,7 @@ const GOLDEN: [(&str, &str); 20] = [
     ("stage", "ccff25c3b1ae67b2cee2a77725d4cab95aaca65d46fcfa24d9a1cb3427a88552"),
     ("libraries", "bcbeaa8eb368fc3bb58bea295da120894a7cc8e3c14767ba81a8c71086217a71"),
     ("import check", "d082d3fdd3aea71cae4df07025173740dc352d398cd2d61ce9615815818f8e2b"),
-    ("package", "66bb31866ef8a84e42dd1150b2b4750635d1576044d7c5eda9e632971fdec8af"),
+    ("package", "743fb52bc360a580cd0f2279b738b964a479c74a3b24fad3a9ff25d055f6dc51"),
 ];
 
 fn text(text: &str) -> String {
@@ -69,6 +69,8 @@ fn package() -> PackageSpec {
         compression: Compression::Xz,
         epoch: 1_700_000_000,
         application: "/vrmd/whois/whois".into(),
+        vcs: BTreeMap::new(),
+        has_bill: false,
     }
 }
 
@@ -327,7 +329,7 @@ fn interpreters() -> [InterpreterSpec; 2] {
 }
 
 fn package_variants() -> Vec<Kind> {
-    let changes: [fn(&mut PackageSpec); 13] = [
+    let changes: [fn(&mut PackageSpec); 15] = [
         |spec| spec.name.push('x'),
         |spec| spec.version.push('x'),
         |spec| spec.native_architecture.push('x'),
@@ -341,6 +343,8 @@ fn package_variants() -> Vec<Kind> {
         |spec| spec.compression = Compression::Gzip,
         |spec| spec.compression = Compression::Zstd,
         |spec| spec.epoch += 1,
+        |spec| drop(spec.vcs.insert(text("Git"), text("https://whois.invalid/whois.git"))),
+        |spec| spec.has_bill = true,
     ];
     let changed = |change: fn(&mut PackageSpec)| {
         let mut spec = package();

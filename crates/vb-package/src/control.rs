@@ -29,6 +29,9 @@ pub(crate) fn render(spec: &PackageSpec, architecture: &PackageArchitecture, ins
     if let Some(homepage) = &spec.homepage {
         field("Homepage", homepage);
     }
+    for (kind, place) in &spec.vcs {
+        field(&format!("Vcs-{kind}"), place);
+    }
     field("Description", &spec.summary);
     for line in &spec.description {
         text.push_str(&fold(line));
@@ -89,6 +92,8 @@ mod tests {
             compression: Compression::Xz,
             epoch: 1_700_000_000,
             application: "/vrmd/whois/whois".into(),
+            vcs: [("Git".into(), "https://example.org/whois.git".into())].into(),
+            has_bill: false,
         }
     }
 
@@ -105,6 +110,7 @@ Depends: python3 (>= 3.11), libpq5 | libpq6
 Section: web
 Priority: optional
 Homepage: https://example.org/whois
+Vcs-Git: https://example.org/whois.git
 Description: whois over the web
  First paragraph.
  .
@@ -117,7 +123,7 @@ Description: whois over the web
 
     #[test]
     fn fields_without_a_value_are_left_out() {
-        let bare = PackageSpec { homepage: None, description: vec![], depends: vec![], ..spec() };
+        let bare = PackageSpec { homepage: None, vcs: [].into(), description: vec![], depends: vec![], ..spec() };
         let expect = "\
 Package: vrmd-whois
 Version: 2:1.2.3-1~deb12

@@ -37,6 +37,10 @@ pub(crate) fn check_spec(spec: &PackageSpec) -> Result<(), FieldError> {
     if let Some(homepage) = &spec.homepage {
         check("Homepage", homepage, is_url, "a URL without spaces")?;
     }
+    for (kind, place) in &spec.vcs {
+        let is_vcs = |text: &str| is_summary(text) && kind.bytes().all(|byte| byte.is_ascii_alphabetic());
+        check("Vcs", place, is_vcs, "one line of text without spaces around it")?;
+    }
     check("Description", &spec.summary, is_summary, "one line of text without spaces around it")?;
     for line in &spec.description {
         check("Description", line, is_printable, "lines of text without control characters")?;

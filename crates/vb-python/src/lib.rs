@@ -19,6 +19,7 @@ mod ini;
 mod locate;
 mod location;
 mod lock;
+mod metadata;
 mod names;
 mod pages;
 mod pylock;
@@ -40,6 +41,7 @@ pub use indexes::{HostFiles, IndexConfig, IndexConfigError, default_index_query,
 pub use ini::IniError;
 pub use locate::{LocateError, locate};
 pub use lock::{CompileRequest, UV, UvTool};
+pub use metadata::DistributionMetadata;
 pub use pylock::{BinaryPolicy, PylockError, read_pylock};
 pub use record::{RecordError, add_bytecode_to_record};
 pub use sdist::{BuildRequest, SdistError, build_constraints, build_requires, unpack_sdist};

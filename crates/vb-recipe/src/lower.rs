@@ -340,9 +340,9 @@ impl<'a> Lowering<'a> {
             version: version.to_owned(),
             native_architecture: platform.architecture.clone(),
             maintainer: value.maintainer(workspace).to_owned(),
-            section: value.section.clone(),
-            priority: value.priority.clone(),
-            homepage: value.homepage.clone(),
+            section: value.section.as_ref().unwrap_or(&workspace.section).clone(),
+            priority: value.priority.as_ref().unwrap_or(&workspace.priority).clone(),
+            homepage: value.homepage(workspace).cloned(),
             license: value.license.clone(),
             summary: value.summary.clone().unwrap_or_else(|| format!("{} with its Python environment", value.name)),
             description: description(value.description.as_deref(), facts),
@@ -350,6 +350,8 @@ impl<'a> Lowering<'a> {
             compression: compression_of(platform, format),
             epoch: facts.epoch,
             application: self.directory.clone(),
+            vcs: value.vcs(workspace),
+            has_bill: value.sbom.unwrap_or(workspace.sbom),
         }
     }
 }

@@ -30,9 +30,15 @@ pub struct Recipe {
     /// The licence, as packages name it.
     pub license: Option<String>,
     /// The archive section (Debian Policy 2.4).
-    pub section: String,
+    pub section: Option<String>,
     /// The archive priority (Debian Policy 2.5).
-    pub priority: String,
+    pub priority: Option<String>,
+    /// Where the source is kept, by the kind of repository (Debian Policy 5.6.26).
+    pub vcs: BTreeMap<String, String>,
+    /// Is a bill of materials written beside each package?
+    pub sbom: Option<bool>,
+    /// Is the code that is compiled here stripped?
+    pub strip: bool,
     /// Name and address of who looks after the package.
     pub maintainer: Option<String>,
     /// Where the application's source is.
@@ -165,6 +171,9 @@ impl Recipe {
         let resolved = self.resolved.get(platform).cloned().unwrap_or_else(|| self.for_all());
         let mut variables = workspace.variables.clone();
         variables.extend(resolved.variables);
+        if self.strip {
+            strip_linked(&mut variables);
+        }
         PlatformRecipe {
             python: resolved.python,
             build_deps: resolved.build_deps,
@@ -222,8 +231,27 @@ impl Recipe {
         self.maintainer.as_ref().unwrap_or(&workspace.maintainer)
     }
 
+    /// Returns where to read more.
+    pub fn homepage<'a>(&'a self, workspace: &'a Workspace) -> Option<&'a String> {
+        self.homepage.as_ref().or(workspace.homepage.as_ref())
+    }
+
+    /// Returns where the source is kept, by the kind of repository as it stands in the name of a field: `Git`.
+    pub fn vcs(&self, workspace: &Workspace) -> BTreeMap<String, String> {
+        let capital =
+            |(kind, place): (&String, &String)| (format!("{}{}", kind[..1].to_uppercase(), &kind[1..]), place.clone());
+        workspace.vcs.iter().chain(&self.vcs).map(capital).collect()
+    }
+
     /// Returns the package's name: prefix and name, lower case, underscores dropped.
     pub fn package_name(&self, workspace: &Workspace) -> String {
         format!("{}{}", workspace.package_prefix, self.name.replace('_', "").to_lowercase())
     }
+}
+
+/// Makes linkers leave out symbols. Only what is linked here is stripped; no finished file is touched.
+fn strip_linked(variables: &mut BTreeMap<String, String>) {
+    let flags = variables.entry("LDFLAGS".to_owned()).or_default();
+    *flags = format!("{flags} -Wl,--strip-all").trim().to_owned();
+    variables.entry("CARGO_PROFILE_RELEASE_STRIP".to_owned()).or_insert_with(|| "symbols".to_owned());
 }

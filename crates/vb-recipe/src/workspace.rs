@@ -26,6 +26,16 @@ pub struct Workspace {
     pub package_prefix: String,
     /// Name and address of who looks after the packages.
     pub maintainer: String,
+    /// Where to read more about packages whose recipes do not say.
+    pub homepage: Option<String>,
+    /// The archive section of packages whose recipes do not say.
+    pub section: String,
+    /// The archive priority of packages whose recipes do not say.
+    pub priority: String,
+    /// Where sources are kept; a recipe's come over these.
+    pub vcs: BTreeMap<String, String>,
+    /// Is a bill of materials written beside each package?
+    pub sbom: bool,
     /// Where the version of a recipe's package comes from that does not say.
     pub version: Version,
     /// Which tags in git are versions: patterns with `{version}`, and with `{name}` for the application's name.

@@ -16,6 +16,7 @@ use vb_package::{
 };
 use vb_store::{BlobError, Store};
 
+use super::inventory::{Installed, copyright, write_bill};
 use crate::{PRIVATE_DIRECTORY, build::Mode, builder::Builder, error::ExecuteError, inputs::Inputs};
 
 /// Returns the place of a file of `debian/` that users can read: under `/usr/share/doc` (Debian Policy, 12.5 and 12.7),
@@ -107,7 +108,11 @@ impl Builder {
         if let Some(Node::Directory { digest, .. }) = self.store.find(&stage, "rpm")? {
             self.read_scriptlets(&digest, &mut maintainer)?;
         }
-        let tree = self.tree(&stage, documents)?;
+        let Some(Node::Directory { digest: root, .. }) = self.store.find(&stage, "root")? else {
+            unreachable!("a stage has a root")
+        };
+        let installed = self.inventory(spec, &root, &mut documents)?;
+        let tree = self.tree(root, documents)?;
         let checks = BlobChecks::default();
         let open = |digest: &BlobDigest, start| self.open(digest, start, &checks);
         let recall = |key: &BlobDigest| if mode == Mode::Build { self.recall_segment(key) } else { None };
@@ -127,16 +132,35 @@ impl Builder {
         if let Some(error) = checks.damaged.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(ExecuteError::Blob(error));
         }
-        written?;
+        let written = written?;
+        if spec.has_bill {
+            write_bill(spec, &written, &installed, &out).map_err(ExecuteError::scratch)?;
+        }
         self.take_in(&out)
     }
 
-    fn tree(&self, stage: &Node, documents: Vec<Entry>) -> Result<FileTree, ExecuteError> {
-        let Some(Node::Directory { digest, .. }) = self.store.find(stage, "root")? else {
-            unreachable!("a stage has a root")
-        };
+    /// Lists what is in the package, where somebody wants to know. Without `debian/copyright`, the list is one.
+    fn inventory(
+        &self,
+        spec: &PackageSpec,
+        root: &DirectoryDigest,
+        documents: &mut Vec<Entry>,
+    ) -> Result<Vec<Installed>, ExecuteError> {
+        let path = document_path(spec, "copyright").expect("every format has a place for it");
+        let is_told = documents.iter().any(|document| document.path == path);
+        if is_told && !spec.has_bill {
+            return Ok(vec![]);
+        }
+        let installed = self.installed(root)?;
+        if !is_told {
+            documents.push(self.document(path, copyright(spec, &installed).as_bytes())?);
+        }
+        Ok(installed)
+    }
+
+    fn tree(&self, root: DirectoryDigest, documents: Vec<Entry>) -> Result<FileTree, ExecuteError> {
         let staged =
-            FileTree::from_directory(digest, |digest| self.store.directory(digest)).map_err(|error| match error {
+            FileTree::from_directory(root, |digest| self.store.directory(digest)).map_err(|error| match error {
                 FlattenError::Load { source, .. } => ExecuteError::Directory(source),
                 FlattenError::Tree(source) => ExecuteError::Tree(source),
             })?;

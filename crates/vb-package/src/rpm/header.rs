@@ -123,6 +123,9 @@ impl Package<'_> {
         if let Some(homepage) = &spec.homepage {
             entries.text(IndexTag::RPMTAG_URL, homepage);
         }
+        if let Some((kind, place)) = spec.vcs.iter().find(|(kind, _)| *kind != "Browser") {
+            entries.text(IndexTag::RPMTAG_VCS, &format!("{}:{place}", kind.to_lowercase()));
+        }
     }
 
     fn relations(&self, entries: &mut Entries) {

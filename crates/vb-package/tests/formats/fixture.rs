@@ -43,6 +43,8 @@ impl Fixture {
             compression,
             epoch: EPOCH,
             application: "/vrmd/whois/whois".into(),
+            vcs: BTreeMap::new(),
+            has_bill: false,
         };
         Self { spec, entries: vec![], blobs: BTreeMap::new(), maintainer: MaintainerFiles::default() }
     }

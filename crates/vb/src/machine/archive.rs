@@ -129,7 +129,7 @@ mod tests {
             if archives.is_empty() { BTreeMap::new() } else { BTreeMap::from([("p", archives)]) };
         let text = serde_json::json!({
             "prefix": "/vrmd", "package_prefix": "vrmd-", "maintainer": "Jane <jane@example.org>", "platforms": [],
-            "version": "Changelog", "tags": [],
+            "version": "Changelog", "tags": [], "section": "python", "priority": "optional", "vcs": {}, "sbom": false,
             "formats": [], "excludes": [], "variables": {}, "archives": archives,
             "python_indexes": null, "find_links": null,
         });

@@ -1,0 +1,206 @@
+//! What is inside of a package: the Python distributions of its environment, with their licences.
+//!
+//! It is told twice: as a text for people, where the source has no `debian/copyright`, and as a bill of materials in
+//! CycloneDX 1.6 beside the package, where the recipe wants one. Neither has a time or a random number in it.
+
+use std::{fmt::Write as _, io, path::Path};
+
+use fs_err as fs;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use vb_graph::{DirectoryDigest, Format, Node, PackageSpec};
+use vb_package::Written;
+use vb_python::DistributionMetadata;
+
+use crate::{builder::Builder, error::ExecuteError};
+
+const METADATA: &str = ".dist-info/METADATA";
+/// How the files of a `.dist-info` begin that hold a licence; what is in its `licenses/` does anyway.
+const LICENSES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS"];
+
+/// One distribution of an environment.
+#[derive(Debug)]
+pub(super) struct Installed {
+    metadata: DistributionMetadata,
+    /// Where the texts of its licence are installed.
+    texts: Vec<String>,
+}
+
+impl Builder {
+    /// Lists the distributions of a staged tree, by the path of their metadata.
+    pub(super) fn installed(&self, root: &DirectoryDigest) -> Result<Vec<Installed>, ExecuteError> {
+        let (mut found, mut texts) = (Vec::new(), Vec::new());
+        self.store.walk(root, &mut |path, node| {
+            let Node::File { blob, .. } = node else { return };
+            if let Some(stem) = path.strip_suffix(METADATA).filter(|stem| is_in_site(stem)) {
+                found.push((stem.to_owned(), *blob));
+            } else if is_license(path) {
+                texts.push(format!("/{path}"));
+            }
+        })?;
+        found.sort();
+        texts.sort();
+        let installed = |(stem, blob)| {
+            let bytes = self.store.read_blob(&blob)?;
+            let own = format!("/{stem}.dist-info/");
+            let texts = texts.iter().filter(|path| path.starts_with(&own)).cloned().collect();
+            Ok(Installed { metadata: DistributionMetadata::parse(&String::from_utf8_lossy(&bytes)), texts })
+        };
+        found.into_iter().map(installed).collect()
+    }
+}
+
+fn is_in_site(stem: &str) -> bool {
+    let mut components = stem.rsplit('/').skip(1);
+    components.next() == Some("site-packages")
+}
+
+fn is_license(path: &str) -> bool {
+    let Some((_, inside)) = path.rsplit_once(".dist-info/") else { return false };
+    inside.starts_with("licenses/") || LICENSES.iter().any(|name| inside.to_uppercase().starts_with(name))
+}
+
+/// Writes the text that stands in for `debian/copyright`.
+pub(super) fn copyright(spec: &PackageSpec, installed: &[Installed]) -> String {
+    let license = spec.license.as_deref().unwrap_or("not told");
+    let mut text = format!("{}\nPackaged by: {}\nLicence of the application: {license}\n", spec.name, spec.maintainer);
+    if let Some(homepage) = &spec.homepage {
+        writeln!(text, "Home page: {homepage}").expect(IN_MEMORY);
+    }
+    if !installed.is_empty() {
+        text.push_str("\nThe package also holds these Python distributions.\n");
+    }
+    for Installed { metadata, texts } in installed {
+        writeln!(text, "\n{} {}", metadata.name, metadata.version).expect(IN_MEMORY);
+        let license = metadata.license_expression.as_ref().or(metadata.license.as_ref());
+        let fields =
+            [("Copyright", metadata.author.as_ref()), ("Licence", license), ("Home page", metadata.homepage.as_ref())];
+        for (name, value) in fields {
+            if let Some(value) = value {
+                writeln!(text, "  {name}: {}", value.replace('\n', " ")).expect(IN_MEMORY);
+            }
+        }
+        for path in texts {
+            writeln!(text, "  Text: {path}").expect(IN_MEMORY);
+        }
+    }
+    text
+}
+
+const IN_MEMORY: &str = "writing to a string cannot fail";
+
+/// Writes the bill of materials of a package into the directory that it is in: `<file>.cdx.json`.
+pub(super) fn write_bill(
+    spec: &PackageSpec,
+    written: &Written,
+    installed: &[Installed],
+    directory: &Path,
+) -> io::Result<()> {
+    let mut sha256 = Sha256::new();
+    io::copy(&mut fs::File::open(directory.join(&written.file_name))?, &mut sha256)?;
+    let bill = bill(spec, written, installed, &hex::encode(sha256.finalize()));
+    let text = serde_json::to_string_pretty(&bill).expect("the bill is plain data") + "\n";
+    fs::write(directory.join(format!("{}.cdx.json", written.file_name)), text)
+}
+
+fn bill(spec: &PackageSpec, written: &Written, installed: &[Installed], sha256: &str) -> Value {
+    let kind = match spec.format {
+        Format::Deb => "deb",
+        Format::Rpm => "rpm",
+        Format::Tar => "generic",
+    };
+    let architecture = written.architecture.as_str();
+    let purl = format!("pkg:{kind}/{}@{}?arch={architecture}", encode(&spec.name), encode(&spec.version));
+    let depends = spec.depends.iter().map(|relation| json!({ "name": "vb:depends", "value": relation }));
+    let mut component = json!({
+        "type": "application",
+        "bom-ref": purl,
+        "name": spec.name,
+        "version": spec.version,
+        "description": spec.summary,
+        "purl": purl,
+        "hashes": [{ "alg": "SHA-256", "content": sha256 }],
+        "properties": depends.collect::<Vec<_>>(),
+    });
+    if let Some(license) = &spec.license {
+        component["licenses"] = json!([{ "license": { "name": license } }]);
+    }
+    let components: Vec<Value> = installed.iter().map(|installed| library(&installed.metadata)).collect();
+    let references: Vec<&Value> = components.iter().map(|component| &component["bom-ref"]).collect();
+    json!({
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": { "component": component },
+        "dependencies": [{ "ref": purl, "dependsOn": references }],
+        "components": components,
+    })
+}
+
+fn library(metadata: &DistributionMetadata) -> Value {
+    let name = metadata.name.to_lowercase().replace(['_', '.'], "-");
+    let purl = format!("pkg:pypi/{}@{}", encode(&name), encode(&metadata.version));
+    let mut component = json!({
+        "type": "library",
+        "bom-ref": purl,
+        "name": metadata.name,
+        "version": metadata.version,
+        "purl": purl,
+    });
+    match (&metadata.license_expression, &metadata.license) {
+        (Some(expression), _) => component["licenses"] = json!([{ "expression": expression }]),
+        (None, Some(license)) => component["licenses"] = json!([{ "license": { "name": license } }]),
+        (None, None) => {}
+    }
+    if let Some(author) = &metadata.author {
+        component["author"] = json!(author);
+    }
+    if let Some(homepage) = &metadata.homepage {
+        component["externalReferences"] = json!([{ "type": "website", "url": homepage }]);
+    }
+    component
+}
+
+/// Writes a part of a package URL: everything but letters, digits and `.-_~` in hexadecimal digits.
+fn encode(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_~".contains(&byte);
+    text.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_and_licences_are_those_of_the_environment_itself() {
+        for (path, expect) in [
+            ("vrmd/x/lib/python3.11/site-packages/attrs-26.1.0", true),
+            ("vrmd/x/lib/python3.11/site-packages/setuptools/_vendor/wheel-0.45", false),
+        ] {
+            assert_eq!(is_in_site(path), expect, "{path}");
+        }
+        for (path, expect) in [
+            ("site-packages/a-1.dist-info/licenses/whatever.txt", true),
+            ("site-packages/a-1.dist-info/License.md", true),
+            ("site-packages/a-1.dist-info/RECORD", false),
+            ("site-packages/LICENSE", false),
+        ] {
+            assert_eq!(is_license(path), expect, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_library_is_known_by_its_package_url() {
+        let metadata = DistributionMetadata {
+            name: "Zope.Interface_x".to_owned(),
+            version: "1.0+local".to_owned(),
+            license: Some("ZPL".to_owned()),
+            ..DistributionMetadata::default()
+        };
+        let component = library(&metadata);
+        assert_eq!(component["purl"], "pkg:pypi/zope-interface-x@1.0%2Blocal");
+        assert_eq!(component["licenses"], json!([{ "license": { "name": "ZPL" } }]));
+    }
+}
