@@ -26,7 +26,7 @@ use crate::{
     maintainer::MaintainerFiles,
     member::write_tree,
     tarball::TarWriter,
-    tree::{Content, Entry, FileTree},
+    tree::{Content, Entry, FileTree, Unpacker},
 };
 
 /// The size field of an `ar` header has ten decimal digits.
@@ -50,6 +50,7 @@ pub fn write_deb(
     directory: &Path,
 ) -> Result<Written, WritePackageError> {
     check_spec(spec)?;
+    tree.check_lengths(Unpacker::PackageManager)?;
     check_depends(spec)?;
     maintainer.check()?;
     let conffiles = maintainer.conffiles_in(tree)?;

@@ -9,6 +9,7 @@ use vb_graph::{BlobDigest, PackageArchitecture};
 
 use crate::{
     elf::ElfMachine, fields::FieldError, maintainer::MaintainerFileError, rpm::RpmVersionError, segment::SegmentCache,
+    tree::InvalidTree,
 };
 
 /// A package could not be written.
@@ -17,6 +18,9 @@ pub enum WritePackageError {
     /// A field of the spec has a value that a control file cannot hold.
     #[error(transparent)]
     Field(#[from] FieldError),
+    /// A path cannot be unpacked.
+    #[error(transparent)]
+    Tree(#[from] InvalidTree),
     /// A maintainer's file would not be accepted by dpkg.
     #[error(transparent)]
     Maintainer(#[from] MaintainerFileError),

@@ -21,7 +21,7 @@ use crate::{
     maintainer::MaintainerFiles,
     member::write_tree,
     sonames::Sonames,
-    tree::{Content, Entry, FileTree},
+    tree::{Content, Entry, FileTree, Unpacker},
 };
 
 /// What stands in the `.json` beside an archive.
@@ -73,6 +73,7 @@ pub fn write_tar(
     directory: &Path,
 ) -> Result<Written, WritePackageError> {
     check_spec(spec)?;
+    tree.check_lengths(Unpacker::Tar)?;
     let conffiles = maintainer.conffiles_in(tree)?;
     let in_directory = |source| WritePackageError::Write { directory: directory.to_owned(), source };
 

@@ -9,6 +9,25 @@ use vb_graph::{BlobDigest, Directory, DirectoryDigest, Node};
 
 const DIRECTORY_MODE: u32 = 0o755;
 const PERMISSION_BITS: u32 = 0o7777;
+/// What Linux takes: `NAME_MAX`, and `PATH_MAX` without the NUL at the end.
+const LONGEST_NAME: usize = 255;
+const LONGEST_PATH: usize = 4095;
+
+/// Who unpacks a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unpacker {
+    /// dpkg or rpm: each writes a file beside its place first, under a name with `.dpkg-new` or `;65a1b2c3` behind it.
+    PackageManager,
+    /// tar, which writes it at its place.
+    Tar,
+}
+
+impl Unpacker {
+    /// How many bytes longer than its own the first name of a file is.
+    fn suffix(self) -> usize {
+        if self == Self::PackageManager { ".dpkg-new".len() } else { 0 }
+    }
+}
 
 /// What one entry of a tree is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +68,7 @@ pub enum InvalidTree {
         /// The rejected path.
         path: String,
     },
-    /// A symbolic link whose target is empty or holds a NUL.
+    /// A symbolic link whose target is empty, holds a NUL, or is longer than any path.
     #[error("the symbolic link `{path}` cannot point to `{}`", .target.escape_debug())]
     Target {
         /// The path of the link.
@@ -62,6 +81,18 @@ pub enum InvalidTree {
     Duplicate {
         /// The path that both have.
         path: String,
+    },
+    /// A path, or a name in it, is longer than whoever unpacks it can use.
+    #[error("`{}…` has {what} of {length} bytes, {most} are the most that can be unpacked", shorten(.path))]
+    TooLong {
+        /// The path.
+        path: String,
+        /// What is too long: a name, or the whole path.
+        what: &'static str,
+        /// How long it is in bytes.
+        length: usize,
+        /// How long it may be.
+        most: usize,
     },
     /// An entry is below something that is no directory.
     #[error("`{path}` is below `{parent}`, which is not a directory")]
@@ -149,11 +180,34 @@ impl FileTree {
         &self.entries
     }
 
+    /// Checks that every path can be unpacked.
+    pub(crate) fn check_lengths(&self, unpacker: Unpacker) -> Result<(), InvalidTree> {
+        let too_long = |path: &str, what, length, most| {
+            Err(InvalidTree::TooLong { path: path.to_owned(), what, length, most: most - unpacker.suffix() })
+        };
+        for Entry { path, .. } in &self.entries {
+            let absolute = path.len() + 1;
+            if absolute + unpacker.suffix() > LONGEST_PATH {
+                return too_long(path, "a path", absolute, LONGEST_PATH);
+            }
+            let name = path.rsplit('/').next().unwrap_or(path).len();
+            if name + unpacker.suffix() > LONGEST_NAME {
+                return too_long(path, "a name", name, LONGEST_NAME);
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the entry at a path.
     pub fn get(&self, path: &str) -> Option<&Entry> {
         let index = self.entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).ok()?;
         Some(&self.entries[index])
     }
+}
+
+/// Returns the beginning of a path that is too long to be shown.
+fn shorten(path: &str) -> String {
+    path.chars().take(60).flat_map(char::escape_debug).collect()
 }
 
 fn check_entry(entry: &Entry) -> Result<(), InvalidTree> {
@@ -162,7 +216,7 @@ fn check_entry(entry: &Entry) -> Result<(), InvalidTree> {
         return Err(InvalidTree::Path { path: entry.path.clone() });
     }
     match &entry.content {
-        Content::Symlink { target } if target.is_empty() || target.contains('\0') => {
+        Content::Symlink { target } if target.is_empty() || target.contains('\0') || target.len() > LONGEST_PATH => {
             Err(InvalidTree::Target { path: entry.path.clone(), target: target.clone() })
         }
         _ => Ok(()),
@@ -227,7 +281,7 @@ mod tests {
 
     #[test]
     fn links_without_a_usable_target_are_refused() {
-        for target in ["", "a\0b"] {
+        for target in ["", "a\0b", &"t".repeat(4096)] {
             let error = FileTree::from_entries([link("l", target)]).unwrap_err();
             assert_eq!(error, InvalidTree::Target { path: "l".to_owned(), target: target.to_owned() });
         }

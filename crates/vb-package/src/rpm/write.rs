@@ -30,7 +30,7 @@ use crate::{
     learnt::{Wanted, find_code, learnt_of},
     maintainer::MaintainerFiles,
     sonames::Sonames,
-    tree::{Content, Entry, FileTree},
+    tree::{Content, Entry, FileTree, Unpacker},
 };
 
 const BUFFER: usize = 128 << 10;
@@ -55,6 +55,7 @@ pub fn write_rpm(
     directory: &Path,
 ) -> Result<Written, WritePackageError> {
     check_spec(spec)?;
+    tree.check_lengths(Unpacker::PackageManager)?;
     let evr = RpmVersion::of_debian(&spec.version)?;
     let requires = requires_of(spec)?;
     let conffiles = maintainer.conffiles_in(tree)?;

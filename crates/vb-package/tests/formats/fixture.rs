@@ -16,6 +16,14 @@ pub(crate) const EPOCH: u64 = 1_700_000_000;
 /// What all entries outside of the application's own directory have: 2000-01-01.
 pub(crate) const ENVIRONMENT_TIME: u64 = 946_684_800;
 
+/// The size of [`zeros`]: more than 32 bits can say.
+pub(crate) const LARGE: u64 = (4 << 30) + 1;
+
+/// Names a file of [`LARGE`] zeros. It is not the digest of its bytes, which nobody computes here.
+pub(crate) fn zeros() -> BlobDigest {
+    BlobDigest::of(b"zeros")
+}
+
 /// A package in memory.
 #[derive(Clone)]
 pub(crate) struct Fixture {
@@ -94,6 +102,8 @@ impl Fixture {
                 let bytes = bytes.get(usize::try_from(start).unwrap()..).unwrap_or_default().to_vec();
                 Ok(Box::new(io::Cursor::new(bytes)) as Box<dyn Read>)
             }
+            // A large file of zeros, which nobody has in memory.
+            None if *blob == zeros() => Ok(Box::new(io::repeat(0).take(LARGE - start)) as Box<dyn Read>),
             None => Err(io::Error::from(io::ErrorKind::NotFound)),
         };
         let write = match self.spec.format {

@@ -3,6 +3,7 @@
 
 mod deb;
 mod fixture;
+mod limits;
 mod memory;
 mod portable;
 mod rpm;
