@@ -5,7 +5,7 @@ use crate::{
     case::{Case, interleave, remove, table},
     error::BenchError,
     machine,
-    report::{Figures, actions_table, figures_table},
+    report::{Figures, actions_table, edits_table, executed, figures_table},
     run::Program,
     workspace::{Copy, Edit},
 };
@@ -44,6 +44,7 @@ impl Build {
         }
         figures.add("no-change build", &unchanged);
 
+        let mut edited = Vec::new();
         for edit in Edit::ALL {
             let mut changed = Vec::new();
             for number in 0..changed_runs {
@@ -52,8 +53,12 @@ impl Build {
                 }
             }
             figures.add(edit.name(), &changed);
+            edited.extend(changed.last().map(|run| (edit.name(), executed(&run.events))));
         }
-        Ok(format!("{header}\n{}\nThe actions of the cold build:\n\n{actions}", figures_table(&figures)))
+        let (figures, edits) = (figures_table(&figures), edits_table(&edited));
+        Ok(format!(
+            "{header}\n{figures}\nWhat an edit executes:\n\n{edits}\nThe actions of the cold build:\n\n{actions}"
+        ))
     }
 }
 

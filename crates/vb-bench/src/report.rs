@@ -45,15 +45,26 @@ pub(crate) fn figures_table(figures: &Figures) -> String {
     text
 }
 
+/// Returns every action that was executed, in the order in which they ended, with its time; fetches are left out.
+pub(crate) fn executed(events: &[Value]) -> Vec<(String, f64)> {
+    let is_executed = |event: &&Value| event["event"] == "finished" && event["how"] == "executed";
+    let actions = events.iter().filter(is_executed).filter(|event| event["kind"] != "fetch");
+    actions.filter_map(|event| Some((event["label"].as_str()?.to_owned(), event["wall"].as_f64()?))).collect()
+}
+
+/// Writes a row for each edit, with all actions that it executed.
+pub(crate) fn edits_table(edits: &[(&str, Vec<(String, f64)>)]) -> String {
+    let mut text = String::from("| edit | actions |\n| --- | --- |\n");
+    for (edit, actions) in edits {
+        let labels: Vec<&str> = actions.iter().map(|(label, _)| label.as_str()).collect();
+        writeln!(text, "| {edit} | {} |", labels.join(", ")).expect("a string grows");
+    }
+    text
+}
+
 /// Writes a row for each action that was executed, the longest first.
 pub(crate) fn actions_table(events: &[Value]) -> String {
-    let is_executed = |event: &&Value| event["event"] == "finished" && event["how"] == "executed";
-    let mut actions: Vec<(&str, f64)> = events
-        .iter()
-        .filter(is_executed)
-        .filter(|event| event["kind"] != "fetch")
-        .filter_map(|event| Some((event["label"].as_str()?, event["wall"].as_f64()?)))
-        .collect();
+    let mut actions = executed(events);
     actions.sort_by(|one, other| other.1.total_cmp(&one.1));
     let mut text = String::from("| action | time |\n| --- | ---: |\n");
     for (label, wall) in actions {
@@ -101,5 +112,7 @@ mod tests {
             serde_json::json!({"event": "summary", "wall": 20.0}),
         ];
         assert_eq!(actions_table(&events), "| action | time |\n| --- | ---: |\n| b | 12.3 s |\n| a | 500 ms |\n");
+        let edits = edits_table(&[("an edit", executed(&events))]);
+        assert_eq!(edits, "| edit | actions |\n| --- | --- |\n| an edit | a, b |\n");
     }
 }
