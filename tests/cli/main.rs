@@ -5,6 +5,7 @@
 mod apt_oracle;
 mod bad_input;
 mod build;
+mod ci;
 mod django;
 mod dnf_oracle;
 mod el9;
@@ -20,6 +21,7 @@ mod packages;
 mod pipeline;
 mod pipeline_errors;
 mod plan_why;
+mod push;
 mod recipe_errors;
 mod refresh;
 mod repo_apt;

@@ -12,6 +12,7 @@
 mod build;
 mod builder;
 mod check;
+mod deep_key;
 mod error;
 mod event;
 mod execute;

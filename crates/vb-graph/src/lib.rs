@@ -8,6 +8,7 @@
 //! the [`ActionDigest`] that names its result in the action cache.
 
 mod action;
+mod deep_key;
 mod digest;
 mod directory;
 mod encode;

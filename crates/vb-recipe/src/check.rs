@@ -17,6 +17,7 @@ use crate::{
     platform::Platform,
     position::Evaluated,
     recipe::{Recipe, Source},
+    version::{Version, VersionSubject},
     workspace::Workspace,
 };
 
@@ -35,6 +36,7 @@ pub fn check(
         diagnostics.extend(check_interpreters(workspace, recipe, platforms));
         diagnostics.extend(packages::check(workspace, recipe, platforms));
         diagnostics.extend(check_source(recipe));
+        diagnostics.extend(check_version(&VersionSubject { workspace, recipe, platforms }));
         diagnostics.extend(pipeline::check(recipe));
         diagnostics.extend(check_recipe_variables(recipe));
     }
@@ -143,6 +145,16 @@ fn check_source(recipe: &Evaluated<Recipe>) -> Option<RecipeDiagnostic> {
     let message = format!("the source has no file `{requirements}`");
     let help = format!("write `{path}/{requirements}`, or name another file in `requirements`");
     Some(RecipeDiagnostic::at_field(Code::MissingRequirements, message, recipe, field).help(help))
+}
+
+fn check_version(subject: &VersionSubject<'_>) -> Option<RecipeDiagnostic> {
+    let workspace = &subject.workspace.value;
+    let counts = *subject.recipe.value.version(workspace) == Version::BuildNumber;
+    (counts && workspace.repository.is_none()).then(|| {
+        let message = "there is no repository to count the packages of".to_owned();
+        let help = "set `repository` in `recipes/workspace.ncl`, or use another scheme";
+        subject.at_scheme(Code::NoRepository, message).help(help)
+    })
 }
 
 fn check_recipe_variables(recipe: &Evaluated<Recipe>) -> Vec<RecipeDiagnostic> {

@@ -63,6 +63,8 @@ pub enum Code {
     ModifiedTag,
     /// `vb::version::shallow`: the version comes from history that the checkout does not have.
     ShallowHistory,
+    /// `vb::version::no_repository`: the version is a build number, and there is no repository to count from.
+    NoRepository,
     /// `vb::version::rpm`: rpm would not order the version as dpkg does.
     UnorderedVersion,
     /// `vb::recipe::bad_variable`: an environment variable cannot have that name.
@@ -100,6 +102,7 @@ impl Code {
             Self::NoTag => "vb::version::no_tag",
             Self::ModifiedTag => "vb::version::modified",
             Self::ShallowHistory => "vb::version::shallow",
+            Self::NoRepository => "vb::version::no_repository",
             Self::UnorderedVersion => "vb::version::rpm",
             Self::BadVariable => "vb::recipe::bad_variable",
         }

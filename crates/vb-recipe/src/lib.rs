@@ -48,7 +48,7 @@ pub use platform::{
 pub use position::{Evaluated, Position, Positions, SourceFile};
 pub use recipe::{Npm, Override, PlatformRecipe, Recipe, Resolved, Source, SubApp};
 pub use source::{SourceError, SourceFacts, package_lock_file, requirement_files, source_facts};
-pub use version::{Version, VersionError, VersionSubject, is_package_version};
+pub use version::{CheckedOut, DeclaredVersion, Version, VersionError, VersionSubject, is_package_version};
 pub use workspace::{
     PLATFORMS_DIR, PackageRepository, RepositoryKey, RepositoryLayout, WORKSPACE_FILE, Workspace, find_root, lock_path,
 };

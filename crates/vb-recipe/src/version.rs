@@ -36,6 +36,26 @@ pub enum Version {
     Tag,
     /// The last release, and the commit's time and id.
     Snapshot,
+    /// The number of the latest published package and one more, if that is made of other inputs.
+    BuildNumber,
+}
+
+/// What a recipe's scheme says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeclaredVersion {
+    /// This version.
+    Known(String),
+    /// That what is published decides.
+    BuildNumber,
+}
+
+/// What is checked out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckedOut {
+    /// Is it a commit with a tag that is a version of the application?
+    pub is_tagged: bool,
+    /// Is there a change that is in no commit?
+    pub is_modified: bool,
 }
 
 /// An application, to ask for its version.
@@ -67,13 +87,26 @@ impl VersionSubject<'_> {
     ///
     /// # Errors
     /// [`VersionError`] when the scheme has no answer for the checkout as it is.
-    pub fn version(&self) -> Result<String, VersionError> {
-        match self.recipe.value.version(&self.workspace.value) {
-            Version::Fixed(version) => Ok(version.clone()),
-            Version::Changelog => Ok(ChangelogHead::read(&self.recipe.source_dir())?.version),
-            Version::Tag => self.tag_version(&self.needed_history()?),
-            Version::Snapshot => self.snapshot_version(&self.needed_history()?),
-        }
+    pub fn version(&self) -> Result<DeclaredVersion, VersionError> {
+        Ok(DeclaredVersion::Known(match self.recipe.value.version(&self.workspace.value) {
+            Version::Fixed(version) => version.clone(),
+            Version::Changelog => ChangelogHead::read(&self.recipe.source_dir())?.version,
+            Version::Tag => self.tag_version(&self.needed_history()?)?,
+            Version::Snapshot => self.snapshot_version(&self.needed_history()?)?,
+            Version::BuildNumber => return Ok(DeclaredVersion::BuildNumber),
+        }))
+    }
+
+    /// Returns what is checked out, or nothing for a source that is in no commit.
+    ///
+    /// # Errors
+    /// [`VersionError`] when git fails.
+    pub fn checked_out(&self) -> Result<Option<CheckedOut>, VersionError> {
+        let checked_out = |history: History| CheckedOut {
+            is_tagged: history.tag_at_head().is_some(),
+            is_modified: history.is_modified(),
+        };
+        Ok(self.history()?.map(checked_out))
     }
 
     /// Says that a version has no place in rpm's order.
@@ -136,9 +169,12 @@ impl VersionSubject<'_> {
     }
 
     fn needed_history(&self) -> Result<History, VersionError> {
+        self.history()?.ok_or_else(|| self.no_commit())
+    }
+
+    fn history(&self) -> Result<Option<History>, SourceError> {
         let patterns = self.recipe.value.tags(&self.workspace.value);
-        let history = History::read(self.recipe.source_dir(), &self.paths(), patterns, &self.recipe.value.name)?;
-        history.ok_or_else(|| self.no_commit())
+        History::read(self.recipe.source_dir(), &self.paths(), patterns, &self.recipe.value.name)
     }
 
     /// Returns everything that the package is made of and that somebody edits.
@@ -163,7 +199,7 @@ impl VersionSubject<'_> {
     }
 
     /// Points at where the scheme is written: in the recipe, or else in the workspace file.
-    fn at_scheme(&self, code: Code, message: String) -> RecipeDiagnostic {
+    pub(crate) fn at_scheme(&self, code: Code, message: String) -> RecipeDiagnostic {
         let Self { workspace, recipe, .. } = *self;
         if recipe.positions.value("version").is_none() && workspace.positions.value("version").is_some() {
             return RecipeDiagnostic::at_field(code, message, workspace, "version");

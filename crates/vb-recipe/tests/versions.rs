@@ -7,7 +7,7 @@ use std::{path::PathBuf, process::Command};
 use fs_err as fs;
 use miette::Diagnostic as _;
 use tempfile::TempDir;
-use vb_recipe::{Loader, VersionError, VersionSubject};
+use vb_recipe::{DeclaredVersion, Loader, VersionError, VersionSubject};
 
 /// A workspace of two applications in a git repository, whose commits are a minute apart.
 struct Scratch {
@@ -96,7 +96,11 @@ impl Scratch {
         let loader = Loader::new(&root).unwrap();
         let loaded = loader.load(&[root.join(format!("recipes/{name}.ncl"))]).unwrap();
         let recipe = &loaded.recipes[0];
-        VersionSubject { workspace: &loaded.workspace, recipe, platforms: &loaded.platforms }.version()
+        let subject = VersionSubject { workspace: &loaded.workspace, recipe, platforms: &loaded.platforms };
+        subject.version().map(|declared| match declared {
+            DeclaredVersion::Known(version) => version,
+            DeclaredVersion::BuildNumber => panic!("no test here has this scheme"),
+        })
     }
 
     fn version(&self) -> String {

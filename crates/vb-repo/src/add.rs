@@ -34,6 +34,9 @@ pub(crate) struct Incoming {
 /// Keeps garbage collection away while objects are there that no channel names yet.
 pub(crate) const GARBAGE_LOCK: &str = "garbage";
 
+/// The component of packages that are pushed.
+pub(crate) const COMPONENT: &str = "main";
+
 /// Packages could not be added.
 #[derive(Debug, thiserror::Error)]
 pub enum AddError {
@@ -113,26 +116,33 @@ impl Repository {
         let _lock = self.storage.lock(GARBAGE_LOCK, LockKind::Shared)?;
         let records: Vec<Record> =
             incoming.par_iter().map(|one| self.take(channel, one, publisher.time)).collect::<Result<_, _>>()?;
-        Ok(self.change(channel, publisher, |draft| {
-            let format = self.format(channel)?;
-            let mut added = Vec::new();
-            for (record, Incoming { component, .. }) in records.iter().zip(incoming) {
-                if record.format != format {
-                    return Err(ChangeError::Format {
-                        channel: channel.clone(),
-                        package: Box::new(record.key.clone()),
-                    });
-                }
-                if insert(draft, channel, component, record)? {
-                    added.push(record.key.clone());
-                }
+        let components: Vec<&str> = incoming.iter().map(|one| one.component.as_str()).collect();
+        Ok(self.change(channel, publisher, |draft| self.insert_all(draft, channel, &components, &records))?)
+    }
+
+    /// Adds records to a draft, each to its component, and returns what that came to if not all are there.
+    pub(crate) fn insert_all(
+        &self,
+        draft: &mut Draft<'_>,
+        channel: &ChannelId,
+        components: &[&str],
+        records: &[Record],
+    ) -> Result<Option<Operation>, ChangeError> {
+        let format = self.format(channel)?;
+        let mut added = Vec::new();
+        for (record, component) in records.iter().zip(components) {
+            if record.format != format {
+                return Err(ChangeError::Format { channel: channel.clone(), package: Box::new(record.key.clone()) });
             }
-            Ok((!added.is_empty()).then_some(Operation::Add { packages: added }))
-        })?)
+            if insert(draft, channel, component, record)? {
+                added.push(record.key.clone());
+            }
+        }
+        Ok((!added.is_empty()).then_some(Operation::Add { packages: added }))
     }
 
     /// Reads a package and puts it into the pool.
-    fn take(&self, channel: &ChannelId, incoming: &Incoming, time: u64) -> Result<Record, AddError> {
+    pub(crate) fn take(&self, channel: &ChannelId, incoming: &Incoming, time: u64) -> Result<Record, AddError> {
         let Incoming { path, expected, transfer, .. } = incoming;
         let format = format_of(path).ok_or_else(|| AddError::Unknown { path: path.to_owned() })?;
         let facts = hash_file(path).map_err(|source| AddError::Read { path: path.to_owned(), source })?;

@@ -35,6 +35,7 @@ mod pass;
 mod piece;
 mod publication;
 mod publish;
+mod push;
 mod record;
 mod repository;
 mod settings;
@@ -57,6 +58,7 @@ pub use pass::{RetentionRule, RollbackTarget, Snapshot, Wanted, is_snapshot_name
 pub use piece::StateError;
 pub use publication::{ClientFile, Content, Publication};
 pub use publish::PublishError;
+pub use push::PushedPackage;
 pub use record::{AttachmentId, Format, Record, RecordKey};
 pub use repository::{KEY_FILE, OpenError, Repository};
 pub use settings::{AptLayout, IndexCompression, KeySetting, PlatformSettings, Settings};

@@ -101,6 +101,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Cache,
     },
+    /// Build packages, and publish those that are not published yet.
+    Push(Push),
     /// Publish packages, and look after what was published.
     Repo {
         #[command(flatten)]
@@ -137,6 +139,22 @@ pub(crate) struct Build {
     /// Where the packages go [default: `dist` in the workspace].
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Push {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) version: VersionChoice,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The channel [default: the repository's first; the second where a tagged commit is checked out].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) channel: Option<String>,
+    /// Publish also what has changes that are in no commit.
+    #[arg(long)]
+    pub(crate) allow_modified: bool,
 }
 
 #[derive(Args, Debug)]

@@ -10,7 +10,8 @@ mod output;
 mod place;
 mod plan;
 mod platform;
-mod repo;
+mod push;
+pub(crate) mod repo;
 mod shell;
 mod why;
 
@@ -42,6 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
         Command::Diff(arguments) => diff::run(common, arguments),
         Command::Platform { command } => platform::run(common, command),
         Command::Cache { command } => cache::run(common, command),
+        Command::Push(arguments) => push::run(common, arguments),
         Command::Repo { place, command } => repo::run(place, command),
         Command::Key { command } => key::run(command),
         Command::Doctor => doctor::run(),

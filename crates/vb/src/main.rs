@@ -9,6 +9,7 @@ mod exit;
 mod fatal;
 mod lock;
 mod machine;
+mod published;
 mod session;
 mod workbench;
 

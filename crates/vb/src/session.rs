@@ -9,17 +9,19 @@ use fs_err as fs;
 use vb_graph::{ActionIndex, Format, Graph, Kind};
 use vb_package::RpmVersion;
 use vb_recipe::{
-    Application, Evaluated, Loaded, Loader, Lock, LockRequest, Memory, Platform, PlatformLock, Platforms, Recipe,
-    RecipeErrors, SourceFacts, VersionSubject, Workspace, find_root, lock_path, lower, package_lock_file,
-    requirement_files, source_facts,
+    Application, DeclaredVersion, Evaluated, Loaded, Loader, Lock, LockRequest, Memory, Platform, PlatformLock,
+    Platforms, Recipe, RecipeErrors, SourceFacts, Version, VersionSubject, Workspace, find_root, lock_path, lower,
+    package_lock_file, requirement_files, source_facts,
 };
+use vb_repo::Repository;
 use vb_store::Store;
 
 use crate::{
-    arguments::{Common, Selection, VersionChoice},
+    arguments::{Common, Place, Selection, VersionChoice},
     display,
     exit::Exit,
     fatal::Fatal,
+    published::{PairKey, key_of, open_to_read},
 };
 
 /// The recipes of one run, with all that they refer to.
@@ -33,6 +35,9 @@ pub(crate) struct Session {
     only: Vec<String>,
     formats: Vec<Format>,
     forced: Option<String>,
+    numbers: BTreeMap<PairKey, String>,
+    /// Where packages are published to, if it is not where the workspace says.
+    location: Option<String>,
 }
 
 /// One package that is to be built.
@@ -40,6 +45,10 @@ pub(crate) struct Session {
 pub(crate) struct Target {
     pub(crate) platform: String,
     pub(crate) package: ActionIndex,
+    /// The recipe's file, and the platform.
+    pub(crate) pair: PairKey,
+    /// Is it of the platform's own format?
+    pub(crate) is_own: bool,
 }
 
 /// What belongs to a recipe beside itself.
@@ -47,7 +56,7 @@ pub(crate) struct Target {
 struct RecipeFiles {
     lock: Lock,
     facts: SourceFacts,
-    version: String,
+    version: DeclaredVersion,
 }
 
 impl Session {
@@ -67,6 +76,8 @@ impl Session {
             only: selection.platform.clone(),
             formats: selection.format.clone(),
             forced: None,
+            numbers: BTreeMap::new(),
+            location: None,
         };
         session.check_platform_arguments()?;
         session.check_selection()?;
@@ -77,6 +88,59 @@ impl Session {
     pub(crate) fn with_version(mut self, choice: &VersionChoice) -> Self {
         self.forced.clone_from(&choice.force_version);
         self
+    }
+
+    /// Counts in another repository than the workspace's, if one is named.
+    pub(crate) fn with_repository(mut self, place: &Place) -> Self {
+        self.location.clone_from(&place.repository);
+        self
+    }
+
+    /// Gives packages their build numbers.
+    pub(crate) fn number(&mut self, numbers: BTreeMap<PairKey, String>) {
+        self.numbers = numbers;
+    }
+
+    /// Opens the repository that packages are published to, if there is one.
+    pub(crate) fn repository(&self) -> Result<Option<Repository>, Fatal> {
+        let own = self.workspace.value.repository.as_ref().map(|repository| {
+            if repository.path.contains("://") {
+                repository.path.clone()
+            } else {
+                self.root.join(&repository.path).display().to_string()
+            }
+        });
+        self.location.clone().or(own).map_or(Ok(None), |location| open_to_read(&location))
+    }
+
+    /// Returns each recipe that has a build number, with each platform.
+    pub(crate) fn numbered_pairs(&self) -> Vec<(&Evaluated<Recipe>, &Platform)> {
+        let mut pairs = self.pairs();
+        let workspace = &self.workspace.value;
+        pairs.retain(|(recipe, _)| self.forced.is_none() && *recipe.value.version(workspace) == Version::BuildNumber);
+        pairs
+    }
+
+    /// Lowers a package of the platform's own format as it is whatever its version, and whatever commit it is of.
+    pub(crate) fn graph_without_version(
+        &self,
+        recipe: &Evaluated<Recipe>,
+        platform: &Platform,
+    ) -> Result<(Graph, ActionIndex), Fatal> {
+        let path = display::relative(&lock_path(recipe.path()));
+        let lock = Lock::read(&path).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+        let application = Application {
+            workspace: &self.workspace.value,
+            recipe,
+            platform,
+            lock: self.fitting_lock(recipe, platform, &lock)?,
+            facts: &SourceFacts::NONE,
+            version: "0",
+            formats: Some(&[platform.family.format()]),
+        };
+        let mut graph = Graph::default();
+        let packages = lower(&mut graph, application).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+        Ok((graph, packages[0]))
     }
 
     fn check_platform_arguments(&self) -> Result<(), Fatal> {
@@ -123,12 +187,19 @@ impl Session {
             let RecipeFiles { lock, facts, version } = &files[recipe.path()];
             let lock = self.fitting_lock(recipe, platform, lock)?;
             let formats = (!self.formats.is_empty()).then_some(self.formats.as_slice());
+            let pair = key_of(&(recipe, platform));
+            let version = match version {
+                DeclaredVersion::Known(version) => version.as_str(),
+                DeclaredVersion::BuildNumber => self.numbers.get(&pair).map_or("1", String::as_str),
+            };
             let workspace = &self.workspace.value;
             let application = Application { workspace, recipe, platform, lock, facts, version, formats };
             let packages = lower(&mut graph, application).map_err(|error| Fatal::new(Exit::Recipe, error))?;
             self.check_version(&graph, &packages, recipe)?;
-            let target = |package| Target { platform: platform.name.clone(), package };
-            targets.extend(packages.into_iter().map(target));
+            for package in packages {
+                let is_own = matches!(&graph.action(package).kind, Kind::Package(spec) if spec.format == platform.family.format());
+                targets.push(Target { platform: platform.name.clone(), package, pair: pair.clone(), is_own });
+            }
         }
         Ok((graph, targets))
     }
@@ -138,13 +209,14 @@ impl Session {
         let lock = Lock::read(&path).map_err(|error| Fatal::new(Exit::Recipe, error))?;
         let facts = source_facts(&recipe.source_dir()).map_err(|error| Fatal::new(Exit::Recipe, error))?;
         let version = match &self.forced {
-            Some(version) => version.clone(),
+            Some(version) => DeclaredVersion::Known(version.clone()),
             None => self.subject(recipe).version().map_err(|error| Fatal::new(Exit::Recipe, error))?,
         };
         Ok(RecipeFiles { lock, facts, version })
     }
 
-    fn subject<'a>(&'a self, recipe: &'a Evaluated<Recipe>) -> VersionSubject<'a> {
+    /// Returns what has a version.
+    pub(crate) fn subject<'a>(&'a self, recipe: &'a Evaluated<Recipe>) -> VersionSubject<'a> {
         VersionSubject { workspace: &self.workspace, recipe, platforms: &self.platforms }
     }
 

@@ -1,17 +1,20 @@
 //! `vb build`: from recipes to packages in `dist/`.
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use vb_build::{BuildReport, Builder, ExecuteError, OnFailure};
 use vb_graph::{ActionIndex, Graph, Node};
 
-use super::place::{PlaceError, place_packages};
+use super::place::{PlaceError, place_packages, place_published};
 use crate::{
     arguments::{Build, Common},
     display::{self, Display, LockedFrom, Surroundings},
     exit::Exit,
     fatal::Fatal,
-    session::Session,
+    session::{Session, Target},
     workbench::Workbench,
 };
 
@@ -47,10 +50,58 @@ pub(crate) fn run(common: &Common, arguments: &Build) -> Result<Exit, Fatal> {
         locked: &|sha256| LockedFrom::find(&bench.session, sha256),
     };
     display::failures(&bench.graph, &report, &surroundings);
-    let packages = placed?;
+    let mut packages = placed?;
+    packages.extend(place_answers(&bench, &output)?);
     packages.iter().for_each(|package| display.package(package));
     display.summary(packages.len(), &report, begun.elapsed());
     Ok(exit_of(&report))
+}
+
+/// Puts packages that are published already beside those that were built.
+fn place_answers(bench: &Workbench, output: &Path) -> Result<Vec<PathBuf>, Fatal> {
+    let mut placed = Vec::new();
+    if bench.answers.is_empty() {
+        return Ok(placed);
+    }
+    let Some(repository) = bench.session.repository()? else { return Ok(placed) };
+    for (target, record) in &bench.answers {
+        placed.push(place_published(&repository, record, &output.join(&target.platform))?);
+    }
+    Ok(placed)
+}
+
+/// Builds some packages and puts them into their places, or fails as a whole. Returns the places, one for each package.
+pub(crate) fn build_and_place(
+    bench: &Workbench,
+    targets: &[Target],
+    output: &Path,
+    display: &Display,
+) -> Result<Vec<PathBuf>, Fatal> {
+    let goals: Vec<ActionIndex> = targets.iter().map(|target| target.package).collect();
+    let cancel = crate::command::interrupt_flag();
+    let build = || bench.builder.build(&bench.graph, &goals, OnFailure::Stop, cancel, &|event| display.event(event));
+    let place = |report: &BuildReport| place_packages(bench.builder.store(), output, targets, report);
+    let mut report = build();
+    let mut placed = place(&report);
+    if placed.as_ref().is_err_and(PlaceError::is_lost) {
+        report = build();
+        placed = place(&report);
+    }
+    if !report.is_success() {
+        let surroundings = Surroundings {
+            shell: &|label| Some(shell_command(&bench.session, label)),
+            locked: &|sha256| LockedFrom::find(&bench.session, sha256),
+        };
+        display.finish();
+        display::failures(&bench.graph, &report, &surroundings);
+        let exit = exit_of(&report);
+        if exit == Exit::Interrupted {
+            return Err(Fatal::interrupted());
+        }
+        let message = "a package could not be built, so nothing was published".to_owned();
+        return Err(Fatal::message(exit, "vb::push::build", message, "mend it, and run the command again"));
+    }
+    Ok(placed?)
 }
 
 /// The command that opens a shell where an action failed.

@@ -1,15 +1,20 @@
 //! Packages from the store to their places below `dist/`.
 
 use std::{
-    io::{self, BufRead, BufReader},
+    fs::Permissions,
+    io::{self, BufRead, BufReader, Read as _, Write as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
 use fs_err as fs;
+use sha2::{Digest as _, Sha256};
 use vb_build::BuildReport;
 use vb_graph::{BlobDigest, DirectoryDigest, Node};
+use vb_repo::{Record, Repository, StateError};
 use vb_store::{BlobError, DirectoryError, Store};
 
+use super::repo::errors::state_error;
 use crate::{display, exit::Exit, fatal::Fatal, session::Target};
 
 /// A package could not be put into its directory.
@@ -64,6 +69,34 @@ pub(crate) fn place_packages(
         placed.extend(paths.iter().map(|path| display::relative(path)));
     }
     Ok(placed)
+}
+
+/// Copies a published package to a directory, and returns its place.
+pub(crate) fn place_published(repository: &Repository, record: &Record, directory: &Path) -> Result<PathBuf, Fatal> {
+    let failed = |cause: io::Error| Fatal::from(PlaceError { directory: directory.to_owned(), cause: cause.into() });
+    let lost = || state_error(StateError::Missing { name: record.path.clone() });
+    let name = record.path.rsplit('/').next().unwrap_or(&record.path);
+    let target = directory.join(name);
+    let mut content =
+        repository.storage().open(&record.path).map_err(|error| state_error(error.into()))?.ok_or_else(lost)?;
+    fs::create_dir_all(directory).map_err(failed)?;
+    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        let count = content.read(&mut buffer).map_err(failed)?;
+        if count == 0 {
+            break;
+        }
+        hasher.update(&buffer[..count]);
+        file.write_all(&buffer[..count]).map_err(failed)?;
+    }
+    if hasher.finalize().as_slice() != record.sha256.as_bytes() {
+        return Err(lost());
+    }
+    fs::set_permissions(file.path(), Permissions::from_mode(0o644)).map_err(failed)?;
+    file.persist(&target).map_err(|error| failed(error.error))?;
+    Ok(display::relative(&target))
 }
 
 fn place_all(store: &Store, packages: &DirectoryDigest, directory: &Path) -> Result<Vec<PathBuf>, Cause> {

@@ -2,13 +2,13 @@
 
 mod add;
 mod care;
-mod errors;
+pub(crate) mod errors;
 mod import;
 mod init;
-mod open;
+pub(crate) mod open;
 mod pass;
 mod serve;
-mod show;
+pub(crate) mod show;
 pub(crate) mod signers;
 
 pub(crate) use self::{

@@ -42,6 +42,11 @@ pub(crate) struct LazyWorkspace {
 }
 
 impl LazyWorkspace {
+    /// Takes a workspace that is loaded.
+    pub(crate) fn of(surroundings: Surroundings) -> Self {
+        Self { loaded: OnceCell::from(Some(surroundings)) }
+    }
+
     /// Returns the workspace, if the current directory is in one.
     pub(crate) fn get(&self) -> Result<Option<&Surroundings>, Fatal> {
         if self.loaded.get().is_none() {
@@ -88,7 +93,16 @@ pub(crate) enum Purpose {
 impl Opened {
     /// Opens the repository that the arguments name, or else the workspace's.
     pub(crate) fn new(place: &Place, at: Option<&str>, purpose: Purpose) -> Result<Self, Fatal> {
-        let workspace = LazyWorkspace::default();
+        Self::in_workspace(place, at, purpose, LazyWorkspace::default())
+    }
+
+    /// Opens the repository that the arguments name, or else that of a workspace.
+    pub(crate) fn in_workspace(
+        place: &Place,
+        at: Option<&str>,
+        purpose: Purpose,
+        workspace: LazyWorkspace,
+    ) -> Result<Self, Fatal> {
         let location = location(place, at, &workspace)?;
         let storage = storage(&location)?;
         let signers = match purpose {

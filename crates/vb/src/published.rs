@@ -1,0 +1,116 @@
+//! What the workspace's repository says of packages that are to be made: their build numbers, and those that it has.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use vb_build::Builder;
+use vb_graph::{ActionDigest, Format};
+use vb_recipe::{Evaluated, Platform, Recipe};
+use vb_repo::{Record, Repository, compare_versions};
+
+use crate::{
+    command::repo::{
+        errors::{open_error, state_error},
+        open::storage,
+        signers::no_signers,
+    },
+    exit::Exit,
+    fatal::Fatal,
+    session::Session,
+};
+
+/// The recipe's file and the platform's name.
+pub(crate) type PairKey = (PathBuf, String);
+
+/// What the repository says of some packages.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    /// The versions that are build numbers.
+    pub(crate) numbers: BTreeMap<PairKey, String>,
+    /// The packages that are published already, made of the same inputs: they need not be built.
+    pub(crate) answers: BTreeMap<PairKey, Record>,
+}
+
+impl Published {
+    /// Finds the build numbers of all packages of a session that have one.
+    pub(crate) fn find(session: &Session, builder: &Builder) -> Result<Self, Fatal> {
+        let mut published = Self::default();
+        let pairs = session.numbered_pairs();
+        if pairs.is_empty() {
+            return Ok(published);
+        }
+        let Some(repository) = session.repository()? else {
+            published.numbers.extend(pairs.iter().map(|pair| (key_of(pair), "1".to_owned())));
+            return Ok(published);
+        };
+        for pair in pairs {
+            let name = pair.0.value.package_name(&session.workspace.value);
+            let made_of = deep_key(session, builder, pair)?.to_string();
+            let latest = latest(&repository, &pair.1.name, &name)?;
+            let answer = latest.as_ref().filter(|answer| answer.made_of() == Some(made_of.as_str()));
+            let version = match answer {
+                Some(answer) => declared_version(answer).to_owned(),
+                None => {
+                    let number = repository.highest_number(&name).map_err(state_error)? + 1;
+                    format!("{}{number}", latest.as_ref().map(epoch_of).unwrap_or_default())
+                }
+            };
+            published.answers.extend(answer.map(|answer| (key_of(&pair), answer.clone())));
+            published.numbers.insert(key_of(&pair), version);
+        }
+        Ok(published)
+    }
+}
+
+/// Returns what a package of the platform's own format is made of, its version and commit aside.
+pub(crate) fn deep_key(
+    session: &Session,
+    builder: &Builder,
+    (recipe, platform): (&Evaluated<Recipe>, &Platform),
+) -> Result<ActionDigest, Fatal> {
+    let (graph, package) = session.graph_without_version(recipe, platform)?;
+    builder
+        .deep_key(&graph, package)
+        .map_err(|error| Fatal::caused(Exit::Environment, "vb::plan::source", "cannot read a source", "", error))
+}
+
+pub(crate) fn key_of((recipe, platform): &(&Evaluated<Recipe>, &Platform)) -> PairKey {
+    (recipe.path().to_owned(), platform.name.clone())
+}
+
+/// Opens the repository at a location to read it; nothing if there is none.
+pub(crate) fn open_to_read(location: &str) -> Result<Option<Repository>, Fatal> {
+    match Repository::open(storage(location)?, no_signers()) {
+        Ok(repository) => Ok(Some(repository)),
+        Err(vb_repo::OpenError::NoRepository) => Ok(None),
+        Err(error) => Err(open_error(location, error)),
+    }
+}
+
+/// Returns the latest package of a name that any channel of a platform has.
+fn latest(repository: &Repository, platform: &str, name: &str) -> Result<Option<Record>, Fatal> {
+    let found = repository.packages_of_platform(platform, name).map_err(state_error)?;
+    let records = found.into_iter().map(|(_, record)| record);
+    Ok(records.max_by(|one, other| compare_versions(one.format, &one.key.version, &other.key.version)))
+}
+
+/// Returns the version that the recipe gave a package; an `.rpm` has a release behind it.
+fn declared_version(record: &Record) -> &str {
+    let version = record.key.version.as_str();
+    match record.format {
+        vb_repo::Format::Deb => version,
+        vb_repo::Format::Rpm => version.rsplit_once('-').map_or(version, |(version, _)| version),
+    }
+}
+
+fn epoch_of(record: &Record) -> String {
+    let epoch = record.key.version.split_once(':');
+    epoch.map(|(epoch, _)| format!("{epoch}:")).unwrap_or_default()
+}
+
+/// Returns the version of a package as its repository has it.
+pub(crate) fn version_in(format: Format, version: &str) -> String {
+    match (format, vb_package::RpmVersion::of_debian(version)) {
+        (Format::Rpm, Ok(version)) => version.to_string(),
+        _ => version.to_owned(),
+    }
+}

@@ -1,0 +1,124 @@
+//! `vb push`: what is published, under which version, in which channel; and that nothing is published twice.
+
+use fs_err as fs;
+
+use crate::support::{Run, TestEnv};
+
+const RECIPE: &str = "recipes/whois.ncl";
+const MODULE: &str = "recipes/apps/whois/whois_server/protocol.py";
+
+/// A workspace with a signed repository, all committed.
+fn workspace(fields: &str) -> TestEnv {
+    let env = TestEnv::new();
+    let text = env.read("recipes/workspace.ncl");
+    let fields =
+        format!("  repository = {{ path = \"repo\", keys = ['File \"key.asc\"] }},\n  {fields}\n}} | vb.Workspace");
+    env.write("recipes/workspace.ncl", &text.replace("} | vb.Workspace", &fields));
+    env.write(".gitignore", "/repo\n/dist\n/key.asc\n");
+    env.commit();
+    env
+}
+
+fn with_repository(fields: &str) -> TestEnv {
+    let env = workspace(fields);
+    env.vb(&["key", "new", "key.asc", "--user", "test <test@example.org>"]).ok();
+    env.vb(&["repo", "init"]).ok();
+    env
+}
+
+fn push(env: &TestEnv) -> Run {
+    env.vb(&["push", RECIPE]).ok()
+}
+
+fn change(env: &TestEnv, text: &str) {
+    env.write(MODULE, &format!("{}\n# {text}\n", env.read(MODULE)));
+    env.commit();
+}
+
+/// Returns channel, name and version of everything that is published.
+fn published(env: &TestEnv) -> Vec<String> {
+    let list = env.vb(&["repo", "list"]).ok().stdout;
+    let line = |line: &str| line.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
+    list.lines().map(line).collect()
+}
+
+#[test]
+fn a_push_publishes_what_is_not_published_and_a_tag_goes_to_the_second_channel() {
+    let env = with_repository("");
+    let first = push(&env);
+    assert_eq!(first.stdout, "bookworm-development  0  add vrmd-whois 1.0.0\n");
+    let again = push(&env);
+    assert_eq!(again.stdout, "bookworm-development  vrmd-whois 1.0.0 is published already, nothing to do\n");
+    assert_eq!(env.vb(&["repo", "history"]).ok().stdout.lines().count(), 1);
+
+    drop(env.git(&["tag", "v1.0.0"]));
+    let tagged = env.vb(&["push", RECIPE, "--json"]).ok();
+    let event: serde_json::Value = serde_json::from_str(tagged.stdout.lines().last().unwrap()).unwrap();
+    let found = ["channel", "package", "version", "way"].map(|field| event[field].as_str().unwrap());
+    assert_eq!(found, ["staging", "vrmd-whois", "1.0.0", "promoted"]);
+    let all = ["bookworm-development vrmd-whois 1.0.0", "bookworm-staging vrmd-whois 1.0.0"];
+    assert_eq!(published(&env), all);
+
+    change(&env, "other bytes");
+    let conflict = env.vb(&["push", RECIPE]).expect(2);
+    assert!(conflict.stderr.contains("vb::repo::conflict"), "{}", conflict.stderr);
+    assert_eq!(published(&env), all);
+    env.vb(&["push", RECIPE, "--force-version", "1.0.0+hotfix1"]).ok();
+    assert_eq!(published(&env).len(), 3);
+    env.vb(&["repo", "verify"]).ok();
+}
+
+#[test]
+fn what_cannot_be_pushed_is_told_and_nothing_is_published() {
+    let unset = TestEnv::new();
+    assert!(unset.vb(&["push", RECIPE]).expect(2).stderr.contains("vb::repo::which"));
+    let env = workspace("");
+    assert!(env.vb(&["push", RECIPE]).expect(2).stderr.contains("vb::repo::none"));
+    env.vb(&["key", "new", "key.asc", "--user", "test <test@example.org>"]).ok();
+    env.vb(&["repo", "init"]).ok();
+    let refused = |arguments: &[&str], exit: i32, code: &str| {
+        let run = env.vb(&[&["push", RECIPE], arguments].concat()).expect(exit);
+        assert!(run.stderr.contains(code), "{code}:\n{}", run.stderr);
+        assert_eq!(published(&env), [""; 0]);
+    };
+    refused(&["--channel", "production"], 2, "vb::push::last_channel");
+    refused(&["--channel", "nightly"], 2, "vb::repo::no_channel");
+    env.write(MODULE, "import not_there_at_all\n");
+    refused(&[], 2, "vb::push::modified");
+    env.commit();
+    refused(&[], 1, "vb::push::build");
+    fs::rename(env.workspace().join("key.asc"), env.workspace().join("away.asc")).unwrap();
+    refused(&[], 4, "vb::key::unreadable");
+}
+
+#[test]
+fn a_build_number_grows_when_the_inputs_change_and_not_otherwise() {
+    let env = with_repository("version = 'BuildNumber,");
+    assert_eq!(push(&env).stdout, "bookworm-development  0  add vrmd-whois 1\n");
+    drop(env.git(&["checkout", "--quiet", "-b", "other"]));
+    env.write("README", "no part of the application\n");
+    env.commit();
+    assert!(push(&env).stdout.contains("vrmd-whois 1 is published already"));
+    fs::remove_dir_all(env.workspace().join("dist")).unwrap();
+    let built = env.vb(&["build", RECIPE, "--json"]).ok();
+    assert!(!built.stdout.contains("vrmd-whois bookworm"), "nothing is built: {}", built.stdout);
+    assert!(env.package().ends_with("vrmd-whois_1_amd64.deb"), "{:?}", env.package());
+
+    change(&env, "a second version");
+    assert!(env.vb(&["plan", RECIPE]).ok().stdout.contains("run   whois bookworm stage"));
+    assert_eq!(push(&env).stdout, "bookworm-development  1  add vrmd-whois 2\n");
+    env.vb(&["repo", "rollback", "whois", "--channel", "development"]).ok();
+    change(&env, "a third version");
+    assert_eq!(push(&env).stdout, "bookworm-development  3  add vrmd-whois 3\n", "2 was there, and is not used again");
+    let expected = ["bookworm-development vrmd-whois 1", "bookworm-development vrmd-whois 3"];
+    assert_eq!(published(&env), expected);
+}
+
+#[test]
+fn a_build_number_without_a_repository_is_refused_at_its_line() {
+    let env = TestEnv::new();
+    env.edit("recipes/workspace.ncl", "} | vb.Workspace", "  version = 'BuildNumber,\n} | vb.Workspace");
+    let run = env.vb(&["build", RECIPE]).expect(3);
+    assert!(run.stderr.contains("vb::version::no_repository"), "{}", run.stderr);
+    assert!(run.stderr.contains("version = 'BuildNumber"), "{}", run.stderr);
+}
