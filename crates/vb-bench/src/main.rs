@@ -12,6 +12,7 @@ mod machine;
 mod memory;
 mod packing;
 mod report;
+mod repositories;
 mod roots;
 mod run;
 mod solve;
@@ -49,6 +50,8 @@ struct Common {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// Repositories, beside reprepro, aptly, apt-ftparchive and createrepo_c.
+    Repositories(repositories::Repositories),
     /// Builds of a recipe: cold, unchanged, one line changed.
     Build(build::Build),
     /// A root, beside mmdebstrap.
@@ -68,6 +71,7 @@ enum What {
 fn main() -> Result<(), BenchError> {
     let Arguments { common, what } = Arguments::parse();
     let text = match what {
+        What::Repositories(of) => repositories::measure(&of, common.quick),
         What::Build(build) => build.measure(&common),
         What::Roots => roots::measure(&common),
         What::Environment => environment::measure(&common),

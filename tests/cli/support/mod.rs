@@ -3,6 +3,7 @@
 mod distribution;
 mod el9;
 mod env;
+mod gpg;
 mod hello;
 mod mirror;
 mod own_store;
@@ -12,12 +13,15 @@ mod redact;
 mod repository;
 mod root;
 mod run;
+mod s3;
 mod small;
+mod ssh;
 
 pub(crate) use self::{
     distribution::{sha256, write_sdist, write_wheel},
     el9::{El9, TRACE},
     env::{TestEnv, repository},
+    gpg::Gpg,
     hello::write_hello,
     mirror::{Mirror, Release},
     own_store::{damage, forget, seeded_store},
@@ -27,5 +31,7 @@ pub(crate) use self::{
     repository::{Repository, company_key},
     root::{TestRoot, bind, run_spec, test_root, test_root_of},
     run::Run,
+    s3::S3Server,
     small::{GOOD_SETUP, SMALL, add_small_recipe},
+    ssh::SshServer,
 };

@@ -35,10 +35,14 @@ pub(crate) fn test_root(name: &str) -> TestRoot {
 
 /// Makes the root that a recipe of `tests/roots` locks for a platform, or finds it in the shared store.
 pub(crate) fn test_root_of(name: &str, platform: &str) -> TestRoot {
+    test_output(name, &format!("{name} {platform} root run"))
+}
+
+/// Makes what an action of a recipe of `tests/roots` gives, or finds it in the shared store.
+pub(crate) fn test_output(name: &str, action: &str) -> TestRoot {
     let recipe = repository().join(format!("tests/roots/recipes/{name}.ncl"));
     let env = TestEnv::new();
-    let action = format!("{name} {platform} root run");
-    let arguments = ["output", recipe.to_str().unwrap(), &action];
+    let arguments = ["output", recipe.to_str().unwrap(), action];
     let run = env.with_store(shared_store()).vb(&arguments).ok();
     TestRoot { tree: PathBuf::from(run.stdout.trim()) }
 }
