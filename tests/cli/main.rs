@@ -4,6 +4,7 @@
 
 mod apt_oracle;
 mod bad_input;
+mod bad_names;
 mod build;
 mod ci;
 mod django;

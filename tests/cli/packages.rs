@@ -59,7 +59,8 @@ fn a_package_of_each_format_is_looked_into_and_all_tell_the_same_files() {
         assert_eq!(facts["fields"]["summary"], "WHOIS server with a PostgreSQL table behind it");
         assert_eq!(facts["distributions"]["psycopg2"].as_str().map(|version| version.starts_with("2.")), Some(true));
         let kind = if name.ends_with(".deb") { "depends" } else { "requires" };
-        assert!(facts["relations"][kind].as_array().unwrap().contains(&Value::from("libpq5")), "{facts:#}");
+        let relations = facts["relations"][kind].as_array().unwrap();
+        assert!(relations.iter().any(|name| name.as_str().unwrap().starts_with("libpq5")), "{facts:#}");
         let files = facts["files"].as_object().unwrap();
         let own = files.iter().filter(|(path, _)| path.starts_with("/vrmd/"));
         listed.push(own.map(|(path, file)| (path.clone(), file.clone())).collect::<Vec<_>>());

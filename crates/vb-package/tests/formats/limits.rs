@@ -48,7 +48,8 @@ fn names_and_paths_up_to_what_can_be_unpacked_come_back_and_longer_ones_are_told
 
 #[test]
 fn a_file_of_more_than_4_gib_comes_back_whole() {
-    for format in [Format::Deb, Format::Rpm, Format::Tar] {
+    // A `.tar.zst` has the entries of a `.deb`; hashing 4 GiB once more shows nothing else.
+    for format in [Format::Deb, Format::Rpm] {
         let mut fixture = of(format);
         fixture.add("srv/zeros", 0o644, Content::File { blob: zeros(), size: LARGE });
         let directory = tempfile::tempdir().unwrap();
