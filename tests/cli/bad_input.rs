@@ -308,3 +308,23 @@ fn a_store_that_cannot_be_written_is_told() {
     "#]]
     .assert_eq(&format!("exit code {}\n{}", run.code, run.stderr));
 }
+
+#[test]
+fn a_service_that_runs_nothing_of_the_package_is_told_at_its_line_and_a_script_that_stops_it_is_warned_about() {
+    let env = TestEnv::new();
+    env.edit("recipes/whois.ncl", "[\"bin/python\", \"-B\"", "[\"bin/pythom\", \"-B\"");
+    env.write("recipes/apps/whois/debian/prerm", "#!/bin/sh\nset -e\nsv down whois\n#VB#\n");
+    let run = env.vb(&["build", "recipes/whois.ncl"]).expect(1);
+    for words in [
+        "debian/prerm:3 stops a service in an upgrade, and nothing starts it again: `sv down whois`",
+        "error[vb::package::lifecycle]: whois bookworm package failed: the service `whois` runs \
+         `/vrmd/whois/bin/pythom`, which is not in the package",
+        "asked for at  recipes/whois.ncl:23",
+    ] {
+        assert!(run.stderr.contains(words), "`{words}` is not in:\n{}", run.stderr);
+    }
+    env.edit("recipes/whois.ncl", "bin/pythom", "bin/python");
+    env.write("recipes/apps/whois/debian/prerm", "#!/bin/sh\nexit 0\n");
+    let run = env.vb(&["build", "recipes/whois.ncl"]).expect(1);
+    assert!(run.stderr.contains("`debian/prerm` has no line `#VB#`"), "{}", run.stderr);
+}

@@ -10,10 +10,10 @@ fn workspace(archive: &El9) -> TestEnv {
     let env = TestEnv::new();
     archive.use_in(&env);
     let fields = "platforms = [\"bookworm\", \"el9\"],\n  \
-                  overrides.el9 = { build_deps = [\"libpq-devel\"], run_deps = [\"libpq\", \"runit\"] }";
+                  overrides.el9 = { build_deps = [\"libpq-devel\"], run_deps = [\"libpq\", \"runit\", \"shadow-utils\"] }";
     env.edit("recipes/whois.ncl", "platforms = [\"bookworm\"]", fields);
     for script in ["pre", "post", "preun", "postun"] {
-        let text = format!("echo \"{script} $1\" >> /var/log/whois-scripts\n");
+        let text = format!("#VB#\necho \"{script} $1\" >> /var/log/whois-scripts\n");
         env.write(&format!("recipes/apps/whois/rpm/{script}"), &text);
     }
     env.commit();

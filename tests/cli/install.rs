@@ -64,7 +64,7 @@ fn the_fields_say_what_the_package_is_and_what_it_needs() {
     assert_eq!(field("Package"), "vrmd-whois");
     assert_eq!(field("Version"), "1.0.0");
     assert_eq!(field("Architecture"), "amd64");
-    assert_eq!(field("Depends"), "python3.11, runit, libc6 (>= 2.14), libpq5 (>= 10~~)");
+    assert_eq!(field("Depends"), "python3.11, adduser, runit, libc6 (>= 2.14), libpq5 (>= 10~~)");
     assert_eq!(field("Installed-Size"), installed_size(&package).to_string());
     let commit = env.git(&["rev-parse", "HEAD"]).stdout;
     let description = format!(

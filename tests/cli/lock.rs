@@ -57,7 +57,7 @@ fn the_lock_of_the_machines_own_indexes_names_no_host() {
 #[test]
 fn an_unknown_package_is_told_with_its_place_and_a_likely_name() {
     let (env, _mirror) = mirrored();
-    env.edit("recipes/whois.ncl", "[\"libpq5\", \"runit\"]", "[\"libpq55\", \"runit\"]");
+    env.edit("recipes/whois.ncl", "[\"adduser\", \"libpq5\", \"runit\"]", "[\"adduser\", \"libpq55\", \"runit\"]");
     check_failure(
         &env,
         &expect![[r#"
@@ -73,7 +73,11 @@ fn an_unknown_package_is_told_with_its_place_and_a_likely_name() {
 #[test]
 fn a_version_that_the_archive_lacks_is_told() {
     let (env, _mirror) = mirrored();
-    env.edit("recipes/whois.ncl", "[\"libpq5\", \"runit\"]", "[\"libpq5 (>= 99)\", \"runit\"]");
+    env.edit(
+        "recipes/whois.ncl",
+        "[\"adduser\", \"libpq5\", \"runit\"]",
+        "[\"adduser\", \"libpq5 (>= 99)\", \"runit\"]",
+    );
     check_failure(
         &env,
         &expect![[r#"

@@ -35,5 +35,6 @@ mod reproducible;
 mod robust;
 mod rpm;
 mod support;
+mod transitions;
 mod trusty;
 mod versions;

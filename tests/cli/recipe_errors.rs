@@ -46,7 +46,7 @@ fn all_wrong_values_of_a_recipe_are_told_in_one_run() {
           x a recipe has no field `run_dep`
             ,-[recipes/whois.ncl:19:3]
          18 |   build_deps = ["libpq-dev"],
-         19 |   run_dep = ["libpq5", "runit"],
+         19 |   run_dep = ["adduser", "libpq5", "runit"],
             :   ^^^^^^^
          20 | 
             `----
@@ -81,11 +81,11 @@ fn a_platform_and_a_source_that_are_not_there_are_told_in_one_run() {
             Error: vb::recipe::unknown_platform
 
               x there is no platform `bokworm`
-                ,-[recipes/whois.ncl:21:16]
-             20 | 
-             21 |   platforms = ["bokworm"],
+                ,-[recipes/whois.ncl:34:16]
+             33 | 
+             34 |   platforms = ["bokworm"],
                 :                ^^^^^^^^^
-             22 | } | vb.Recipe
+             35 | } | vb.Recipe
                 `----
               help: did you mean `bookworm`?
         "#]],
@@ -99,20 +99,20 @@ fn a_missing_field_is_told_where_the_recipe_is() {
         &env,
         &["build", "recipes/whois.ncl"],
         &expect![[r#"
-        exit code 3
-          x one error in the recipes
+            exit code 3
+              x one error in the recipes
 
-        Error: vb::recipe::missing_field
+            Error: vb::recipe::missing_field
 
-          x a recipe has to have a field `source`
-            ,-[recipes/whois.ncl:22:1]
-         21 |   platforms = ["bookworm"],
-         22 | } | vb.Recipe
-            : |
-            : `-- `source` is missing in this record
-            `----
-          help: add `source = …,` to this record
-    "#]],
+              x a recipe has to have a field `source`
+                ,-[recipes/whois.ncl:35:1]
+             34 |   platforms = ["bookworm"],
+             35 | } | vb.Recipe
+                : |
+                : `-- `source` is missing in this record
+                `----
+              help: add `source = …,` to this record
+        "#]],
     );
 }
 
@@ -131,7 +131,7 @@ fn a_syntax_error_is_told_at_its_line() {
           x unexpected token
             ,-[recipes/whois.ncl:19:12]
          18 |   build_deps = ["libpq-dev",
-         19 |   run_deps = ["libpq5", "runit"],
+         19 |   run_deps = ["adduser", "libpq5", "runit"],
             :            ^
          20 | 
             `----
@@ -262,7 +262,10 @@ fn a_missing_lock_names_the_command_that_writes_it() {
 
 #[test]
 fn a_lock_that_answers_another_recipe_says_where_it_differs() {
-    let env = recipe_with("run_deps = [\"libpq5\", \"runit\"]", "run_deps = [\"libpq5\", \"supervisor\"]");
+    let env = recipe_with(
+        "run_deps = [\"adduser\", \"libpq5\", \"runit\"]",
+        "run_deps = [\"adduser\", \"libpq5\", \"supervisor\"]",
+    );
     env.edit("recipes/apps/whois/requirements.txt", "PyYAML==6.0.3", "PyYAML==6.0.2");
     check(
         &env,
@@ -272,7 +275,7 @@ fn a_lock_that_answers_another_recipe_says_where_it_differs() {
         vb::lock::mismatch
 
           x the lock of `recipes/whois.ncl` does not fit its recipe for `bookworm`
-          |   `run_deps`: the lock has `libpq5, runit`, the recipe has `libpq5, supervisor`
+          |   `run_deps`: the lock has `adduser, libpq5, runit`, the recipe has `adduser, libpq5, supervisor`
           |   `requirements.txt`: the file is not the one that was locked
           help: run `vb lock recipes/whois.ncl`
     "#]],
@@ -295,7 +298,7 @@ fn a_lock_that_was_changed_by_hand_is_told_at_its_line() {
 
 #[test]
 fn commands_in_messages_fit_the_current_directory() {
-    let env = recipe_with("run_deps = [\"libpq5\", \"runit\"]", "run_deps = []");
+    let env = recipe_with("run_deps = [\"adduser\", \"libpq5\", \"runit\"]", "run_deps = [\"adduser\"]");
     let mut command = env.command(&["build", "whois.ncl"]);
     let run = Run::of(command.current_dir(env.workspace().join("recipes"))).expect(3);
     assert!(run.stderr.contains("run `vb lock whois.ncl`"), "{}", run.stderr);

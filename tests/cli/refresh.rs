@@ -87,7 +87,7 @@ fn a_package_that_left_its_archive_is_told_and_a_refresh_moves_that_platform_alo
 fn a_refresh_does_not_answer_what_the_recipe_asks_otherwise() {
     let (env, mirror) = (TestEnv::new(), Mirror::of_whois());
     mirror.use_in(&env);
-    env.edit("recipes/whois.ncl", "[\"libpq5\", \"runit\"]", "[\"libpq5\"]");
+    env.edit("recipes/whois.ncl", "[\"adduser\", \"libpq5\", \"runit\"]", "[\"adduser\", \"libpq5\"]");
     let before = env.read(LOCK);
     let run = env.vb(&["lock", "--refresh", "recipes/whois.ncl"]).expect(3);
     assert!(run.stderr.contains("vb::lock::mismatch") && run.stderr.contains("run `vb lock recipes/whois.ncl`"));

@@ -17,8 +17,8 @@ use crate::support::{Run, TestEnv, bind, repository, run_spec, test_root, test_r
 /// A whois with scriptlets, and with a configuration file.
 fn whois() -> TestEnv {
     let env = TestEnv::new();
-    env.write("recipes/apps/whois/rpm/post.sh", "echo \"post $1\" >> /var/log/whois-scripts\n");
-    env.write("recipes/apps/whois/rpm/preun", "#!/bin/sh\necho \"preun $1\" >> /var/log/whois-scripts\n");
+    env.write("recipes/apps/whois/rpm/post.sh", "#VB#\necho \"post $1\" >> /var/log/whois-scripts\n");
+    env.write("recipes/apps/whois/rpm/preun", "#!/bin/sh\n#VB#\necho \"preun $1\" >> /var/log/whois-scripts\n");
     env.write("recipes/apps/whois/debian/install", "etc/whois.example.yml etc/whois\n");
     env.commit();
     env
@@ -132,6 +132,7 @@ fn write_large(compression: Compression, directory: &Path) {
         application: "/srv/none".into(),
         vcs: std::collections::BTreeMap::new(),
         has_bill: false,
+        lifecycle: Box::default(),
     };
     let line = |number: u32| format!("{}{:100}\n", number.wrapping_mul(2_654_435_761), "");
     let content = |file: u32| (0..5_000).map(|number| line(file << 16 | number)).collect::<String>().into_bytes();

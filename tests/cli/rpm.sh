@@ -37,7 +37,7 @@ for tag in requires provides scripts; do
     rpm --query --package --$tag "$one" > /tmp/$tag
 done
 grep -qx "vrmd-whois = 1.0.0-1" /tmp/provides || fail "it does not provide itself"
-for needed in python3.11 libpq5 runit "libpq.so.5()(64bit)" "libc.so.6(GLIBC_2.14)(64bit)" /bin/sh; do
+for needed in python3.11 adduser libpq5 runit "libpq.so.5()(64bit)" "libc.so.6(GLIBC_2.14)(64bit)" /bin/sh; do
     grep -qxF "$needed" /tmp/requires || fail "it does not require $needed"
 done
 grep -q "postinstall scriptlet (using /bin/sh):" /tmp/scripts || fail "it has no %post"

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use vb_fetch::FetchError;
 use vb_graph::Sha256;
 use vb_npm::TreeError;
-use vb_package::{InvalidTree, WritePackageError};
+use vb_package::{InvalidTree, LifecycleError, WritePackageError};
 use vb_platform::{FinishError, UnpackError};
 use vb_python::{ArchiveError, ImportFailure, ImportReportError, LocateError, RecordError, SdistError, WheelError};
 use vb_sandbox::{SandboxError, Status};
@@ -171,6 +171,9 @@ pub enum ExecuteError {
     /// The package cannot be written.
     #[error("cannot write the package")]
     Package(#[from] WritePackageError),
+    /// The package does not have what its services need.
+    #[error(transparent)]
+    Lifecycle(#[from] LifecycleError),
     /// The tree cannot be in a package.
     #[error("the tree cannot be packaged")]
     Tree(#[from] InvalidTree),

@@ -67,7 +67,7 @@ pub enum Kind {
     /// Imports what the application imports, in a root that has only run dependencies.
     ImportCheck(ImportCheck),
     /// Writes the package.
-    Package(PackageSpec),
+    Package(Box<PackageSpec>),
 }
 
 impl Kind {

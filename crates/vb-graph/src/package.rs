@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::resolved::Part;
+use crate::{lifecycle::Lifecycle, resolved::Part};
 
 /// How the members of a package are compressed, by what the platform's package manager reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -148,6 +148,8 @@ pub struct PackageSpec {
     pub vcs: BTreeMap<String, String>,
     /// Is a bill of materials written beside the package?
     pub has_bill: bool,
+    /// What the package does where it is installed.
+    pub lifecycle: Box<Lifecycle>,
 }
 
 impl PackageSpec {
@@ -177,6 +179,7 @@ impl PackageSpec {
         if self.has_bill {
             parts.push(Part::text("bill of materials", "cyclonedx"));
         }
+        parts.extend(self.lifecycle.parts());
         parts
     }
 }

@@ -71,6 +71,7 @@ fn package() -> PackageSpec {
         application: "/vrmd/whois/whois".into(),
         vcs: BTreeMap::new(),
         has_bill: false,
+        lifecycle: Box::default(),
     }
 }
 
@@ -102,7 +103,7 @@ fn kinds() -> Vec<Kind> {
             names_packages: false,
         }),
         Kind::ImportCheck(ImportCheck { prefix, application }),
-        Kind::Package(package()),
+        Kind::Package(Box::new(package())),
     ]);
     kinds
 }
@@ -349,7 +350,7 @@ fn package_variants() -> Vec<Kind> {
     let changed = |change: fn(&mut PackageSpec)| {
         let mut spec = package();
         change(&mut spec);
-        Kind::Package(spec)
+        Kind::Package(Box::new(spec))
     };
     changes.into_iter().map(changed).collect()
 }

@@ -94,6 +94,7 @@ mod tests {
             application: "/vrmd/whois/whois".into(),
             vcs: [("Git".into(), "https://example.org/whois.git".into())].into(),
             has_bill: false,
+            lifecycle: Box::default(),
         }
     }
 

@@ -5,6 +5,7 @@
 mod packages;
 mod pipeline;
 mod platform;
+mod services;
 
 pub use self::platform::check as check_platform;
 
@@ -39,8 +40,10 @@ pub fn check(
         diagnostics.extend(check_version(&VersionSubject { workspace, recipe, platforms }));
         diagnostics.extend(pipeline::check(recipe));
         diagnostics.extend(check_recipe_variables(recipe));
+        diagnostics.extend(services::check(workspace, recipe, platforms));
     }
     diagnostics.extend(check_names(workspace, recipes));
+    diagnostics.extend(services::check_together(recipes));
     diagnostics
 }
 

@@ -69,6 +69,14 @@ pub enum Code {
     UnorderedVersion,
     /// `vb::recipe::bad_variable`: an environment variable cannot have that name.
     BadVariable,
+    /// `vb::recipe::unknown_user`: a service or a directory belongs to a user that nobody makes.
+    UnknownUser,
+    /// `vb::recipe::no_user_tool`: users are to be made, and nothing that the package depends on can do that.
+    NoUserTool,
+    /// `vb::recipe::bad_config_file`: a configuration file is neither below `/etc` nor in the application's directory.
+    BadConfigFile,
+    /// `vb::recipe::duplicate_service`: two recipes have services of one name.
+    DuplicateService,
 }
 
 impl Code {
@@ -105,6 +113,10 @@ impl Code {
             Self::NoRepository => "vb::version::no_repository",
             Self::UnorderedVersion => "vb::version::rpm",
             Self::BadVariable => "vb::recipe::bad_variable",
+            Self::UnknownUser => "vb::recipe::unknown_user",
+            Self::NoUserTool => "vb::recipe::no_user_tool",
+            Self::BadConfigFile => "vb::recipe::bad_config_file",
+            Self::DuplicateService => "vb::recipe::duplicate_service",
         }
     }
 }

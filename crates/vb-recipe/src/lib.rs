@@ -24,6 +24,8 @@ mod platform;
 mod position;
 mod recipe;
 mod scan;
+mod scripts;
+mod service;
 mod source;
 mod survey;
 mod version;
@@ -47,6 +49,8 @@ pub use platform::{
 };
 pub use position::{Evaluated, Position, Positions, SourceFile};
 pub use recipe::{Npm, Override, PlatformRecipe, Recipe, Resolved, Source, SubApp};
+pub use scripts::{StoppedService, stopped_services};
+pub use service::{ConfigFileRecipe, DirectoryRecipe, ManagerName, RestartName, Scripts, ServiceRecipe, UserRecipe};
 pub use source::{SourceError, SourceFacts, package_lock_file, requirement_files, source_facts};
 pub use version::{CheckedOut, DeclaredVersion, Version, VersionError, VersionSubject, is_package_version};
 pub use workspace::{

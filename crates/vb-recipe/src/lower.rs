@@ -1,6 +1,7 @@
 //! From a recipe, a platform and a lock to actions and edges. Nothing is read from disk here.
 
 mod formats;
+mod lifecycle;
 mod npm;
 mod overlap;
 mod pipeline;
@@ -209,7 +210,7 @@ impl<'a> Lowering<'a> {
         let what = if is_own { "package".to_owned() } else { format!("package {format}") };
         let inputs = vec![input("stage", stage), input("libraries", libraries), input("import check", check)];
         let spec = self.spec(format);
-        self.add(Kind::Package(spec), inputs, &what, "name")
+        self.add(Kind::Package(Box::new(spec)), inputs, &what, "name")
     }
 
     /// Adds an action that is called after the recipe and the platform, and came from a field of the recipe.
@@ -352,6 +353,7 @@ impl<'a> Lowering<'a> {
             application: self.directory.clone(),
             vcs: value.vcs(workspace),
             has_bill: value.sbom.unwrap_or(workspace.sbom),
+            lifecycle: Box::new(lifecycle::of_recipe(value, &self.prefix, platform, format)),
         }
     }
 }

@@ -157,6 +157,8 @@ pub struct DebPolicy {
     /// How `data.tar` is compressed.
     #[serde(with = "CompressionTag")]
     pub compression: Compression,
+    /// Where units of systemd are looked for.
+    pub unit_directory: String,
 }
 
 /// How `.rpm` files for a platform are written.

@@ -7,7 +7,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use vb_graph::Format;
 
-use crate::{pipeline::PipelineStep, version::Version, workspace::Workspace};
+use crate::{
+    pipeline::PipelineStep,
+    service::{ConfigFileRecipe, DirectoryRecipe, Scripts, ServiceRecipe, UserRecipe},
+    version::Version,
+    workspace::Workspace,
+};
 
 /// One application, as its recipe describes it.
 ///
@@ -73,6 +78,16 @@ pub struct Recipe {
     pub formats: Option<Vec<Format>>,
     /// Patterns of entries that are left out of the source, in `.gitignore` syntax.
     pub excludes: Option<Vec<String>>,
+    /// What runs where the package is installed, by name.
+    pub services: BTreeMap<String, ServiceRecipe>,
+    /// The users that are made, by name.
+    pub users: BTreeMap<String, UserRecipe>,
+    /// Files that an upgrade does not overwrite.
+    pub config_files: Vec<ConfigFileRecipe>,
+    /// Directories that are made.
+    pub dirs: Vec<DirectoryRecipe>,
+    /// What hand-written scripts do to those that are made.
+    pub scripts: Scripts,
     /// What is otherwise for one platform, by the platform's name.
     pub overrides: BTreeMap<String, Override>,
     /// What the recipe says for the platforms that it has an override for: [`Recipe::overrides`] merged over it.

@@ -114,6 +114,11 @@ fail! {
     an_import_from_outside_the_workspace_is_refused: "foreign_import",
     a_missing_import_is_shown_at_its_path: "missing_import",
     values_that_define_each_other_are_shown: "infinite_recursion",
+    a_user_that_nobody_makes_is_shown_where_it_is_named: "unknown_user",
+    users_that_nothing_can_make_are_refused: "no_user_tool",
+    a_configuration_file_in_a_foreign_place_is_shown: "bad_config_file",
+    two_services_of_one_name_are_shown_with_both_places: "service_twice",
+    what_is_wrong_in_a_service_is_shown_together: "wrong_service",
     a_function_is_no_recipe: "function",
     a_contract_of_the_recipes_own_is_shown: "own_contract",
     values_that_contradict_each_other_are_shown: "merge",
@@ -141,6 +146,20 @@ fn a_recipe_needs_a_name_and_a_source_and_nothing_else() {
 #[test]
 fn a_recipe_can_say_everything() {
     check_ok("full");
+}
+
+#[test]
+fn services_and_what_belongs_to_them_are_read_with_their_defaults() {
+    check_ok("services");
+}
+
+#[test]
+fn two_recipes_with_services_of_one_name_are_refused() {
+    let paths = ["services", "same_service"].map(|name| root().join("recipes/ok").join(name).with_extension("ncl"));
+    let errors = load_and_check(&paths).unwrap_err();
+    let shown: Vec<_> = errors.diagnostics().iter().map(|error| (error.kind().as_str(), error.to_string())).collect();
+    let message = "the service `hello` is also one of `recipes/ok/services.ncl:6`".to_owned();
+    assert_eq!(shown, [("vb::recipe::duplicate_service", message)]);
 }
 
 #[test]

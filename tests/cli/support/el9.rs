@@ -35,6 +35,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("pkgconf-pkg-config", &["pkgconf"]),
     ("python3.11-devel", &["python3.11-dev"]),
     ("libpq", &["libpq5"]),
+    ("shadow-utils", &["passwd"]),
     ("libpq-devel", &["libpq-dev"]),
 ];
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use vb_graph::{BlobDigest, DirectoryDigest, Format, Node, PackageSpec};
 use vb_package::{
     Content, Entry, FileTree, FlattenError, LeakPattern, MaintainerFiles, RememberedSegment, Resources, SegmentCache,
-    write_deb, write_rpm, write_tar,
+    enliven, write_deb, write_rpm, write_tar,
 };
 use vb_store::{BlobError, Store};
 
@@ -113,6 +113,7 @@ impl Builder {
         };
         let installed = self.inventory(spec, &root, &mut documents)?;
         let tree = self.tree(root, documents)?;
+        let (tree, maintainer) = enliven(spec, tree, maintainer, |bytes| self.store.put_bytes(bytes))?;
         let checks = BlobChecks::default();
         let open = |digest: &BlobDigest, start| self.open(digest, start, &checks);
         let recall = |key: &BlobDigest| if mode == Mode::Build { self.recall_segment(key) } else { None };

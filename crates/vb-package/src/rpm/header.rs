@@ -36,6 +36,8 @@ pub(crate) struct FileRecord {
     /// The target of a symbolic link, or nothing.
     pub(crate) target: String,
     pub(crate) flags: FileFlags,
+    pub(crate) owner: String,
+    pub(crate) group: String,
 }
 
 /// What the payload turned out to be.
@@ -223,9 +225,8 @@ impl Package<'_> {
         entries.words(Tag::RPMTAG_FILEDIGESTS, files.iter().map(|file| file.digest.clone()));
         entries.words(Tag::RPMTAG_FILELINKTOS, files.iter().map(|file| file.target.clone()));
         entries.numbers(Tag::RPMTAG_FILEFLAGS, files.iter().map(|file| file.flags.bits()));
-        for tag in [Tag::RPMTAG_FILEUSERNAME, Tag::RPMTAG_FILEGROUPNAME] {
-            entries.words(tag, files.iter().map(|_| "root".to_owned()));
-        }
+        entries.words(Tag::RPMTAG_FILEUSERNAME, files.iter().map(|file| file.owner.clone()));
+        entries.words(Tag::RPMTAG_FILEGROUPNAME, files.iter().map(|file| file.group.clone()));
         entries.numbers(Tag::RPMTAG_FILEVERIFYFLAGS, files.iter().map(|_| VERIFY_ALL));
         entries.numbers(Tag::RPMTAG_FILEDEVICES, files.iter().map(|_| 1));
         entries.numbers(Tag::RPMTAG_FILEINODES, (1..).take(files.len()));

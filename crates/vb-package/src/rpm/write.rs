@@ -135,15 +135,20 @@ impl<W: Write> PayloadWriter<'_, W> {
             Content::File { .. } => (REGULAR, ""),
             Content::Symlink { target } => (SYMLINK, target.as_str()),
         };
+        let path = format!("/{}", entry.path);
+        let owned = self.spec.lifecycle.config_files.iter().find(|file| file.path == path);
+        let (owner, group) = owned.map_or(("root", "root"), |file| (file.owner.as_str(), file.group.as_str()));
         let permissions = if kind == SYMLINK { 0o777 } else { entry.mode & 0o7777 };
         let record = FileRecord {
-            path: format!("/{}", entry.path),
+            path,
             mode: kind | u16::try_from(permissions).expect("the mode was masked"),
             mtime: u32::try_from(time_of(self.spec, &entry.path)).expect("the epoch was checked with the fields"),
             size: if kind == SYMLINK { target.len() as u64 } else { size_of(entry) },
             digest: String::new(),
             target: target.to_owned(),
             flags: flags_of(&entry.path, kind, conffiles),
+            owner: owner.to_owned(),
+            group: group.to_owned(),
         };
         self.start(index, entry, &record)?;
         if let Content::File { blob, size } = &entry.content {

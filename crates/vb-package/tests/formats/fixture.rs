@@ -53,6 +53,7 @@ impl Fixture {
             application: "/vrmd/whois/whois".into(),
             vcs: BTreeMap::new(),
             has_bill: false,
+            lifecycle: Box::default(),
         };
         Self { spec, entries: vec![], blobs: BTreeMap::new(), maintainer: MaintainerFiles::default() }
     }

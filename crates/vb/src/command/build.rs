@@ -7,6 +7,7 @@ use std::{
 
 use vb_build::{BuildReport, Builder, ExecuteError, OnFailure};
 use vb_graph::{ActionIndex, Graph, Node};
+use vb_recipe::{Evaluated, Recipe, stopped_services};
 
 use super::place::{PlaceError, place_packages, place_published};
 use crate::{
@@ -24,6 +25,9 @@ pub(crate) fn run(common: &Common, arguments: &Build) -> Result<Exit, Fatal> {
     let session = Session::open(common, &arguments.selection)?.with_version(&arguments.version);
     let bench = Workbench::with(common, session)?;
     let goals = bench.goals();
+    for stopped in bench.session.recipes.iter().flat_map(stopped_services) {
+        display::warn(&stopped.to_string());
+    }
     let on_failure = if arguments.keep_going { OnFailure::KeepGoing } else { OnFailure::Stop };
 
     let display = Display::new(common.json);
@@ -48,6 +52,7 @@ pub(crate) fn run(common: &Common, arguments: &Build) -> Result<Exit, Fatal> {
     let surroundings = Surroundings {
         shell: &|label| Some(shell_command(&bench.session, label)),
         locked: &|sha256| LockedFrom::find(&bench.session, sha256),
+        place: &|label, field| recipe_of(&bench.session, label).map(|recipe| recipe.place(field)),
     };
     display::failures(&bench.graph, &report, &surroundings);
     let mut packages = placed?;
@@ -91,6 +96,7 @@ pub(crate) fn build_and_place(
         let surroundings = Surroundings {
             shell: &|label| Some(shell_command(&bench.session, label)),
             locked: &|sha256| LockedFrom::find(&bench.session, sha256),
+            place: &|label, field| recipe_of(&bench.session, label).map(|recipe| recipe.place(field)),
         };
         display.finish();
         display::failures(&bench.graph, &report, &surroundings);
@@ -106,10 +112,14 @@ pub(crate) fn build_and_place(
 
 /// The command that opens a shell where an action failed.
 fn shell_command(session: &Session, label: &str) -> String {
-    let recipe =
-        session.recipes.iter().find(|recipe| label.split(' ').next().is_some_and(|name| name == recipe.value.name));
-    let shown = recipe.map_or_else(|| PathBuf::from("RECIPE"), |recipe| display::relative(recipe.path()));
+    let shown =
+        recipe_of(session, label).map_or_else(|| PathBuf::from("RECIPE"), |recipe| display::relative(recipe.path()));
     format!("vb shell {} '{label}'", shown.display())
+}
+
+/// Finds the recipe that an action was made for.
+pub(crate) fn recipe_of<'a>(session: &'a Session, label: &str) -> Option<&'a Evaluated<Recipe>> {
+    session.recipes.iter().find(|recipe| label.split(' ').next().is_some_and(|name| name == recipe.value.name))
 }
 
 /// Returns how a program ends that could do nothing but this build.

@@ -17,7 +17,11 @@ pub(crate) fn run(common: &Common, arguments: &ActionChoice) -> Result<Exit, Fat
     let bench = Workbench::open(common, &arguments.selection())?;
     let action = find_action(&bench.graph, &arguments.action)?;
     let display = Display::new(common.json);
-    let surroundings = Surroundings { shell: &|_| None, locked: &|sha256| LockedFrom::find(&bench.session, sha256) };
+    let surroundings = Surroundings {
+        shell: &|_| None,
+        locked: &|sha256| LockedFrom::find(&bench.session, sha256),
+        place: &|_, _| None,
+    };
     let outputs = build_or_fail(&bench.builder, &bench.graph, &[action], &display, &surroundings)?;
     display.finish();
     let Some(Node::Directory { digest, .. }) = outputs.first() else {

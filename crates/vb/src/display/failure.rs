@@ -7,6 +7,7 @@ use std::error::Error;
 
 use vb_build::{BuildReport, CommandFailure, Contrast, ExecuteError, Failure, FetchAttempt};
 use vb_graph::{Graph, Sha256};
+use vb_package::LifecycleError;
 use vb_sandbox::Status;
 
 use super::locked::LockedFrom;
@@ -17,12 +18,14 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) shell: &'a dyn Fn(&str) -> Option<String>,
     /// Finds the distribution package with a digest in the locks.
     pub(crate) locked: &'a dyn Fn(&Sha256) -> Option<LockedFrom>,
+    /// Returns where the recipe of an action has a field.
+    pub(crate) place: &'a dyn Fn(&str, &str) -> Option<String>,
 }
 
 impl Surroundings<'_> {
     /// Knows no shell and no locks.
     pub(crate) fn none() -> Self {
-        Self { shell: &|_| None, locked: &|_| None }
+        Self { shell: &|_| None, locked: &|_| None, place: &|_, _| None }
     }
 }
 
@@ -44,7 +47,12 @@ fn render(graph: &Graph, failure: &Failure, surroundings: &Surroundings<'_>) -> 
     if let Some(locked) = &gone {
         lines.extend(locked.to_lines());
     }
-    if let Some(place) = &provenance.declared_at {
+    let field = match &failure.error {
+        ExecuteError::Lifecycle(error) => error.field(),
+        _ => None,
+    };
+    let written = field.and_then(|field| (surroundings.place)(&provenance.label, &field));
+    if let Some(place) = written.as_ref().or(provenance.declared_at.as_ref()) {
         lines.push(format!("  asked for at  {place}"));
     }
     lines.extend(details(&failure.error));
@@ -95,6 +103,7 @@ fn code(error: &ExecuteError) -> &'static str {
         E::Libraries(error) => libraries::code(error),
         E::Imports { .. } => "vb::import_check::failed",
         E::ImportReport(_) => "vb::import_check::report",
+        E::Lifecycle(_) => "vb::package::lifecycle",
         E::Package(_) | E::Tree(_) => "vb::package::invalid",
         E::NotReproducible { .. } => "vb::check::not_reproducible",
         E::FileLost { .. } | E::Blob(_) | E::Directory(_) | E::Materialize(_) => "vb::store::damaged",
@@ -200,6 +209,13 @@ fn help(error: &ExecuteError) -> Option<String> {
         E::Leak { .. } => "take the path out; where a build wrote down where it ran, give that build a setting such as -ffile-prefix-map".to_owned(),
         E::ApplicationTaken { .. } => "give the application another name".to_owned(),
         E::Install(_) => "write paths in the source, and then the directory that they are put into: `conf/app.conf etc/app`".to_owned(),
+        E::Lifecycle(LifecycleError::NoMarker { .. }) => {
+            "put the line `#VB#` where it belongs, or say `scripts = 'Replace` in the recipe".to_owned()
+        }
+        E::Lifecycle(LifecycleError::NotShell { .. }) => "say `scripts = 'Replace` in the recipe, or write it for /bin/sh".to_owned(),
+        E::Lifecycle(LifecycleError::NoCommand { .. }) => {
+            "name a command of the environment, such as `bin/gunicorn`, or one of the machine by its absolute path".to_owned()
+        }
         E::Step(error) => return step::help(error),
         E::Libraries(error) => return libraries::help(error),
         E::Pattern(_) => "correct the pattern in the recipe".to_owned(),

@@ -1,0 +1,131 @@
+//! The two generators: moments to the maintainer scripts of dpkg (Debian Policy, chapter 6), and to the scriptlets of rpm.
+//!
+//! dpkg upgrades in the order old `prerm upgrade`, unpack, old `postrm upgrade`, new `postinst configure`. rpm: new
+//! `%pre`, unpack, new `%post`, old `%preun`, old files go, old `%postun`, new `%posttrans`; the argument is how many
+//! versions there will be. A `%preun` that fails leaves two versions in rpm's database, so nothing here fails there.
+
+use std::collections::BTreeSet;
+
+use vb_graph::{Manager, PackageSpec, ScriptPolicy};
+
+use super::{
+    LifecycleError, merge,
+    transition::{self, Enable, Moment, Upgraded, commands},
+};
+use crate::{
+    maintainer::{MaintainerFiles, ScriptName},
+    rpm::{RpmScript, ScriptletName},
+};
+
+/// What one script does for each value of its argument.
+type Arms = Vec<(&'static str, Vec<String>)>;
+
+/// Adds the maintainer scripts, into those written by hand where there are some.
+pub(super) fn add_debian(spec: &PackageSpec, maintainer: &mut MaintainerFiles) -> Result<(), LifecycleError> {
+    for (name, arms) in debian_arms(spec) {
+        let Some(block) = block(spec, "$1", &arms) else { continue };
+        let script = match maintainer.scripts.get(&name) {
+            None => format!("#!/bin/sh\nset -e\n\n{block}\nexit 0\n").into_bytes(),
+            Some(_) if spec.lifecycle.scripts == ScriptPolicy::Replace => continue,
+            Some(written) => merge::into_debian(written, &block, &format!("debian/{name}"))?,
+        };
+        maintainer.scripts.insert(name, script);
+    }
+    Ok(())
+}
+
+fn debian_arms(spec: &PackageSpec) -> Vec<(ScriptName, Arms)> {
+    let of = |moment| commands(spec, moment);
+    let mut configure = of(Moment::Prepare(Enable::All));
+    configure.extend(owners(spec));
+    configure.extend(of(Moment::Settle(Upgraded::If("\"${2:+yes}\""))));
+    let mut again: Vec<String> = of(Moment::Prepare(Enable::All));
+    again.extend(of(Moment::Settle(Upgraded::No)));
+    vec![
+        (
+            ScriptName::Postinst,
+            vec![
+                ("configure", configure),
+                ("abort-upgrade", of(Moment::Resume)),
+                // What prerm stopped and unlinked is put back.
+                ("abort-remove", again),
+            ],
+        ),
+        (
+            ScriptName::Prerm,
+            vec![("upgrade|failed-upgrade", of(Moment::BeforeUpgrade)), ("remove", of(Moment::BeforeRemoval))],
+        ),
+        (ScriptName::Postrm, vec![("remove", of(Moment::AfterRemoval)), ("purge", of(Moment::AfterPurge))]),
+    ]
+}
+
+/// Files are unpacked as root's; rpm's own header says whose they are.
+fn owners(spec: &PackageSpec) -> Vec<String> {
+    let owned = spec.lifecycle.config_files.iter().filter(|file| file.owner != "root" || file.group != "root");
+    owned.map(|file| format!("vb_own {} {} {}", super::shell_word(&file.path), file.owner, file.group)).collect()
+}
+
+/// Adds the scriptlets, into those written by hand where there are some.
+pub(super) fn add_rpm(spec: &PackageSpec, maintainer: &mut MaintainerFiles) -> Result<(), LifecycleError> {
+    for (name, arms) in rpm_arms(spec) {
+        let Some(block) = block(spec, "$1", &arms) else { continue };
+        let script = match maintainer.scriptlets.get(&name) {
+            None => RpmScript { program: vec!["/bin/sh".to_owned()], text: format!("{block}\nexit 0\n") },
+            Some(_) if spec.lifecycle.scripts == ScriptPolicy::Replace => continue,
+            Some(written) => merge::into_rpm(written, &block, &format!("rpm/{name}"))?,
+        };
+        maintainer.scriptlets.insert(name, script);
+    }
+    Ok(())
+}
+
+fn rpm_arms(spec: &PackageSpec) -> Vec<(ScriptletName, Arms)> {
+    let of = |moment| commands(spec, moment);
+    let users = transition::users(&spec.lifecycle);
+    let mut first = of(Moment::Prepare(Enable::All));
+    first.extend(of(Moment::Settle(Upgraded::No)));
+    let before_upgrade = [users.clone(), of(Moment::BeforeUpgrade)].concat();
+    // Only an upgrade has something to remember, and `%posttrans` gets no argument that tells.
+    let mut settle = vec!["if [ -d \"$vb_state\" ]; then".to_owned()];
+    settle.extend(of(Moment::Settle(Upgraded::Yes)).into_iter().map(|line| format!("    {line}")));
+    settle.push("fi".to_owned());
+    let mark = "mkdir -p \"$vb_state\"".to_owned();
+    vec![
+        (ScriptletName::Pre, vec![("1", users), ("*", [before_upgrade, vec![mark]].concat())]),
+        (ScriptletName::Post, vec![("1", first), ("*", of(Moment::Prepare(Enable::New)))]),
+        (ScriptletName::Preun, vec![("0", of(Moment::BeforeRemoval))]),
+        (ScriptletName::Postun, vec![("0", of(Moment::AfterRemoval))]),
+        (ScriptletName::Posttrans, vec![("*", settle)]),
+    ]
+}
+
+/// Makes the functions that are called, and what is done for each argument; nothing where nothing is done.
+fn block(spec: &PackageSpec, argument: &str, arms: &Arms) -> Option<String> {
+    let arms: Vec<_> = arms.iter().filter(|(_, lines)| !lines.is_empty()).collect();
+    if arms.is_empty() {
+        return None;
+    }
+    let mut text = format!("# What the services and users of {} need, as its recipe declares them.\n", spec.name);
+    text += &functions(spec);
+    text += &format!("case \"{argument}\" in\n");
+    for (pattern, lines) in arms {
+        text += &format!("    {pattern})\n");
+        lines.iter().for_each(|line| text += &format!("        {line}\n"));
+        text += "        ;;\n";
+    }
+    text += "esac\n";
+    Some(text)
+}
+
+fn functions(spec: &PackageSpec) -> String {
+    let managers: BTreeSet<Manager> =
+        spec.lifecycle.services.iter().flat_map(|service| service.managers.iter().copied()).collect();
+    let of_manager = |manager: &Manager| match manager {
+        Manager::Systemd => include_str!("shell/systemd.sh"),
+        Manager::Runit => include_str!("shell/runit.sh"),
+        Manager::Supervisor => include_str!("shell/supervisor.sh"),
+    };
+    let texts = [include_str!("shell/common.sh"), include_str!("shell/files.sh")];
+    let text = texts.into_iter().chain(managers.iter().map(of_manager)).collect::<Vec<_>>().join("\n");
+    text.replace("@PACKAGE@", &spec.name).replace("@SERVICES@", &spec.lifecycle.service_directory) + "\n"
+}

@@ -1,0 +1,85 @@
+# What an upgrade has to know at its end; it is gone after a reboot, which starts every enabled service anyway.
+vb_state=/run/vb/@PACKAGE@
+
+vb_say() {
+    echo "@PACKAGE@: $*" >&2
+}
+
+# Is there a process of that name?
+vb_process() {
+    for vb_comm in /proc/[0-9]*/comm; do
+        if [ "$(cat "$vb_comm" 2>/dev/null)" = "$1" ]; then return 0; fi
+    done
+    return 1
+}
+
+# May the service be touched here? A chroot says no by its policy-rc.d.
+vb_allowed() {
+    command -v policy-rc.d >/dev/null 2>&1 || return 0
+    vb_answer=0
+    policy-rc.d "$1" "$2" >/dev/null 2>&1 || vb_answer=$?
+    [ "$vb_answer" -eq 0 ] || [ "$vb_answer" -eq 104 ]
+}
+
+# vb_choose MANAGER...: prints the first that runs here, or else is installed, or else the first.
+vb_choose() {
+    for vb_candidate in "$@"; do
+        if "vb_${vb_candidate}_active"; then echo "$vb_candidate"; return; fi
+    done
+    for vb_candidate in "$@"; do
+        if "vb_${vb_candidate}_installed"; then echo "$vb_candidate"; return; fi
+    done
+    echo "$1"
+}
+
+# vb_remember SERVICE FILE MANAGER...: before an upgrade; the file is there if the old version has the service.
+vb_remember() {
+    vb_service=$1
+    [ -e "$2" ] || return 0
+    shift 2
+    mkdir -p "$vb_state"
+    : > "$vb_state/$vb_service.known"
+    for vb_manager in "$@"; do
+        if "vb_${vb_manager}_runs" "$vb_service"; then : > "$vb_state/$vb_service.$vb_manager"; fi
+    done
+}
+
+# vb_act ACTION SERVICE MANAGER: a service that does not obey is no fault of the package's files.
+vb_act() {
+    vb_allowed "$2" "$1" || return 0
+    "vb_${3}_$1" "$2" || vb_say "the service $2 did not $1"
+}
+
+# vb_settle SERVICE CHANGE UPGRADED MANAGER...: after all files are there.
+vb_settle() {
+    vb_service=$1 vb_change=$2 vb_upgraded=$3
+    shift 3
+    if [ -e "$vb_state/$vb_service.known" ]; then
+        for vb_manager in "$@"; do
+            [ -e "$vb_state/$vb_service.$vb_manager" ] || continue
+            if ! "vb_${vb_manager}_runs" "$vb_service"; then
+                vb_act start "$vb_service" "$vb_manager"
+            elif [ "$vb_change" != leave ]; then
+                vb_act "$vb_change" "$vb_service" "$vb_manager"
+            fi
+        done
+        return
+    fi
+    vb_manager=$(vb_choose "$@")
+    "vb_${vb_manager}_active" || return 0
+    if ! "vb_${vb_manager}_runs" "$vb_service"; then
+        if "vb_${vb_manager}_enabled" "$vb_service"; then vb_act start "$vb_service" "$vb_manager"; fi
+    elif [ "$vb_upgraded" = yes ] && [ "$vb_change" != leave ]; then
+        vb_act "$vb_change" "$vb_service" "$vb_manager"
+    fi
+}
+
+# vb_resume SERVICE MANAGER...: an upgrade was called off; what ran and was stopped meanwhile is started.
+vb_resume() {
+    vb_service=$1
+    shift
+    for vb_manager in "$@"; do
+        [ -e "$vb_state/$vb_service.$vb_manager" ] || continue
+        if ! "vb_${vb_manager}_runs" "$vb_service"; then vb_act start "$vb_service" "$vb_manager"; fi
+    done
+}

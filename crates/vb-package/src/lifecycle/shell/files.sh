@@ -1,0 +1,35 @@
+# vb_user NAME HOME SHELL COMMENT: a system user with a group of the same name.
+vb_user() {
+    if getent passwd "$1" >/dev/null; then return 0; fi
+    if command -v adduser >/dev/null 2>&1 && [ -e /etc/debian_version ]; then
+        adduser --system --group --quiet --no-create-home --home "$2" --shell "$3" --gecos "$4" "$1"
+    elif command -v useradd >/dev/null 2>&1; then
+        useradd --system --user-group --no-create-home --home-dir "$2" --shell "$3" --comment "$4" "$1"
+    elif command -v systemd-sysusers >/dev/null 2>&1; then
+        printf 'u %s - "%s" %s %s\n' "$1" "$4" "$2" "$3" | systemd-sysusers -
+    else
+        vb_say "nothing here can make the user $1: neither adduser, useradd nor systemd-sysusers"
+        return 1
+    fi
+}
+
+# vb_member USER GROUP
+vb_member() {
+    if ! getent group "$2" >/dev/null; then
+        vb_say "the user $1 is not in the group $2, which is not there"
+    elif ! id -nG "$1" | tr ' ' '\n' | grep -qx "$2"; then
+        usermod --append --groups "$2" "$1"
+    fi
+}
+
+# vb_directory PATH OWNER GROUP MODE: what is there already is the administrator's.
+vb_directory() {
+    [ -d "$1" ] || install -d -o "$2" -g "$3" -m "$4" "$1"
+}
+
+# vb_own PATH OWNER GROUP: once, as dpkg keeps the owner of a configuration file that it replaces.
+vb_own() {
+    if [ -e "$1" ] && [ "$(stat -c %u:%g "$1")" = 0:0 ] && ! dpkg-statoverride --list "$1" >/dev/null 2>&1; then
+        chown "$2:$3" "$1"
+    fi
+}

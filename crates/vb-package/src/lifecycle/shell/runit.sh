@@ -1,0 +1,65 @@
+vb_runit_active() {
+    [ -d /etc/service ] && vb_runit_installed && vb_process runsvdir
+}
+
+vb_runit_installed() {
+    command -v sv >/dev/null 2>&1
+}
+
+vb_runit_supervised() {
+    sv status "@SERVICES@/$1" >/dev/null 2>&1
+}
+
+vb_runit_runs() {
+    sv status "@SERVICES@/$1" 2>/dev/null | grep -q '^run:'
+}
+
+vb_runit_enabled() {
+    [ -L "/etc/service/$1" ]
+}
+
+# "update-service --remove" leaves the second link: the administrator's choice to keep the service off.
+vb_runit_enable() {
+    if [ ! -d /etc/service ] || [ -L "/etc/service/.$1" ]; then return 0; fi
+    # runsvdir starts what it finds; where that is not wanted now, this keeps it down until the next boot.
+    if vb_process runsvdir && ! vb_allowed "$1" start; then : > "/run/@PACKAGE@-$1.down"; fi
+    ln -sfn "@SERVICES@/$1" "/etc/service/$1"
+}
+
+# Without the supervisor runsvdir starts the service by itself within seconds.
+vb_runit_start() {
+    ! vb_runit_supervised "$1" || sv -w 15 start "@SERVICES@/$1" >/dev/null
+}
+
+vb_runit_restart() {
+    sv -w 15 restart "@SERVICES@/$1" >/dev/null
+}
+
+vb_runit_reload() {
+    "@SERVICES@/$1/reload"
+}
+
+vb_runit_stop() {
+    # The link goes first, or runsvdir would start runsv again.
+    rm -f "/etc/service/$1"
+    if ! vb_runit_supervised "$1"; then return 0; fi
+    # Kills what does not stop within the time, and counts that as a failure.
+    sv -w 10 force-shutdown "@SERVICES@/$1" >/dev/null || true
+    vb_attempts=10
+    while vb_runit_supervised "$1"; do
+        if [ "$vb_attempts" -eq 0 ]; then
+            vb_say "the service $1 did not stop"
+            return 1
+        fi
+        vb_attempts=$((vb_attempts - 1))
+        sleep 1
+    done
+}
+
+vb_runit_forget() {
+    rm -rf "/run/@PACKAGE@-$1.supervise" "/run/@PACKAGE@-$1.log.supervise" "/run/@PACKAGE@-$1.down"
+    if [ "$2" = purge ]; then
+        rm -rf "/var/log/$1"
+        rm -f "/etc/service/.$1"
+    fi
+}

@@ -1,0 +1,58 @@
+vb_supervisor_installed() {
+    command -v supervisorctl >/dev/null 2>&1
+}
+
+vb_supervisor_active() {
+    vb_supervisor_installed && supervisorctl pid >/dev/null 2>&1
+}
+
+# Prints where supervisord reads programs from: Debian's place, or that of the RPM distributions.
+vb_supervisor_link() {
+    if [ -d /etc/supervisor/conf.d ]; then
+        echo "/etc/supervisor/conf.d/$1.conf"
+    elif [ -d /etc/supervisord.d ]; then
+        echo "/etc/supervisord.d/$1.ini"
+    fi
+}
+
+vb_supervisor_runs() {
+    vb_supervisor_active && supervisorctl status "$1" 2>/dev/null | grep -Eq ' (RUNNING|STARTING)'
+}
+
+vb_supervisor_enabled() {
+    vb_link=$(vb_supervisor_link "$1")
+    [ -n "$vb_link" ] && [ -L "$vb_link" ]
+}
+
+vb_supervisor_enable() {
+    vb_link=$(vb_supervisor_link "$1")
+    if [ -n "$vb_link" ]; then ln -sfn "@SERVICES@/$1/supervisor.conf" "$vb_link"; fi
+}
+
+# A new program is started by being read.
+vb_supervisor_start() {
+    supervisorctl update "$1" >/dev/null
+    vb_supervisor_runs "$1" || supervisorctl start "$1" >/dev/null
+}
+
+vb_supervisor_restart() {
+    supervisorctl update "$1" >/dev/null
+    supervisorctl restart "$1" >/dev/null
+}
+
+vb_supervisor_reload() {
+    "@SERVICES@/$1/reload"
+}
+
+# supervisorctl waits until the process has ended. A program that it does not know is stopped already.
+vb_supervisor_stop() {
+    if vb_supervisor_active; then
+        supervisorctl stop "$1" >/dev/null || true
+        supervisorctl remove "$1" >/dev/null || true
+    fi
+    rm -f "/etc/supervisor/conf.d/$1.conf" "/etc/supervisord.d/$1.ini"
+}
+
+vb_supervisor_forget() {
+    if [ "$2" = purge ]; then rm -f "/var/log/supervisor/$1.log"*; fi
+}

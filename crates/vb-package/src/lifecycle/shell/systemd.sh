@@ -1,0 +1,74 @@
+vb_systemd_active() {
+    [ -d /run/systemd/system ]
+}
+
+vb_systemd_installed() {
+    command -v systemctl >/dev/null 2>&1
+}
+
+vb_systemd_runs() {
+    vb_systemd_active && systemctl --quiet is-active "$1.service"
+}
+
+vb_systemd_enabled() {
+    systemctl --quiet is-enabled "$1.service" 2>/dev/null
+}
+
+# Debian's helper remembers what the administrator has disabled, and works without systemd.
+vb_systemd_enable() {
+    if command -v deb-systemd-helper >/dev/null 2>&1; then
+        deb-systemd-helper unmask "$1.service" >/dev/null || true
+        if deb-systemd-helper --quiet was-enabled "$1.service"; then
+            deb-systemd-helper enable "$1.service" >/dev/null || true
+        else
+            deb-systemd-helper update-state "$1.service" >/dev/null || true
+        fi
+    elif vb_systemd_installed; then
+        systemctl --quiet --no-reload enable "$1.service" >/dev/null 2>&1 || vb_say "$1.service was not enabled"
+    fi
+}
+
+vb_systemd_call() {
+    if command -v deb-systemd-invoke >/dev/null 2>&1; then
+        deb-systemd-invoke "$1" "$2.service" >/dev/null
+    else
+        systemctl "$1" "$2.service" >/dev/null
+    fi
+}
+
+vb_systemd_start() {
+    vb_systemd_reread
+    vb_systemd_call start "$1"
+}
+
+vb_systemd_restart() {
+    vb_systemd_reread
+    vb_systemd_call restart "$1"
+}
+
+vb_systemd_reload() {
+    vb_systemd_reread
+    systemctl reload "$1.service" >/dev/null
+}
+
+vb_systemd_reread() {
+    if vb_systemd_active; then systemctl --system daemon-reload >/dev/null || true; fi
+}
+
+vb_systemd_stop() {
+    if vb_systemd_active; then
+        vb_systemd_call stop "$1" || vb_say "the service $1 did not stop"
+    fi
+    # Debian's helper keeps the links of enabled units until the package is purged.
+    if ! command -v deb-systemd-helper >/dev/null 2>&1 && vb_systemd_installed; then
+        systemctl --quiet --no-reload disable "$1.service" >/dev/null 2>&1 || true
+    fi
+}
+
+vb_systemd_forget() {
+    vb_systemd_reread
+    if [ "$2" = purge ] && command -v deb-systemd-helper >/dev/null 2>&1; then
+        deb-systemd-helper purge "$1.service" >/dev/null || true
+        deb-systemd-helper unmask "$1.service" >/dev/null || true
+    fi
+}

@@ -1,0 +1,209 @@
+//! What is made of a lifecycle: every script is one that a shell can read, and says what it should.
+
+use std::process::{Command, Stdio};
+
+use vb_graph::{Compression, Lifecycle, OnUpgrade, OwnedDirectory, Restart, User};
+
+use super::*;
+use crate::maintainer::ScriptName;
+
+fn service(managers: &[Manager]) -> Service {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    Service {
+        name: "whois".into(),
+        description: "WHOIS".into(),
+        managers: managers.into(),
+        exec: words(&["/vrmd/whois/bin/whois", "--name", "it's"]),
+        reload: words(&["/vrmd/whois/bin/whois", "--reload"]),
+        user: "whois".into(),
+        group: None,
+        directory: "/vrmd/whois".into(),
+        environment: [("LC_ALL".to_owned(), "C.UTF-8".to_owned())].into(),
+        capabilities: words(&["CAP_NET_BIND_SERVICE"]),
+        limits: [("nofile".to_owned(), 65_536)].into(),
+        after: vec![],
+        restart: Restart::Always,
+        stop_seconds: 10,
+        is_enabled: true,
+        on_upgrade: OnUpgrade::Restart,
+        systemd: [("ProtectSystem".to_owned(), "strict".to_owned())].into(),
+    }
+}
+
+fn spec(format: Format, managers: &[Manager]) -> PackageSpec {
+    PackageSpec {
+        format,
+        name: "vrmd-whois".into(),
+        version: "1.0".into(),
+        native_architecture: "amd64".into(),
+        maintainer: "Ops <ops@example.org>".into(),
+        section: "web".into(),
+        priority: "optional".into(),
+        homepage: None,
+        license: None,
+        summary: "whois".into(),
+        description: vec![],
+        depends: vec![],
+        compression: Compression::Gzip,
+        epoch: 1_700_000_000,
+        application: "/vrmd/whois/whois".into(),
+        vcs: BTreeMap::new(),
+        has_bill: false,
+        lifecycle: Box::new(Lifecycle {
+            services: vec![service(managers)],
+            users: vec![User {
+                name: "whois".into(),
+                groups: vec!["adm".into()],
+                home: "/vrmd/whois".into(),
+                shell: "/bin/false".into(),
+                comment: "WHOIS server".into(),
+            }],
+            directories: vec![OwnedDirectory {
+                path: "/var/lib/whois".into(),
+                owner: "whois".into(),
+                group: None,
+                mode: 0o750,
+                is_purged: true,
+            }],
+            unit_directory: "/usr/lib/systemd/system".into(),
+            service_directory: "/vrmd/whois/etc/services".into(),
+            ..Lifecycle::default()
+        }),
+    }
+}
+
+fn tree() -> FileTree {
+    let content = Content::File { blob: BlobDigest::of(b""), size: 0 };
+    FileTree::from_entries([Entry { path: "vrmd/whois/bin/whois".into(), mode: 0o755, content }]).unwrap()
+}
+
+fn enlivened(spec: &PackageSpec) -> (FileTree, MaintainerFiles, BTreeMap<BlobDigest, String>) {
+    let mut kept = BTreeMap::new();
+    let put = |bytes: &[u8]| {
+        kept.insert(BlobDigest::of(bytes), String::from_utf8(bytes.to_vec()).unwrap());
+        Ok(BlobDigest::of(bytes))
+    };
+    let (tree, maintainer) = enliven(spec, tree(), MaintainerFiles::default(), put).unwrap();
+    (tree, maintainer, kept)
+}
+
+fn text_at(path: &str, spec: &PackageSpec) -> String {
+    let (tree, _, kept) = enlivened(spec);
+    match &tree.get(path).unwrap_or_else(|| panic!("no {path}")).content {
+        Content::File { blob, .. } => kept[blob].clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+const ALL: [Manager; 3] = [Manager::Systemd, Manager::Runit, Manager::Supervisor];
+
+#[test]
+fn a_unit_says_everything_that_the_recipe_does() {
+    let expect = "\
+[Unit]
+Description=WHOIS
+After=network.target
+
+[Service]
+ExecStart=/vrmd/whois/bin/whois --name \"it's\"
+ExecReload=/vrmd/whois/bin/whois --reload
+User=whois
+WorkingDirectory=/vrmd/whois
+Environment=LC_ALL=C.UTF-8
+AmbientCapabilities=CAP_NET_BIND_SERVICE
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE
+LimitNOFILE=65536
+Restart=always
+RestartSec=5
+TimeoutStopSec=10
+ProtectSystem=strict
+
+[Install]
+WantedBy=multi-user.target
+";
+    assert_eq!(text_at("usr/lib/systemd/system/whois.service", &spec(Format::Deb, &ALL)), expect);
+}
+
+#[test]
+fn a_run_script_sets_limits_environment_user_and_capabilities() {
+    let expect = r#"#!/bin/sh
+# Starts the service `whois`.
+exec 2>&1
+cd /vrmd/whois || exit 100
+LC_ALL=C.UTF-8; export LC_ALL
+ulimit -n 65536
+set -- /vrmd/whois/bin/whois --name 'it'\''s'
+if [ "$(id -u)" -ne 0 ]; then exec "$@"; fi
+HOME=$(getent passwd whois | cut -d: -f6); export HOME
+USER=whois LOGNAME=whois; export USER LOGNAME
+exec setpriv --reuid=whois --regid="$(id -g whois)" --init-groups --inh-caps=-all,+net_bind_service --ambient-caps=-all,+net_bind_service --bounding-set=-all,+net_bind_service -- "$@"
+"#;
+    assert_eq!(text_at("vrmd/whois/etc/services/whois/run", &spec(Format::Rpm, &[Manager::Runit])), expect);
+}
+
+#[test]
+fn what_is_done_in_each_script_depends_on_its_argument() {
+    let case = |text: &str| text[text.rfind("case \"$1\"").unwrap()..].to_owned();
+    let (_, maintainer, _) = enlivened(&spec(Format::Deb, &[Manager::Systemd, Manager::Runit]));
+    let script = |name| case(str::from_utf8(&maintainer.scripts[&name]).unwrap());
+    assert!(!maintainer.scripts.contains_key(&ScriptName::Preinst));
+    let expect = r#"case "$1" in
+    configure)
+        vb_user whois /vrmd/whois /bin/false 'WHOIS server'
+        vb_member whois adm
+        vb_directory /var/lib/whois whois whois 0750
+        "vb_$(vb_choose systemd runit)_enable" whois
+        vb_settle whois restart "${2:+yes}" systemd runit
+        rm -rf "$vb_state"
+        ;;
+    abort-upgrade)
+        vb_resume whois systemd runit
+        rm -rf "$vb_state"
+        ;;
+"#;
+    assert!(script(ScriptName::Postinst).starts_with(expect), "{}", script(ScriptName::Postinst));
+    let expect = r#"case "$1" in
+    upgrade|failed-upgrade)
+        rm -rf "$vb_state"
+        vb_remember whois /usr/lib/systemd/system/whois.service systemd runit
+        ;;
+    remove)
+        vb_systemd_stop whois
+        vb_runit_stop whois
+        ;;
+esac
+
+exit 0
+"#;
+    assert_eq!(script(ScriptName::Prerm), expect);
+}
+
+#[test]
+fn every_script_is_one_that_a_shell_can_read() {
+    for format in [Format::Deb, Format::Rpm] {
+        let (tree, maintainer, kept) = enlivened(&spec(format, &ALL));
+        let scripts = maintainer.scripts.values().map(|script| String::from_utf8(script.clone()).unwrap());
+        let scriptlets = maintainer.scriptlets.values().map(|script| script.text.clone());
+        let run = kept.into_values().filter(|text| text.starts_with("#!/bin/sh"));
+        let texts: Vec<String> = scripts.chain(scriptlets).chain(run).collect();
+        assert!(texts.len() >= 8, "{format}: {}", texts.len());
+        for text in texts {
+            let output = Command::new("sh").args(["-n", "-c", &text]).stderr(Stdio::piped()).output().unwrap();
+            assert!(output.status.success(), "{}\n{text}", String::from_utf8_lossy(&output.stderr));
+            assert!(!text.contains("@PACKAGE@") && !text.contains("@SERVICES@"), "{text}");
+        }
+        assert!(tree.get("vrmd/whois/etc/services/whois/supervise").is_some());
+    }
+}
+
+#[test]
+fn a_command_that_the_package_does_not_have_is_refused_with_its_field() {
+    let mut spec = spec(Format::Deb, &ALL);
+    spec.lifecycle.services[0].exec[0] = "/vrmd/whois/bin/absent".into();
+    let put = |bytes: &[u8]| Ok(BlobDigest::of(bytes));
+    let error = enliven(&spec, tree(), MaintainerFiles::default(), put).unwrap_err();
+    assert_eq!(error.to_string(), "the service `whois` runs `/vrmd/whois/bin/absent`, which is not in the package");
+    assert_eq!(error.field().as_deref(), Some("services.whois.exec"));
+    spec.lifecycle.services[0].exec[0] = "/usr/bin/absent".into();
+    assert!(enliven(&spec, tree(), MaintainerFiles::default(), put).is_ok());
+}

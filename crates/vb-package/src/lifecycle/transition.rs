@@ -1,0 +1,152 @@
+//! What is done at each moment in the life of a package, in the words of neither format.
+//!
+//! Invariants: an upgrade stops nothing, it remembers what runs and restarts that when all files are there; a service
+//! that somebody has stopped stays stopped; what a script of the old version stopped meanwhile is started again; users
+//! are never removed.
+
+use vb_graph::{Lifecycle, OnUpgrade, PackageSpec, Service};
+
+use super::{definition, shell_word};
+
+/// A moment at which something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// Before the new version's files are there, while the old version's scripts can still run.
+    BeforeUpgrade,
+    /// After the files are unpacked: users, directories and owners, and services that are new are enabled.
+    Prepare(Enable),
+    /// After everything of the old version is gone, and after a first installation.
+    Settle(Upgraded),
+    /// An upgrade was called off.
+    Resume,
+    /// Before the files go for good.
+    BeforeRemoval,
+    /// After the files are gone.
+    AfterRemoval,
+    /// After configuration and data go, too.
+    AfterPurge,
+}
+
+/// Which services are enabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Enable {
+    /// All of them: on Debian the helper knows which the administrator has disabled.
+    All,
+    /// Those that the version before did not have.
+    New,
+}
+
+/// Was there a version before?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Upgraded {
+    /// As the shell expression says.
+    If(&'static str),
+    /// Certainly.
+    Yes,
+    /// Certainly not.
+    No,
+}
+
+/// Returns the lines that do it, as calls of the functions in `shell/`.
+pub(super) fn commands(spec: &PackageSpec, moment: Moment) -> Vec<String> {
+    let lifecycle = &spec.lifecycle;
+    let services = &lifecycle.services;
+    match moment {
+        Moment::BeforeUpgrade => {
+            let mut lines = vec!["rm -rf \"$vb_state\"".to_owned()];
+            lines.extend(services.iter().map(|service| remember(lifecycle, service)));
+            lines
+        }
+        Moment::Prepare(enable) => {
+            let mut lines = users(lifecycle);
+            lines.extend(lifecycle.directories.iter().map(|directory| {
+                let group = directory.group.as_ref().unwrap_or(&directory.owner);
+                format!(
+                    "vb_directory {} {} {group} {:04o}",
+                    shell_word(&directory.path),
+                    directory.owner,
+                    directory.mode
+                )
+            }));
+            let enabled = services.iter().filter(|service| service.is_enabled);
+            lines.extend(enabled.map(|service| enable_service(service, enable)));
+            lines
+        }
+        Moment::Settle(upgraded) => {
+            let mut lines: Vec<String> = services.iter().map(|service| settle(service, upgraded)).collect();
+            lines.push("rm -rf \"$vb_state\"".to_owned());
+            lines
+        }
+        Moment::Resume => {
+            let resume = |service: &Service| format!("vb_resume {} {}", service.name, managers(service));
+            services.iter().map(resume).chain(["rm -rf \"$vb_state\"".to_owned()]).collect()
+        }
+        Moment::BeforeRemoval => {
+            of_managers(services, |service, manager| format!("vb_{manager}_stop {}", service.name))
+        }
+        Moment::AfterRemoval => forget(services, "remove"),
+        Moment::AfterPurge => {
+            let mut lines = forget(services, "purge");
+            let purged = lifecycle.directories.iter().filter(|directory| directory.is_purged);
+            lines.extend(purged.map(|directory| format!("rm -rf {}", shell_word(&directory.path))));
+            lines
+        }
+    }
+}
+
+/// Returns the lines that make the users: the files of an `.rpm` belong to them, so they have to be there first.
+pub(super) fn users(lifecycle: &Lifecycle) -> Vec<String> {
+    let mut lines = Vec::new();
+    for user in &lifecycle.users {
+        let [home, shell, comment] = [&user.home, &user.shell, &user.comment].map(|word| shell_word(word));
+        lines.push(format!("vb_user {} {home} {shell} {comment}", user.name));
+        lines.extend(user.groups.iter().map(|group| format!("vb_member {} {group}", user.name)));
+    }
+    lines
+}
+
+fn remember(lifecycle: &Lifecycle, service: &Service) -> String {
+    let file = definition(lifecycle, service, service.managers[0]);
+    format!("vb_remember {} {} {}", service.name, shell_word(&file), managers(service))
+}
+
+fn enable_service(service: &Service, enable: Enable) -> String {
+    let name = &service.name;
+    let call = match service.managers.as_slice() {
+        [manager] => format!("vb_{manager}_enable {name}"),
+        _ => format!("\"vb_$(vb_choose {})_enable\" {name}", managers(service)),
+    };
+    match enable {
+        Enable::All => call,
+        Enable::New => format!("[ -e \"$vb_state/{name}.known\" ] || {call}"),
+    }
+}
+
+fn settle(service: &Service, upgraded: Upgraded) -> String {
+    let change = match service.on_upgrade {
+        OnUpgrade::Restart => "restart",
+        OnUpgrade::Reload => "reload",
+        OnUpgrade::Leave => "leave",
+    };
+    let upgraded = match upgraded {
+        Upgraded::If(expression) => expression,
+        Upgraded::Yes => "yes",
+        Upgraded::No => "no",
+    };
+    format!("vb_settle {} {change} {upgraded} {}", service.name, managers(service))
+}
+
+fn forget(services: &[Service], why: &str) -> Vec<String> {
+    of_managers(services, |service, manager| format!("vb_{manager}_forget {} {why}", service.name))
+}
+
+fn of_managers(services: &[Service], line: impl Fn(&Service, &str) -> String) -> Vec<String> {
+    let each = |service: &Service| -> Vec<String> {
+        service.managers.iter().map(|manager| line(service, manager.as_str())).collect()
+    };
+    services.iter().flat_map(each).collect()
+}
+
+fn managers(service: &Service) -> String {
+    service.managers.iter().map(|manager| manager.as_str()).collect::<Vec<_>>().join(" ")
+}
