@@ -49,7 +49,7 @@ fn the_lock_of_the_machines_own_indexes_names_no_host() {
     let env = TestEnv::new();
     env.vb(&["lock", "recipes/whois.ncl"]).ok();
     assert!(!env.read(LOCK).contains("://"));
-    let request = |text: &str| text.split("[bookworm]").next().unwrap().to_owned();
+    let request = |text: &str| text.split("[bookworm.archive]").next().unwrap().to_owned();
     let committed = fs_err::read_to_string(crate::support::repository().join(LOCK)).unwrap();
     assert_eq!(request(&env.read(LOCK)), request(&committed));
 }

@@ -4,6 +4,7 @@
 //! (command lines for the sandbox are returned as data), knowledge of the store or of the graph's order.
 //!
 //! - [`read_config`], [`locate`]: where the machine's own configuration says that Python files come from.
+//! - [`check_requirements`], [`requirements_of_pylock`], [`requirements_of_poetry`]: what is resolved, in several forms.
 //! - [`CompileRequest`], [`read_pylock`], [`choose`]: a resolution by uv, and one file per distribution of it.
 //! - [`build_requires`], [`unpack_sdist`], [`BuildRequest`]: an sdist to a wheel.
 //! - [`unpack`], [`environment_files`], [`add_bytecode_to_record`]: wheels to a virtual environment.
@@ -14,16 +15,20 @@ mod bytecode;
 mod check;
 mod entry_points;
 mod environment;
+mod foreign;
 mod indexes;
 mod ini;
 mod locate;
 mod location;
 mod lock;
+mod marker;
 mod metadata;
 mod names;
 mod pages;
+mod project;
 mod pylock;
 mod record;
+mod requirements;
 mod scripts;
 mod sdist;
 mod tags;
@@ -37,13 +42,20 @@ pub use check::{
 };
 pub use entry_points::EntryPointError;
 pub use environment::{EnvironmentFile, environment_files};
+pub use foreign::{ForeignLockError, requirements_of_poetry, requirements_of_pylock};
 pub use indexes::{HostFiles, IndexConfig, IndexConfigError, default_index_query, read_config};
 pub use ini::IniError;
 pub use locate::{LocateError, locate};
-pub use lock::{CompileRequest, UV, UvTool};
+pub use lock::{CompileRequest, Dependencies, ExportRequest, UV, UvTool, preferences};
+pub use marker::Chosen;
 pub use metadata::DistributionMetadata;
+pub use names::normalize_name;
+pub use project::{ProjectError, check_project};
 pub use pylock::{BinaryPolicy, PylockError, read_pylock};
 pub use record::{RecordError, add_bytecode_to_record};
-pub use sdist::{BuildRequest, SdistError, build_constraints, build_requires, unpack_sdist};
+pub use requirements::{
+    AllowedHashes, RefusedLine, RequirementsError, allowed_hashes, check_requirements, expand_variables,
+};
+pub use sdist::{BuildRequest, SdistError, build_constraints, build_requires, requires_of_pyproject, unpack_sdist};
 pub use tags::{Rank, Target, choose, rank};
 pub use wheel::{Layout, Unpacked, WheelError, unpack};

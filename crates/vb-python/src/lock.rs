@@ -1,4 +1,5 @@
-//! The command that resolves requirements at lock time, as data: uv's `pip compile`, run inside the platform's root.
+//! The commands that resolve requirements at lock time, as data: uv's `pip compile` and `export`, run inside the
+//! platform's root.
 //!
 //! Index locations go through the environment, not the command line: they may hold credentials, and command lines are shown.
 
@@ -43,6 +44,15 @@ impl UvTool {
     }
 }
 
+/// What a resolution takes in beside what its requirements name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dependencies {
+    /// What these depend on, and so on.
+    Followed,
+    /// Nothing: the requirements are a lock.
+    Listed,
+}
+
 /// One resolution: requirements files to a `pylock.toml`. All paths are those inside the sandbox.
 #[derive(Clone, Debug)]
 pub struct CompileRequest<'a> {
@@ -56,9 +66,16 @@ pub struct CompileRequest<'a> {
     pub indexes: &'a IndexConfig,
     /// Which distributions are built and which are not.
     pub policy: &'a BinaryPolicy,
-    /// The requirements files.
+    /// The requirements files: lines, or a `pyproject.toml`.
     pub requirements: &'a [String],
-    /// Where the lock is written: a file called `pylock.toml`.
+    /// Are their dependencies taken in?
+    pub dependencies: Dependencies,
+    /// Extras of the `pyproject.toml`.
+    pub extras: &'a [String],
+    /// Its dependency groups.
+    pub groups: &'a [String],
+    /// Where the lock is written: a file called `pylock.toml`. Versions of one that is there are preferred: see
+    /// [`preferences`].
     pub output: &'a str,
     /// A writable directory for uv's cache.
     pub cache: &'a str,
@@ -76,6 +93,13 @@ impl CompileRequest<'_> {
         for (option, names) in [("--no-binary", &self.policy.no_binary), ("--only-binary", &self.policy.only_binary)] {
             arguments.extend(names.iter().flat_map(|name| [option, name]));
         }
+        if self.dependencies == Dependencies::Listed {
+            arguments.push("--no-deps");
+        }
+        arguments.extend(self.extras.iter().flat_map(|extra| ["--extra", extra]));
+        let group = |group: &String| format!("{}:{group}", self.requirements.first().map_or("", String::as_str));
+        let groups: Vec<String> = self.groups.iter().map(group).collect();
+        arguments.extend(groups.iter().flat_map(|group| ["--group", group]));
         arguments.extend(["--output-file", self.output, "--"]);
         arguments.extend(self.requirements.iter().map(String::as_str));
         arguments.into_iter().map(str::to_owned).collect()
@@ -93,6 +117,50 @@ impl CompileRequest<'_> {
         set("UV_INDEX", additional.join(" "));
         set("UV_FIND_LINKS", self.indexes.find_links.join(","));
         variables
+    }
+}
+
+/// Returns the text of a `pylock.toml` that holds no more than versions: what a resolution prefers where its requirements
+/// leave a choice.
+pub fn preferences<'a>(pins: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let package = |(name, version): (&str, &str)| format!("[[packages]]\nname = \"{name}\"\nversion = \"{version}\"\n");
+    format!("lock-version = \"1.0\"\ncreated-by = \"vb\"\n{}", pins.map(package).collect::<String>())
+}
+
+/// One `uv.lock` to requirements with hashes, without asking any index. All paths are those inside the sandbox.
+#[derive(Clone, Debug)]
+pub struct ExportRequest<'a> {
+    /// The uv program.
+    pub uv: &'a str,
+    /// The interpreter that the environment will have.
+    pub python: &'a str,
+    /// The directory with `uv.lock` and `pyproject.toml`.
+    pub project: &'a str,
+    /// Extras of the project.
+    pub extras: &'a [String],
+    /// Dependency groups of the project.
+    pub groups: &'a [String],
+    /// Where the requirements are written.
+    pub output: &'a str,
+    /// A writable directory for uv's cache.
+    pub cache: &'a str,
+}
+
+impl ExportRequest<'_> {
+    /// Returns the command line.
+    pub fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec![self.uv, "export", "--quiet", "--frozen", "--offline", "--no-emit-project"];
+        arguments.extend(["--no-default-groups", "--no-annotate", "--no-header", "--format", "requirements.txt"]);
+        arguments.extend(["--python", self.python, "--project", self.project]);
+        arguments.extend(self.extras.iter().flat_map(|extra| ["--extra", extra]));
+        arguments.extend(self.groups.iter().flat_map(|group| ["--group", group]));
+        arguments.extend(["--output-file", self.output]);
+        arguments.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Returns the environment variables, to be added to the sandbox's own.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        uv_variables(self.cache)
     }
 }
 
@@ -145,6 +213,9 @@ mod tests {
             indexes: &indexes,
             policy: &policy,
             requirements: &["/in/requirements.txt".into()],
+            dependencies: Dependencies::Followed,
+            extras: &[],
+            groups: &[],
             output: "/out/pylock.toml",
             cache: "/tmp/uv",
         };
@@ -173,6 +244,31 @@ mod tests {
         let offline = CompileRequest { indexes: &nothing, ..request };
         assert!(offline.arguments().contains(&"--no-index".to_owned()));
         assert!(!offline.variables().contains_key("UV_DEFAULT_INDEX"));
+    }
+
+    #[test]
+    fn a_project_is_resolved_with_its_extras_and_groups_and_a_lock_without_more() {
+        let request = CompileRequest {
+            uv: "/vb/uv",
+            python: "/usr/bin/python3.11",
+            target: &target(36),
+            indexes: &IndexConfig::default(),
+            policy: &BinaryPolicy::default(),
+            requirements: &["/in/pyproject.toml".into()],
+            dependencies: Dependencies::Listed,
+            extras: &["pg".into()],
+            groups: &["prod".into()],
+            output: "/out/pylock.toml",
+            cache: "/tmp/uv",
+        };
+        let arguments = request.arguments().join(" ");
+        let end =
+            "--no-deps --extra pg --group /in/pyproject.toml:prod --output-file /out/pylock.toml -- /in/pyproject.toml";
+        assert!(arguments.ends_with(end), "{arguments}");
+        assert_eq!(
+            preferences([("six", "1.17.0")].into_iter()),
+            "lock-version = \"1.0\"\ncreated-by = \"vb\"\n[[packages]]\nname = \"six\"\nversion = \"1.17.0\"\n"
+        );
     }
 
     #[test]

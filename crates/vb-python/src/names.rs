@@ -1,7 +1,7 @@
 //! Names of Python projects and how they compare.
 
 /// Normalises a project name (PEP 503): lower case, each run of `-`, `_` and `.` as one `-`.
-pub(crate) fn normalize_name(name: &str) -> String {
+pub fn normalize_name(name: &str) -> String {
     let mut normalized = String::with_capacity(name.len());
     for character in name.trim().chars() {
         match character {

@@ -12,6 +12,7 @@ use vb_graph::{LockedDistribution, LockedFile, Sha256};
 use crate::{
     location,
     names::normalize_name,
+    requirements::AllowedHashes,
     tags::{Target, choose},
 };
 
@@ -90,6 +91,20 @@ pub enum PylockError {
         /// Does the policy allow its sdist?
         is_sdist_allowed: bool,
     },
+    /// Requirements give hashes, and none for a distribution.
+    #[error("the requirements give hashes, and none for `{name}`")]
+    NotHashed {
+        /// The distribution's name.
+        name: String,
+    },
+    /// No file that the indexes have has a hash that the requirements give.
+    #[error("no file of `{name}` {version} that the indexes have has a sha256 that the requirements give")]
+    NotAllowed {
+        /// The distribution's name.
+        name: String,
+        /// Its version.
+        version: String,
+    },
     /// A file has neither a name nor a location with one, or its name is a path.
     #[error("a file of `{name}` has no name, or one that no file can have")]
     NoFileName {
@@ -152,6 +167,10 @@ impl File {
         let of_url = || location::file_name(&Url::parse(self.url.as_deref()?).ok()?);
         self.name.clone().or_else(of_path).or_else(of_url).filter(|name| is_file_name(name))
     }
+
+    fn sha256(&self) -> Option<Sha256> {
+        self.hashes.get("sha256")?.to_ascii_lowercase().parse().ok()
+    }
 }
 
 /// A name that came from an index becomes a file's below directories of the build, so it must not be a path.
@@ -161,20 +180,29 @@ fn is_file_name(name: &str) -> bool {
 
 /// Reads a lock and chooses one file of each distribution; sorted by name.
 ///
+/// Where requirements give hashes at all, every distribution has to have some, as pip has it, and only files with one of
+/// them are chosen from.
+///
 /// # Errors
 /// See [`PylockError`]; the first problem is reported.
-pub fn read_pylock(text: &str, target: &Target, policy: &BinaryPolicy) -> Result<Vec<LockedDistribution>, PylockError> {
+pub fn read_pylock(
+    text: &str,
+    target: &Target,
+    policy: &BinaryPolicy,
+    hashes: &AllowedHashes,
+) -> Result<Vec<LockedDistribution>, PylockError> {
     let lock: Pylock = toml::from_str(text).map_err(|source| PylockError::Parse(Box::new(source)))?;
     if lock.lock_version.split('.').next() != Some("1") {
         return Err(PylockError::Version { version: lock.lock_version });
     }
     let mut names = BTreeSet::new();
     let mut distributions = Vec::new();
-    for package in lock.packages {
+    for mut package in lock.packages {
         let name = normalize_name(&package.name);
         if !names.insert(name.clone()) {
             return Err(PylockError::Ambiguous { name });
         }
+        keep_allowed(&mut package, &name, hashes)?;
         distributions.push(distribution(package, name, target, policy)?);
     }
     distributions.sort();
@@ -203,6 +231,22 @@ fn distribution(
     Ok(LockedDistribution { name, version, file })
 }
 
+/// Drops the files that requirements do not allow.
+fn keep_allowed(package: &mut Package, name: &str, hashes: &AllowedHashes) -> Result<(), PylockError> {
+    if hashes.is_empty() || foreign_origin(package).is_some() {
+        return Ok(());
+    }
+    let Some(allowed) = hashes.get(name) else { return Err(PylockError::NotHashed { name: name.to_owned() }) };
+    let is_allowed = |file: &File| file.sha256().is_some_and(|digest| allowed.contains(&digest));
+    package.wheels.retain(is_allowed);
+    package.sdist = package.sdist.take().filter(is_allowed);
+    if package.wheels.is_empty() && package.sdist.is_none() {
+        let version = package.version.clone().unwrap_or_default();
+        return Err(PylockError::NotAllowed { name: name.to_owned(), version });
+    }
+    Ok(())
+}
+
 fn foreign_origin(package: &Package) -> Option<&'static str> {
     if package.vcs.is_some() {
         Some("a version control system")
@@ -229,8 +273,7 @@ fn best_wheel(wheels: Vec<File>, name: &str, target: &Target) -> Result<Option<F
 fn locked_file(file: &File, name: &str) -> Result<LockedFile, PylockError> {
     let name = name.to_owned();
     let Some(file_name) = file.file_name() else { return Err(PylockError::NoFileName { name }) };
-    let digest = file.hashes.get("sha256").and_then(|digest| digest.to_ascii_lowercase().parse::<Sha256>().ok());
-    let Some(sha256) = digest else { return Err(PylockError::NoDigest { name, file: file_name }) };
+    let Some(sha256) = file.sha256() else { return Err(PylockError::NoDigest { name, file: file_name }) };
     Ok(LockedFile { file: file_name, size: file.size, sha256 })
 }
 
@@ -249,7 +292,10 @@ mod tests {
     }
 
     fn files(target: &Target, policy: &BinaryPolicy) -> Result<Vec<String>, PylockError> {
-        Ok(read_pylock(SAMPLE, target, policy)?.into_iter().map(|locked| locked.file.file).collect())
+        Ok(read_pylock(SAMPLE, target, policy, &AllowedHashes::new())?
+            .into_iter()
+            .map(|locked| locked.file.file)
+            .collect())
     }
 
     fn policy(no_binary: &[&str], only_binary: &[&str]) -> BinaryPolicy {
@@ -259,7 +305,7 @@ mod tests {
 
     fn read_package(package: &str) -> Result<Vec<LockedDistribution>, PylockError> {
         let text = format!("lock-version = \"1.0\"\ncreated-by = \"x\"\n[[packages]]\n{package}\n");
-        read_pylock(&text, &bookworm(), &BinaryPolicy::default())
+        read_pylock(&text, &bookworm(), &BinaryPolicy::default(), &AllowedHashes::new())
     }
 
     #[test]
@@ -273,7 +319,8 @@ mod tests {
                 "six-1.17.0-py2.py3-none-any.whl",
             ]
         );
-        let six = read_pylock(SAMPLE, &bookworm(), &BinaryPolicy::default()).unwrap().pop().unwrap();
+        let six =
+            read_pylock(SAMPLE, &bookworm(), &BinaryPolicy::default(), &AllowedHashes::new()).unwrap().pop().unwrap();
         assert_eq!((six.name.as_str(), six.version.as_str()), ("six", "1.17.0"));
         assert_eq!(six.file.sha256.to_string(), "4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274");
     }
@@ -351,7 +398,7 @@ mod tests {
     #[test]
     fn an_unknown_format_version_and_a_repeated_name_are_refused() {
         let version = SAMPLE.replace("lock-version = \"1.0\"", "lock-version = \"2.0\"");
-        let read = |text: &str| read_pylock(text, &bookworm(), &BinaryPolicy::default());
+        let read = |text: &str| read_pylock(text, &bookworm(), &BinaryPolicy::default(), &AllowedHashes::new());
         assert!(matches!(read(&version), Err(PylockError::Version { .. })));
         let repeated = SAMPLE.replace("name = \"six\"", "name = \"PyYAML\"");
         assert!(matches!(read(&repeated), Err(PylockError::Ambiguous { .. })));

@@ -99,10 +99,18 @@ pub fn build_requires(sdist: &Path) -> Result<Vec<String>, SdistError> {
         Format::TarGz => pyproject_of_tar(sdist)?,
         Format::Zip => pyproject_of_zip(sdist)?,
     };
+    requires_of_pyproject(pyproject.as_deref())
+        .map_err(|source| SdistError::Pyproject { path: sdist.to_owned(), source: Box::new(source) })
+}
+
+/// Returns the requirements of a build that a `pyproject.toml` gives, or PEP 518's default where there is none.
+///
+/// # Errors
+/// It is not UTF-8 TOML, or `[build-system]` has another shape.
+pub fn requires_of_pyproject(pyproject: Option<&[u8]>) -> Result<Vec<String>, toml::de::Error> {
     let default = || vec![DEFAULT_REQUIRES.to_owned()];
     let Some(bytes) = pyproject else { return Ok(default()) };
-    let parsed: Pyproject = toml::from_slice(&bytes)
-        .map_err(|source| SdistError::Pyproject { path: sdist.to_owned(), source: Box::new(source) })?;
+    let parsed: Pyproject = toml::from_slice(bytes)?;
     Ok(parsed.build_system.map_or_else(default, |system| system.requires))
 }
 

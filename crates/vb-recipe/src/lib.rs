@@ -23,6 +23,7 @@ mod pipeline;
 mod platform;
 mod position;
 mod recipe;
+mod requirements;
 mod scan;
 mod scripts;
 mod service;
@@ -49,9 +50,10 @@ pub use platform::{
 };
 pub use position::{Evaluated, Position, Positions, SourceFile};
 pub use recipe::{Npm, Override, PlatformRecipe, Recipe, Resolved, Source, SubApp};
+pub use requirements::{RequirementsForm, package_lock_file, requirement_files};
 pub use scripts::{StoppedService, stopped_services};
 pub use service::{ConfigFileRecipe, DirectoryRecipe, ManagerName, RestartName, Scripts, ServiceRecipe, UserRecipe};
-pub use source::{SourceError, SourceFacts, package_lock_file, requirement_files, source_facts};
+pub use source::{SourceError, SourceFacts, source_facts};
 pub use version::{CheckedOut, DeclaredVersion, Version, VersionError, VersionSubject, is_package_version};
 pub use workspace::{
     PLATFORMS_DIR, PackageRepository, RepositoryKey, RepositoryLayout, WORKSPACE_FILE, Workspace, find_root, lock_path,

@@ -43,6 +43,9 @@ pub struct PlatformLock {
     pub packages: Vec<PackageLock>,
     /// What the application's environment consists of.
     pub distributions: Vec<DistributionLock>,
+    /// What the application itself is built with, where it is installed.
+    #[serde(default)]
+    pub application: Vec<DistributionLock>,
     /// What vb itself runs in a root: uv.
     pub tools: Vec<LockedDistribution>,
     /// The npm packages that the pipeline uses.
@@ -68,6 +71,15 @@ pub struct LockRequest {
     pub no_binary: Vec<String>,
     /// Distributions that are never built from source.
     pub only_binary: Vec<String>,
+    /// The extras that are installed, too.
+    #[serde(default)]
+    pub extras: Vec<String>,
+    /// The dependency groups that are installed, too.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Is the application itself installed?
+    #[serde(default)]
+    pub setup_install: bool,
     /// The requirements files, by path in the source, with the SHA-256 of their bytes.
     pub requirements: BTreeMap<String, Sha256>,
     /// The `package-lock.json`, by path in the source, with the SHA-256 of its bytes; empty without npm packages.
@@ -107,7 +119,14 @@ pub struct DistributionLock {
     pub distribution: LockedDistribution,
     /// What the sdist is built with, the requirements' own included; empty for a wheel.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub build: Vec<LockedDistribution>,
+    pub build: Vec<Self>,
+}
+
+impl DistributionLock {
+    /// Returns its file, and those of all that it is built with.
+    pub fn files(&self) -> Vec<&LockedDistribution> {
+        iter::once(&self.distribution).chain(self.build.iter().flat_map(Self::files)).collect()
+    }
 }
 
 /// A lock could not be read or written.
@@ -244,7 +263,7 @@ impl PlatformLock {
     fn names(&self) -> impl Iterator<Item = &str> {
         let packages = self.packages.iter().map(|lock| &lock.package);
         let packages = packages.flat_map(|package| [&package.name, &package.version, &package.architecture]);
-        let built = self.distributions.iter().flat_map(|lock| iter::once(&lock.distribution).chain(&lock.build));
+        let built = self.distributions.iter().chain(&self.application).flat_map(DistributionLock::files);
         let files = built.chain(&self.tools).flat_map(|file| [&file.name, &file.version, &file.file.file]);
         // A place and a name of npm's may have several components, each of which is a name.
         let npm = self.npm.iter().flat_map(|package| {
@@ -281,9 +300,14 @@ impl LockRequest {
             ("run_deps", Asker::Recipe, &self.run_deps, &asked.run_deps),
             ("no_binary", Asker::Recipe, &self.no_binary, &asked.no_binary),
             ("only_binary", Asker::Recipe, &self.only_binary, &asked.only_binary),
+            ("extras", Asker::Recipe, &self.extras, &asked.extras),
+            ("groups", Asker::Recipe, &self.groups, &asked.groups),
         ];
         let [locked, wanted] = python;
-        let mut fields = vec![("python", Asker::Recipe, locked, wanted)];
+        let installs = [self, asked].map(|request| BTreeSet::from([request.setup_install.to_string()]));
+        let [installed, install] = installs;
+        let mut fields =
+            vec![("python", Asker::Recipe, locked, wanted), ("setup_install", Asker::Recipe, installed, install)];
         let to_set = |list: &Vec<String>| list.iter().cloned().collect::<BTreeSet<_>>();
         fields.extend(lists.map(|(field, asker, locked, asked)| (field, asker, to_set(locked), to_set(asked))));
         let differing = fields.into_iter().filter(|(_, _, locked, asked)| locked != asked);

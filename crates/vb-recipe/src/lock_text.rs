@@ -6,7 +6,8 @@
 //! [bookworm.request]
 //! python = "3.11"
 //! run_deps = ["libpq5", "runit"]
-//! # … and the other fields of `LockRequest`
+//! # … and the other fields of `LockRequest`; those that came later (`extras`, `groups`, `setup_install`) only where
+//! # they say something, so that an older lock stays as it is
 //! requirements = { "requirements.txt" = "…" }
 //!
 //! [bookworm.archive]
@@ -31,7 +32,10 @@
 //!
 //! Every table but `version` is a platform. Lists are sorted, so that equal locks have equal texts.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{
     Deserialize, Deserializer,
@@ -134,6 +138,15 @@ fn request_table(request: &LockRequest) -> Table {
         list.dedup();
         table.insert(name, value(list.into_iter().collect::<Array>()));
     }
+    for (name, list) in [("extras", &request.extras), ("groups", &request.groups)] {
+        let list: BTreeSet<&str> = list.iter().map(String::as_str).collect();
+        if !list.is_empty() {
+            table.insert(name, value(list.into_iter().collect::<Array>()));
+        }
+    }
+    if request.setup_install {
+        table.insert("setup_install", value(true));
+    }
     let requirements = request.requirements.iter().map(|(path, sha256)| (path, sha256.to_string()));
     table.insert("requirements", value(requirements.collect::<InlineTable>()));
     if !request.npm.is_empty() {
@@ -146,7 +159,11 @@ fn request_table(request: &LockRequest) -> Table {
 fn platform_table(platform: &PlatformLock) -> Table {
     let mut table = Table::new();
     table.insert("packages", value(lines(&platform.packages, INDENT, package_line)));
-    table.insert("distributions", value(lines(&platform.distributions, INDENT, distribution_line)));
+    let built = |list: &[DistributionLock]| value(lines(list, INDENT, |lock| distribution_line(lock, INDENT)));
+    table.insert("distributions", built(&platform.distributions));
+    if !platform.application.is_empty() {
+        table.insert("application", built(&platform.application));
+    }
     table.insert("tools", value(lines(&platform.tools, INDENT, file_line)));
     if !platform.npm.is_empty() {
         table.insert("npm", value(lines(&platform.npm, INDENT, node_package_line)));
@@ -155,7 +172,7 @@ fn platform_table(platform: &PlatformLock) -> Table {
 }
 
 /// Makes a list with a line for each element, in order.
-fn lines<T: Ord>(elements: &[T], indent: &str, line: fn(&T) -> InlineTable) -> Array {
+fn lines<T: Ord>(elements: &[T], indent: &str, line: impl Fn(&T) -> InlineTable) -> Array {
     let mut elements: Vec<_> = elements.iter().collect();
     elements.sort();
     elements.dedup();
@@ -185,10 +202,13 @@ fn package_line(lock: &PackageLock) -> InlineTable {
     table
 }
 
-fn distribution_line(lock: &DistributionLock) -> InlineTable {
+/// Writes a distribution; what it is built with stands one step further in, each on a line of its own.
+fn distribution_line(lock: &DistributionLock, indent: &str) -> InlineTable {
     let mut table = file_line(&lock.distribution);
     if !lock.build.is_empty() {
-        table.insert("build", Value::Array(lines(&lock.build, "\n        ", file_line)));
+        let inner = format!("{indent}    ");
+        let build = lines(&lock.build, &inner, |lock| distribution_line(lock, &inner));
+        table.insert("build", Value::Array(build));
     }
     table
 }

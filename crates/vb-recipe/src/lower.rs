@@ -8,8 +8,8 @@ mod pipeline;
 
 use vb_graph::{
     ActionIndex, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input, InterpreterSpec, Kind, Libraries,
-    LockedDistribution, LockedFile, LockedPackage, Origin, PackageSpec, Provenance, Root, RootContent, Stage, Unpack,
-    Wheel,
+    LockedDistribution, LockedFile, LockedPackage, Origin, PackageSpec, Pattern, Provenance, Root, RootContent,
+    Selection, Stage, Unpack, Wheel,
 };
 
 use self::formats::{compression_of, formats_for};
@@ -260,37 +260,74 @@ impl<'a> Lowering<'a> {
             let name = format!("distribution {} {}", locked.distribution.name, locked.distribution.version);
             inputs.push(input(&name, unpacked));
         }
+        let is_installed = self.application.recipe.value.setup_install;
+        if is_installed {
+            let wheel = self.application_wheel()?;
+            let unpacked = self.unpack_wheel(wheel, "application", interpreter_root);
+            inputs.push(input("distribution of the application", unpacked));
+        }
         let environment = Environment {
             prefix: self.prefix.clone(),
             interpreter: self.interpreter.clone(),
-            module_paths: vec![self.directory.clone()],
+            // What is installed is imported from there; its source would be a second copy of each module.
+            module_paths: if is_installed { vec![] } else { vec![self.directory.clone()] },
         };
         Ok(self.add(Kind::Environment(environment), inputs, "environment", "requirements"))
     }
 
     fn unpack(&mut self, locked: &DistributionLock, interpreter_root: ActionIndex) -> Result<ActionIndex, LowerError> {
-        let LockedDistribution { name, file, .. } = &locked.distribution;
-        let wheel = if file.is_wheel() { lower_fetch(self.graph, name, file) } else { self.wheel(locked)? };
+        let name = &locked.distribution.name;
+        let wheel = self.fetched_or_built(locked)?;
+        Ok(self.unpack_wheel(wheel, name, interpreter_root))
+    }
+
+    fn unpack_wheel(&mut self, wheel: ActionIndex, name: &str, interpreter_root: ActionIndex) -> ActionIndex {
         let inputs = vec![input("wheel", wheel), input("root", interpreter_root)];
         let unpack = Unpack { prefix: self.prefix.clone(), interpreter: self.interpreter.clone() };
-        Ok(self.add(Kind::Unpack(unpack), inputs, &format!("unpack {name}"), "requirements"))
+        self.add(Kind::Unpack(unpack), inputs, &format!("unpack {name}"), "requirements")
+    }
+
+    /// Adds what gives the wheel of a distribution: its fetch, or the build of its sdist.
+    fn fetched_or_built(&mut self, locked: &DistributionLock) -> Result<ActionIndex, LowerError> {
+        let LockedDistribution { name, file, .. } = &locked.distribution;
+        if file.is_wheel() { Ok(lower_fetch(self.graph, name, file)) } else { self.wheel(locked) }
+    }
+
+    /// Adds what a build needs, and names it by name and version.
+    fn build_requirements(&mut self, build: &[DistributionLock]) -> Result<Vec<Input>, LowerError> {
+        let requirement = |locked: &DistributionLock| {
+            let LockedDistribution { name, version, .. } = &locked.distribution;
+            Ok(input(&format!("requirement {name} {version}"), self.fetched_or_built(locked)?))
+        };
+        build.iter().map(requirement).collect()
     }
 
     fn wheel(&mut self, locked: &DistributionLock) -> Result<ActionIndex, LowerError> {
         let LockedDistribution { name, file, .. } = &locked.distribution;
+        let sdist = input("sdist", lower_fetch(self.graph, name, file));
+        self.build(sdist, &locked.build, name)
+    }
+
+    /// Adds the build of the application itself, of all its source but what says how it is packaged.
+    fn application_wheel(&mut self) -> Result<ActionIndex, LowerError> {
+        let mut source = input("source", self.source());
+        source.selection = Some(Selection {
+            directory: String::new(),
+            patterns: vec![Pattern::everything()],
+            excludes: ["debian/**", "rpm/**"].map(|glob| Pattern::Glob(glob.to_owned())).to_vec(),
+        });
+        self.build(source, &self.application.lock.application, "application")
+    }
+
+    /// Adds the action that builds a wheel of an sdist or a source.
+    fn build(&mut self, of: Input, build: &[DistributionLock], name: &str) -> Result<ActionIndex, LowerError> {
         let tools = &self.application.lock.tools;
         let uv = tools.iter().find(|tool| tool.name == "uv").ok_or_else(|| LowerError::NoTool {
             platform: self.application.platform.name.clone(),
-            distribution: name.clone(),
+            distribution: name.to_owned(),
         })?;
-        let mut inputs = vec![
-            input("sdist", lower_fetch(self.graph, name, file)),
-            input("uv", lower_fetch(self.graph, &uv.name, &uv.file)),
-        ];
-        for requirement in &locked.build {
-            let fetched = lower_fetch(self.graph, &requirement.name, &requirement.file);
-            inputs.push(input(&format!("requirement {} {}", requirement.name, requirement.version), fetched));
-        }
+        let mut inputs = vec![of, input("uv", lower_fetch(self.graph, &uv.name, &uv.file))];
+        inputs.extend(self.build_requirements(build)?);
         inputs.push(input("root", self.root(RootKind::Build, "build_deps")));
         let wheel = Wheel { interpreter: self.interpreter.clone(), variables: self.recipe.variables.clone() };
         Ok(self.add(Kind::Wheel(wheel), inputs, &format!("wheel {name}"), "build_deps"))

@@ -58,6 +58,12 @@ pub struct Recipe {
     pub python: String,
     /// The requirements file, relative to the source.
     pub requirements: String,
+    /// The extras of the project that the requirements file is of.
+    pub extras: Vec<String>,
+    /// The dependency groups that are installed, too.
+    pub groups: Vec<String>,
+    /// Is the application built to a wheel and installed?
+    pub setup_install: bool,
     /// Distribution packages that are there while wheels are built.
     pub build_deps: Vec<String>,
     /// Distribution packages that the package depends on.

@@ -1,17 +1,12 @@
-//! What an application's source says of itself: commit, time, and which requirements it has.
+//! What an application's source says of itself: commit and time.
 //!
-//! Must not be here: the content of the source, which is ingested.
+//! Must not be here: the content of the source, which is ingested, and its requirements, which are in `requirements.rs`.
 
 use std::{
-    collections::BTreeMap,
     io,
     panic::resume_unwind,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
-
-use fs_err as fs;
-use sha2::{Digest, Sha256 as Hasher};
-use vb_graph::Sha256;
 
 use crate::git::Git;
 
@@ -97,6 +92,16 @@ pub enum SourceError {
         /// What it includes.
         included: String,
     },
+    /// A `pyproject.toml` is not TOML.
+    #[error("cannot read `{}`", path.display())]
+    #[diagnostic(code(vb::source::pyproject), help("mend the file"))]
+    Pyproject {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
     /// git is there and failed.
     #[error("`git {}` failed in `{}`: {}", arguments.join(" "), path.display(), message.trim_end())]
     #[diagnostic(code(vb::source::git), help("mend the repository, or build from a directory that is in none"))]
@@ -133,113 +138,4 @@ pub fn source_facts(directory: &Path) -> Result<SourceFacts, SourceError> {
         is_modified: status.is_modified,
         epoch: time.parse().unwrap_or(NO_COMMIT_EPOCH),
     })
-}
-
-/// Returns the requirements file and those that it includes, by path in the source, with the SHA-256 of their bytes.
-///
-/// # Errors
-/// [`SourceError::Requirements`] when one cannot be read, [`SourceError::OutsideRequirements`] when one is elsewhere.
-pub fn requirement_files(directory: &Path, file: &str) -> Result<BTreeMap<String, Sha256>, SourceError> {
-    let mut found = BTreeMap::new();
-    let mut pending = vec![PathBuf::from(file)];
-    while let Some(relative) = pending.pop() {
-        let name = relative.to_string_lossy().into_owned();
-        if found.contains_key(&name) {
-            continue;
-        }
-        let path = directory.join(&relative);
-        let bytes = fs::read(&path).map_err(|source| SourceError::Requirements { path: path.clone(), source })?;
-        for included in included(&String::from_utf8_lossy(&bytes)) {
-            let inner = inner_path(relative.parent().unwrap_or(Path::new("")), &included);
-            pending.push(inner.ok_or_else(|| SourceError::OutsideRequirements { file: path.clone(), included })?);
-        }
-        found.insert(name, Sha256::from_bytes(Hasher::digest(&bytes).into()));
-    }
-    Ok(found)
-}
-
-/// Digests the `package-lock.json` of a source, by its path there.
-///
-/// # Errors
-/// [`SourceError::PackageLock`].
-pub fn package_lock_file(directory: &Path, file: &str) -> Result<BTreeMap<String, Sha256>, SourceError> {
-    let path = directory.join(file);
-    let bytes = fs::read(&path).map_err(|source| SourceError::PackageLock { path, source })?;
-    Ok(BTreeMap::from([(file.to_owned(), Sha256::from_bytes(Hasher::digest(&bytes).into()))]))
-}
-
-/// Returns the path in the source that a file there means by another path; `None` when that is outside.
-fn inner_path(parent: &Path, path: &str) -> Option<PathBuf> {
-    let mut inner = parent.to_owned();
-    for component in Path::new(path).components() {
-        match component {
-            Component::Normal(name) => inner.push(name),
-            Component::CurDir => {}
-            Component::ParentDir => {
-                if !inner.pop() {
-                    return None;
-                }
-            }
-            Component::RootDir | Component::Prefix(_) => return None,
-        }
-    }
-    Some(inner)
-}
-
-/// Returns the files that a requirements file names with `-r` and `-c`.
-fn included(text: &str) -> Vec<String> {
-    let options = ["--requirement", "--constraint", "-r", "-c"];
-    let of_line = |line: &str| {
-        let line = line.trim();
-        let rest = options.iter().find_map(|option| line.strip_prefix(option))?;
-        let file = rest.trim_start_matches(['=', ' ', '\t']).split(" #").next()?.trim();
-        (!file.is_empty()).then(|| file.to_owned())
-    };
-    text.lines().filter_map(of_line).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn included_requirements_are_found_in_every_spelling() {
-        let text = "-r base.txt\n--requirement=more.txt # why\n -c limits.txt\nTwisted==1\n-rclose.txt\n--no-index\n";
-        assert_eq!(included(text), ["base.txt", "more.txt", "limits.txt", "close.txt"]);
-    }
-
-    #[test]
-    fn requirements_are_hashed_with_what_they_include_and_a_circle_ends() {
-        let directory = tempfile::tempdir().unwrap();
-        fs::create_dir(directory.path().join("more")).unwrap();
-        fs::write(directory.path().join("requirements.txt"), "-r more/a.txt\n").unwrap();
-        fs::write(directory.path().join("more/a.txt"), "-r b.txt\n").unwrap();
-        fs::write(directory.path().join("more/b.txt"), "-r a.txt\n").unwrap();
-        let found = requirement_files(directory.path(), "requirements.txt").unwrap();
-        assert_eq!(found.keys().collect::<Vec<_>>(), ["more/a.txt", "more/b.txt", "requirements.txt"]);
-    }
-
-    #[test]
-    fn included_requirements_are_named_by_their_clean_path() {
-        let directory = tempfile::tempdir().unwrap();
-        fs::create_dir(directory.path().join("more")).unwrap();
-        fs::write(directory.path().join("requirements.txt"), "-r ./more/a.txt\n-c more/../b.txt\n").unwrap();
-        fs::write(directory.path().join("more/a.txt"), "-c ../b.txt\n").unwrap();
-        fs::write(directory.path().join("b.txt"), "").unwrap();
-        let found = requirement_files(directory.path(), "requirements.txt").unwrap();
-        assert_eq!(found.keys().collect::<Vec<_>>(), ["b.txt", "more/a.txt", "requirements.txt"]);
-    }
-
-    #[test]
-    fn requirements_outside_of_the_source_are_refused() {
-        let outer = tempfile::tempdir().unwrap();
-        let directory = outer.path().join("source");
-        fs::create_dir(&directory).unwrap();
-        fs::write(outer.path().join("limits.txt"), "").unwrap();
-        for outside in ["../limits.txt".to_owned(), outer.path().join("limits.txt").display().to_string()] {
-            fs::write(directory.join("requirements.txt"), format!("-c {outside}\n")).unwrap();
-            let error = requirement_files(&directory, "requirements.txt").unwrap_err();
-            assert!(matches!(error, SourceError::OutsideRequirements { included, .. } if included == outside));
-        }
-    }
 }

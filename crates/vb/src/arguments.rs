@@ -167,6 +167,20 @@ pub(crate) struct Lock {
     /// Take an archive that is in an older state than the lock was made from.
     #[arg(long)]
     pub(crate) allow_older: bool,
+    /// Move this Python distribution, or all of them, to the newest version that the requirements allow; may be given
+    /// several times. The recipes come first. Without it, locked versions are kept where they still fit.
+    #[arg(long, short = 'U', conflicts_with = "refresh", value_name = "NAME", num_args = 0..=1, default_missing_value = "", value_parser = upgrade_name)]
+    pub(crate) upgrade: Option<Vec<String>>,
+}
+
+/// A recipe behind `--upgrade` would be taken for the name of a distribution.
+fn upgrade_name(value: &str) -> Result<String, String> {
+    let is_name = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if is_name && !value.ends_with(".ncl") {
+        Ok(value.to_owned())
+    } else {
+        Err("it is not the name of a distribution; name recipes before `--upgrade`".to_owned())
+    }
 }
 
 #[derive(Args, Debug)]

@@ -10,13 +10,16 @@ mod npm;
 mod packages;
 mod python;
 mod repositories;
+mod requirements;
+mod upgrade;
+mod uv;
 
 use std::collections::BTreeMap;
 
 use vb_build::Builder;
 use vb_recipe::{Evaluated, Family, Lock, LockError, Platform, PlatformLock, Recipe, lock_path};
 
-use self::{difference::difference, packages::KnownDates};
+use self::{difference::difference, packages::KnownDates, upgrade::Upgrade};
 pub(crate) use self::{
     packages::{Indexes, resolver},
     repositories::{Repositories, check_image},
@@ -42,6 +45,8 @@ pub(crate) fn run(common: &Common, arguments: &arguments::Lock) -> Result<Exit, 
         locks.insert(&recipe.value.name, (existing(recipe)?, recipe));
     }
     let mut locker = Locker::new(&session, &machine, &builder, &display);
+    let upgrade = Upgrade::new(arguments.upgrade.as_deref());
+    upgrade.check(locks.values().map(|(lock, _)| lock))?;
     if !arguments.allow_older {
         let mut known = KnownDates::default();
         locks.values().for_each(|(lock, _)| known.know(lock));
@@ -53,15 +58,20 @@ pub(crate) fn run(common: &Common, arguments: &arguments::Lock) -> Result<Exit, 
         let name = recipe.value.name.as_str();
         display::note(&format!("lock    {name} {}", platform.name));
         let (lock, _) = locks.get_mut(name).expect("inserted above");
-        let locked = if arguments.refresh {
-            let old = session.fitting_lock(recipe, platform, lock)?;
-            let locked = locker.refresh(recipe, platform, old)?;
-            told.push(format!("{name} {}:", platform.name));
-            told.extend(difference(&old.packages, &locked.packages));
-            locked
+        let old = if arguments.refresh {
+            Some(session.fitting_lock(recipe, platform, lock)?)
         } else {
-            locker.lock(recipe, platform)?
+            lock.platforms.get(&platform.name)
         };
+        let locked = match old.filter(|_| arguments.refresh) {
+            Some(old) => locker.refresh(recipe, platform, old)?,
+            None => locker.lock(recipe, platform, (&upgrade, old))?,
+        };
+        let lines = old.map(|old| difference(old, &locked)).unwrap_or_default();
+        if arguments.refresh || !lines.is_empty() {
+            told.push(format!("{name} {}:", platform.name));
+            told.extend(if lines.is_empty() { vec!["  nothing has moved".to_owned()] } else { lines });
+        }
         lock.platforms.insert(platform.name.clone(), locked);
     }
     display.finish();
@@ -105,12 +115,21 @@ impl<'a> Locker<'a> {
         Self { session, builder, display, indexes, repositories }
     }
 
-    /// Resolves everything anew.
-    fn lock(&mut self, recipe: &Evaluated<Recipe>, platform: &Platform) -> Result<PlatformLock, Fatal> {
+    /// Resolves everything anew; Python's distributions keep the versions that they have, but for what is upgraded.
+    fn lock(
+        &mut self,
+        recipe: &Evaluated<Recipe>,
+        platform: &Platform,
+        (upgrade, old): (&Upgrade, Option<&PlatformLock>),
+    ) -> Result<PlatformLock, Fatal> {
         let mut lock = self.resolve_packages(recipe, platform)?;
         lock.npm = npm::lock(self.builder, recipe, platform)?;
-        let resolver = python::Resolver::new(self.session, self.builder, self.display, recipe, platform, &lock)?;
+        let run = (self.builder, self.display);
+        let resolver = python::Resolver::new(self.session, run, (recipe, platform), &lock, (upgrade, old))?;
         lock.distributions = resolver.resolve()?;
+        if recipe.value.setup_install {
+            lock.application = resolver.resolve_application()?;
+        }
         lock.tools = vec![python::uv()];
         Ok(lock)
     }
@@ -123,12 +142,8 @@ impl<'a> Locker<'a> {
         old: &PlatformLock,
     ) -> Result<PlatformLock, Fatal> {
         let lock = self.resolve_packages(recipe, platform)?;
-        Ok(PlatformLock {
-            distributions: old.distributions.clone(),
-            tools: old.tools.clone(),
-            npm: old.npm.clone(),
-            ..lock
-        })
+        let PlatformLock { distributions, application, tools, npm, .. } = old.clone();
+        Ok(PlatformLock { distributions, application, tools, npm, ..lock })
     }
 
     fn resolve_packages(&mut self, recipe: &Evaluated<Recipe>, platform: &Platform) -> Result<PlatformLock, Fatal> {
@@ -138,6 +153,7 @@ impl<'a> Locker<'a> {
             archive: BTreeMap::new(),
             packages: vec![],
             distributions: vec![],
+            application: vec![],
             tools: vec![],
             npm: vec![],
         };

@@ -275,8 +275,8 @@ impl Session {
             // An image brings what it has, and nothing is added to it.
             (base, toolchain) = (vec![format!("image sha256:{}", image.sha256())], vec![]);
         }
-        let requirements = requirement_files(&recipe.source_dir(), &recipe.value.requirements)
-            .map_err(|error| Fatal::new(Exit::Recipe, error))?;
+        let requirements =
+            requirement_files(&recipe.source_dir(), &recipe.value).map_err(|error| Fatal::new(Exit::Recipe, error))?;
         let npm = match &recipe.value.npm {
             Some(npm) => {
                 package_lock_file(&recipe.source_dir(), &npm.lock).map_err(|error| Fatal::new(Exit::Recipe, error))?
@@ -291,6 +291,9 @@ impl Session {
             run_deps: value.run_deps,
             no_binary: value.no_binary,
             only_binary: value.only_binary,
+            extras: recipe.value.extras.clone(),
+            groups: recipe.value.groups.clone(),
+            setup_install: recipe.value.setup_install,
             requirements,
             npm,
         })

@@ -15,7 +15,7 @@ use fs_err as fs;
 use tempfile::TempDir;
 use vb_graph::{LockedDistribution, LockedPackage, Sha256};
 use vb_platform::Deb;
-use vb_recipe::Lock;
+use vb_recipe::{DistributionLock, Lock};
 use vb_store::Store;
 use vb_testkit::archive::{Key, KeyOptions};
 
@@ -68,9 +68,8 @@ impl Mirror {
             let lock = Lock::read(path).unwrap();
             let lock = &lock.platforms["bookworm"];
             lock.packages.iter().for_each(|locked| mirror.add_package(&store, locked.package.clone()));
-            let built = lock.distributions.iter().flat_map(|locked| &locked.build);
-            let distributions = lock.distributions.iter().map(|locked| &locked.distribution);
-            distributions.chain(built).chain(&lock.tools).for_each(|locked| mirror.add_distribution(&store, locked));
+            let distributions = lock.distributions.iter().chain(&lock.application).flat_map(DistributionLock::files);
+            distributions.chain(&lock.tools).for_each(|locked| mirror.add_distribution(&store, locked));
         }
         mirror.publish();
         mirror

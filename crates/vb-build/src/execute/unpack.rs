@@ -14,7 +14,7 @@ use crate::{
 impl Builder {
     pub(super) fn prepare_unpack(&self, unpack: &Unpack, inputs: &Inputs) -> Result<Prepared, ExecuteError> {
         let scratch = self.scratch()?;
-        let wheel = self.wheel_input(inputs)?.place(&scratch.path().join("in"))?;
+        let wheel = self.wheel_input(inputs.get("wheel"))?.place(&scratch.path().join("in"))?;
         let tree = scratch.path().join("tree");
         fs::create_dir(&tree).map_err(ExecuteError::scratch)?;
         self.on_data_pool(|| vb_python::unpack(&wheel, &tree, &layout(unpack)))?;
@@ -25,12 +25,9 @@ impl Builder {
     }
 
     /// The wheel is a fetched file, or the one file of what a build gave.
-    fn wheel_input(&self, inputs: &Inputs) -> Result<FetchedInput, ExecuteError> {
-        let input = inputs.get("wheel");
-        if matches!(input, InputDigest::File { .. }) {
-            return fetched(&self.store, input);
-        }
-        let directory = self.store.directory(&inputs.directory("wheel"))?;
+    pub(super) fn wheel_input(&self, input: &InputDigest) -> Result<FetchedInput, ExecuteError> {
+        let InputDigest::Node(Node::Directory { digest, .. }) = input else { return fetched(&self.store, input) };
+        let directory = self.store.directory(digest)?;
         match directory.entries().next() {
             Some((name, Node::File { blob, .. })) if directory.len() == 1 => {
                 self.store.check_blob(blob)?;

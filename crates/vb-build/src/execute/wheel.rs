@@ -1,30 +1,28 @@
 //! An sdist to a wheel, by uv as the PEP 517 front end, offline, with locked build requirements.
 
-use std::path::Path;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use fs_err as fs;
-use vb_graph::{InputDigest, LockedDistribution, LockedFile, Node, Wheel};
+use sha2::{Digest, Sha256 as Hasher};
+use vb_graph::{InputDigest, LockedDistribution, LockedFile, Node, Sha256, Wheel};
 use vb_package::LeakScanner;
 use vb_python::{BuildRequest, UV, build_constraints};
-use vb_store::FIXED_TIME;
+use vb_store::{FIXED_TIME, export_copy};
 
 use super::{
     command::{Prepared, layered, private, read_only, read_write},
     package::leak_patterns,
 };
-use crate::{
-    builder::Builder,
-    error::ExecuteError,
-    inputs::{Inputs, fetched},
-};
+use crate::{builder::Builder, error::ExecuteError, inputs::Inputs};
 
 impl Builder {
     pub(super) fn prepare_wheel(&self, wheel: &Wheel, inputs: &Inputs) -> Result<Prepared, ExecuteError> {
         let scratch = self.scratch()?;
         let input = scratch.path().join("in");
-        // Unpacked here and shown at a fixed path: uv would unpack it at a random one, which compilers write down.
-        let sdist = inputs.file(&self.store, "sdist")?.place(&scratch.path().join("sdist"))?;
-        let source = vb_python::unpack_sdist(&sdist, &scratch.path().join("source"))?;
+        let source = self.source_of_wheel(inputs, scratch.path())?;
         let requirements = self.place_requirements(inputs, &input.join("requirements"))?;
         fs::write(input.join("constraints.txt"), build_constraints(&requirements)).map_err(ExecuteError::scratch)?;
         UV.extract(&inputs.file(&self.store, "uv")?.blob, &input.join("uv"))?;
@@ -53,14 +51,31 @@ impl Builder {
         Ok(Prepared { spec, scratch })
     }
 
+    /// Puts what is built into a directory: the application's source, or what is in an sdist. An sdist is unpacked here and
+    /// shown at a fixed path; uv would unpack it at a random one, which compilers write down.
+    fn source_of_wheel(&self, inputs: &Inputs, scratch: &Path) -> Result<PathBuf, ExecuteError> {
+        let source = scratch.join("source");
+        if inputs.has("source") {
+            self.on_data_pool(|| export_copy(&self.store, &inputs.directory("source"), &source))?;
+            return Ok(source);
+        }
+        let sdist = inputs.file(&self.store, "sdist")?.place(&scratch.join("sdist"))?;
+        Ok(vb_python::unpack_sdist(&sdist, &source)?)
+    }
+
     /// Shows the wheels of the build requirements in a directory.
     fn place_requirements(&self, inputs: &Inputs, directory: &Path) -> Result<Vec<LockedDistribution>, ExecuteError> {
         fs::create_dir_all(directory).map_err(ExecuteError::scratch)?;
         inputs
             .of_kind("requirement")
             .map(|(name, input)| {
-                fetched(&self.store, input)?.place(directory)?;
-                Ok(to_distribution(name, input))
+                let wheel = self.wheel_input(input)?;
+                wheel.place(directory)?;
+                let sha256 = match input {
+                    InputDigest::File { sha256, .. } => *sha256,
+                    InputDigest::Node(_) => sha256_of(&wheel.blob).map_err(ExecuteError::Store)?,
+                };
+                Ok(to_distribution(name, LockedFile { file: wheel.file, size: None, sha256 }))
             })
             .collect()
     }
@@ -92,12 +107,14 @@ impl Builder {
 }
 
 /// An input that is a build requirement is named `requirement <name> <version>`.
-fn to_distribution(name: &str, input: &InputDigest) -> LockedDistribution {
-    let InputDigest::File { file, sha256 } = input else { unreachable!("a build requirement is a file") };
+fn to_distribution(name: &str, file: LockedFile) -> LockedDistribution {
     let (name, version) = name.split_once(' ').expect("lowering names requirements with name and version");
-    LockedDistribution {
-        name: name.to_owned(),
-        version: version.to_owned(),
-        file: LockedFile { file: file.clone(), size: None, sha256: *sha256 },
-    }
+    LockedDistribution { name: name.to_owned(), version: version.to_owned(), file }
+}
+
+/// Digests a wheel that was built here as pip's hashes have it.
+fn sha256_of(blob: &Path) -> io::Result<Sha256> {
+    let mut hasher = Hasher::new();
+    io::copy(&mut fs::File::open(blob)?, &mut hasher)?;
+    Ok(Sha256::from_bytes(hasher.finalize().into()))
 }

@@ -28,6 +28,11 @@ fn distribution(name: &str, file: &str, size: Option<u64>) -> LockedDistribution
     LockedDistribution { name: name.to_owned(), version: "1.0".to_owned(), file }
 }
 
+fn wheel(name: &str, size: Option<u64>) -> DistributionLock {
+    let distribution = distribution(name, &format!("{name}-1.0-py3-none-any.whl"), size);
+    DistributionLock { distribution, build: Vec::new() }
+}
+
 fn strings(list: &[&str]) -> Vec<String> {
     list.iter().map(|text| (*text).to_owned()).collect()
 }
@@ -41,6 +46,9 @@ fn request() -> LockRequest {
         run_deps: strings(&["runit", "libpq5"]),
         no_binary: Vec::new(),
         only_binary: strings(&[":all:"]),
+        extras: Vec::new(),
+        groups: Vec::new(),
+        setup_install: false,
         requirements: BTreeMap::from([("requirements.txt".to_owned(), sha256(0xef))]),
         npm: BTreeMap::new(),
     }
@@ -57,16 +65,14 @@ fn lock() -> Lock {
         distributions: vec![
             DistributionLock {
                 distribution: distribution("psycopg2", "psycopg2-1.0.tar.gz", None),
-                build: vec![
-                    distribution("wheel", "wheel-1.0-py3-none-any.whl", None),
-                    distribution("setuptools", "setuptools-1.0-py3-none-any.whl", Some(5)),
-                ],
+                build: vec![wheel("wheel", None), wheel("setuptools", Some(5))],
             },
             DistributionLock {
                 distribution: distribution("attrs", "attrs-1.0-py3-none-any.whl", Some(u64::from(u32::MAX) + 1)),
                 build: Vec::new(),
             },
         ],
+        application: Vec::new(),
         tools: vec![distribution("uv", "uv-1.0-py3-none-musllinux_1_1_x86_64.whl", Some(7))],
         npm: vec![],
     };
@@ -137,6 +143,27 @@ fn a_lock_has_a_line_for_each_package_and_file() {
         distributions = []
         tools = []
     "##]].assert_eq(&lock().to_text());
+}
+
+#[test]
+fn what_builds_the_application_and_its_own_builds_have_lines_one_step_further_in() {
+    let mut lock = lock();
+    let platform = lock.platforms.get_mut("trixie").unwrap();
+    (platform.request.extras, platform.request.setup_install) = (strings(&["pg", "cli", "pg"]), true);
+    let sdist = distribution("flit-core", "flit_core-1.0.tar.gz", None);
+    platform.application = vec![DistributionLock { distribution: sdist, build: vec![wheel("hatchling", None)] }];
+    let text = lock.to_text();
+    let digest = "cd".repeat(32);
+    let expected = format!(
+        "application = [\n    {{ name = \"flit-core\", version = \"1.0\", file = \"flit_core-1.0.tar.gz\", sha256 = \"{digest}\", \
+         build = [\n        {{ name = \"hatchling\", version = \"1.0\", file = \"hatchling-1.0-py3-none-any.whl\", \
+         sha256 = \"{digest}\" }},\n    ] }},\n]\n"
+    );
+    assert!(text.contains(&expected), "{text}");
+    assert!(text.contains("extras = [\"cli\", \"pg\"]\nsetup_install = true\n"), "{text}");
+    let read = from_text(&text).unwrap();
+    assert_eq!(read.to_text(), text);
+    assert_eq!(read.platforms["trixie"].application[0].files().len(), 2);
 }
 
 #[test]

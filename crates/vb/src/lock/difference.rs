@@ -1,25 +1,40 @@
-//! What a refreshed lock has in place of what it had: one line for each distribution package that is not the same.
+//! What a lock has in place of what it had: one line for each distribution and package that is not the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use vb_graph::Sha256;
-use vb_recipe::PackageLock;
+use vb_recipe::{DistributionLock, PlatformLock};
 
 /// The versions of one package, each with the file that it is; two roots may have two.
 type Versions<'a> = BTreeSet<(&'a str, &'a Sha256)>;
 
-/// Compares two lists of locked packages: `~` moved, `+` came, `-` went; sorted by name.
-pub(super) fn difference(old: &[PackageLock], new: &[PackageLock]) -> Vec<String> {
-    let (old, new) = (by_name(old), by_name(new));
-    let names: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
-    let lines: Vec<String> = names.into_iter().filter_map(|name| line(name, old.get(name), new.get(name))).collect();
-    if lines.is_empty() { vec!["  nothing has moved".to_owned()] } else { lines }
+/// Compares what is locked for a platform, Python's distributions first and what builds them among these: `~` moved, `+`
+/// came, `-` went; sorted by name. Nothing when nothing differs.
+pub(super) fn difference(old: &PlatformLock, new: &PlatformLock) -> Vec<String> {
+    let mut lines = lines(&by_name(distributions(old)), &by_name(distributions(new)));
+    lines.extend(self::lines(&by_name(packages(old)), &by_name(packages(new))));
+    lines
 }
 
-fn by_name(packages: &[PackageLock]) -> BTreeMap<&str, Versions<'_>> {
+fn distributions(lock: &PlatformLock) -> impl Iterator<Item = (&str, &str, &Sha256)> {
+    let built = lock.distributions.iter().chain(&lock.application).flat_map(DistributionLock::files);
+    built.chain(&lock.tools).map(|locked| (locked.name.as_str(), locked.version.as_str(), &locked.file.sha256))
+}
+
+fn packages(lock: &PlatformLock) -> impl Iterator<Item = (&str, &str, &Sha256)> {
+    let packages = lock.packages.iter().map(|locked| &locked.package);
+    packages.map(|package| (package.name.as_str(), package.version.as_str(), &package.sha256))
+}
+
+fn lines(old: &BTreeMap<&str, Versions<'_>>, new: &BTreeMap<&str, Versions<'_>>) -> Vec<String> {
+    let names: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
+    names.into_iter().filter_map(|name| line(name, old.get(name), new.get(name))).collect()
+}
+
+fn by_name<'a>(files: impl Iterator<Item = (&'a str, &'a str, &'a Sha256)>) -> BTreeMap<&'a str, Versions<'a>> {
     let mut found: BTreeMap<&str, Versions<'_>> = BTreeMap::new();
-    for PackageLock { package, .. } in packages {
-        found.entry(&package.name).or_default().insert((&package.version, &package.sha256));
+    for (name, version, sha256) in files {
+        found.entry(name).or_default().insert((version, sha256));
     }
     found
 }
@@ -43,12 +58,12 @@ fn versions(versions: &Versions<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use vb_graph::LockedPackage;
-    use vb_recipe::RootKind;
+    use vb_graph::{LockedDistribution, LockedFile, LockedPackage};
+    use vb_recipe::{LockRequest, PackageLock, RootKind};
 
     use super::*;
 
-    fn locked(packages: &[(&str, &str, u8)]) -> Vec<PackageLock> {
+    fn locked(packages: &[(&str, &str, u8)]) -> PlatformLock {
         let lock = |(name, version, file): &(&str, &str, u8)| PackageLock {
             package: LockedPackage {
                 name: (*name).to_owned(),
@@ -60,7 +75,15 @@ mod tests {
             },
             roots: BTreeSet::from([RootKind::Run]),
         };
-        packages.iter().map(lock).collect()
+        PlatformLock {
+            request: LockRequest::default(),
+            archive: BTreeMap::new(),
+            packages: packages.iter().map(lock).collect(),
+            distributions: vec![],
+            application: vec![],
+            tools: vec![],
+            npm: vec![],
+        }
     }
 
     fn check(old: &[(&str, &str, u8)], new: &[(&str, &str, u8)], expect: &[&str]) {
@@ -77,13 +100,28 @@ mod tests {
     }
 
     #[test]
-    fn equal_lists_say_so() {
-        check(&[("bash", "5.2-1", 1)], &[("bash", "5.2-1", 1)], &["  nothing has moved"]);
+    fn of_equal_locks_there_is_nothing_to_say() {
+        check(&[("bash", "5.2-1", 1)], &[("bash", "5.2-1", 1)], &[]);
     }
 
     #[test]
     fn a_version_with_other_bytes_and_several_versions_are_told() {
         check(&[("bash", "5.2-1", 1)], &[("bash", "5.2-1", 2)], &["  ~ bash 5.2-1, another file"]);
         check(&[("a", "1", 1), ("a", "2", 2)], &[("a", "2", 2)], &["  ~ a 1 and 2 → 2"]);
+    }
+
+    #[test]
+    fn distributions_are_told_with_what_builds_them() {
+        let file = |name: &str, version: &str| LockedDistribution {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            file: LockedFile { file: format!("{name}-{version}.whl"), size: None, sha256: Sha256::from_bytes([1; 32]) },
+        };
+        let lock = |setuptools: &str| {
+            let build = vec![DistributionLock { distribution: file("setuptools", setuptools), build: vec![] }];
+            let distributions = vec![DistributionLock { distribution: file("psycopg2", "2.9"), build }];
+            PlatformLock { distributions, ..locked(&[]) }
+        };
+        assert_eq!(difference(&lock("80"), &lock("81")), ["  ~ setuptools 80 → 81"]);
     }
 }

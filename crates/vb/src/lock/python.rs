@@ -1,17 +1,20 @@
 //! Python distributions: uv resolves inside the build root, so that what the host has installed counts for nothing.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use fs_err as fs;
-use vb_build::{Builder, CommandRun, PRIVATE_DIRECTORY};
-use vb_graph::{DirectoryDigest, Graph, LockedDistribution, Node, Provenance};
-use vb_python::{
-    BinaryPolicy, CompileRequest, IndexConfig, PylockError, SdistError, Target, UV, build_requires, read_pylock,
-};
+use vb_build::{Builder, CommandFailure};
+use vb_graph::{Graph, LockedDistribution, Node, Provenance};
+use vb_python::{BinaryPolicy, Dependencies, SdistError, Target, UV, build_requires, requires_of_pyproject};
 use vb_recipe::{
     DistributionLock, Evaluated, LowerError, Platform, PlatformLock, Recipe, RootKind, lower_fetch, lower_root,
 };
 
+use super::{
+    requirements,
+    upgrade::Upgrade,
+    uv::{Answer, Question, Uv},
+};
 use crate::{
     command::build::build_or_fail,
     display::{self, Display, Surroundings},
@@ -28,25 +31,24 @@ pub(super) fn uv() -> LockedDistribution {
 /// Resolves the requirements of one recipe on one platform.
 pub(super) struct Resolver<'a> {
     session: &'a Session,
-    builder: &'a Builder,
     display: &'a Display,
     recipe: &'a Evaluated<Recipe>,
     platform: &'a Platform,
     policy: BinaryPolicy,
-    target: Target,
-    command: String,
-    root: DirectoryDigest,
+    uv: Uv<'a>,
+    upgrade: &'a Upgrade,
+    /// What was locked before.
+    previous: Option<&'a PlatformLock>,
 }
 
 impl<'a> Resolver<'a> {
     /// Makes the build root and fetches uv.
     pub(super) fn new(
         session: &'a Session,
-        builder: &'a Builder,
-        display: &'a Display,
-        recipe: &'a Evaluated<Recipe>,
-        platform: &'a Platform,
+        (builder, display): (&'a Builder, &'a Display),
+        (recipe, platform): (&'a Evaluated<Recipe>, &'a Platform),
         lock: &PlatformLock,
+        (upgrade, previous): (&'a Upgrade, Option<&'a PlatformLock>),
     ) -> Result<Self, Fatal> {
         let python = &lock.request.python;
         let interpreter = platform.interpreter(python).ok_or_else(|| {
@@ -63,42 +65,130 @@ impl<'a> Resolver<'a> {
         let [Node::Directory { digest, .. }] = outputs.as_slice() else { unreachable!("a root is a directory") };
         let policy =
             BinaryPolicy { no_binary: lock.request.no_binary.clone(), only_binary: lock.request.only_binary.clone() };
-        let target = target(platform, python)?;
-        let command = interpreter.command.clone();
-        Ok(Self { session, builder, display, recipe, platform, policy, target, command, root: *digest })
+        let uv = Uv {
+            builder,
+            wheel: fetch(builder, display, &uv())?,
+            root: *digest,
+            target: target(platform, python)?,
+            command: interpreter.command.clone(),
+            platform: &platform.name,
+        };
+        Ok(Self { session, display, recipe, platform, policy, uv, upgrade, previous })
     }
 
     /// Resolves the recipe's requirements, and for each sdist the requirements of its build.
     pub(super) fn resolve(&self) -> Result<Vec<DistributionLock>, Fatal> {
-        let source = self.recipe.source_dir();
-        let mut files = BTreeMap::new();
-        for path in self.session.request(self.recipe, self.platform)?.requirements.into_keys() {
-            let bytes = fs::read(source.join(&path)).map_err(|error| unreadable(&path, error))?;
-            files.insert(path, bytes);
-        }
-        let main = self.recipe.value.requirements.clone();
-        let distributions = self.compile(&main, &main, files, &self.policy)?;
-        distributions.into_iter().map(|distribution| self.with_build(distribution)).collect()
+        let paths = self.session.request(self.recipe, self.platform)?.requirements.into_keys();
+        let requirements = requirements::read(self.recipe, paths, &self.uv)?;
+        let previous = self.previous.map_or(&[][..], |lock| &lock.distributions);
+        let question = Question {
+            what: &self.recipe.value.requirements,
+            main: &requirements.main,
+            files: &requirements.files,
+            dependencies: requirements.dependencies,
+            extras: &requirements.extras,
+            groups: &requirements.groups,
+            policy: &self.policy,
+            preferred: &self.upgrade.preferred(previous),
+        };
+        let distributions = self.answer(&question)?;
+        self.with_builds(distributions, previous, &[])
     }
 
-    fn with_build(&self, distribution: LockedDistribution) -> Result<DistributionLock, Fatal> {
+    /// Resolves what the application itself is built with.
+    pub(super) fn resolve_application(&self) -> Result<Vec<DistributionLock>, Fatal> {
+        let path = self.recipe.source_dir().join("pyproject.toml");
+        let text = path.is_file().then(|| fs::read(&path)).transpose().map_err(scratch_error)?;
+        let requires = requires_of_pyproject(text.as_deref()).map_err(|error| {
+            let message = "cannot read `pyproject.toml` of the application";
+            Fatal::caused(Exit::Recipe, "vb::lock::sdist", message, "mend the file", error)
+        })?;
+        let previous = self.previous.map_or(&[][..], |lock| &lock.application);
+        self.resolve_build(&self.recipe.value.name, &requires, previous, &[])
+    }
+
+    fn with_builds(
+        &self,
+        distributions: Vec<LockedDistribution>,
+        previous: &[DistributionLock],
+        chain: &[&str],
+    ) -> Result<Vec<DistributionLock>, Fatal> {
+        let known = |name: &str| previous.iter().find(|lock| lock.distribution.name == name);
+        distributions
+            .into_iter()
+            .map(|distribution| {
+                let before = known(&distribution.name).map_or(&[][..], |lock| &lock.build);
+                self.with_build(distribution, before, chain)
+            })
+            .collect()
+    }
+
+    /// Adds what an sdist is built with; `chain` are the sdists that are built with it.
+    fn with_build(
+        &self,
+        distribution: LockedDistribution,
+        previous: &[DistributionLock],
+        chain: &[&str],
+    ) -> Result<DistributionLock, Fatal> {
         if distribution.file.is_wheel() {
             return Ok(DistributionLock { distribution, build: vec![] });
         }
+        if chain.contains(&distribution.name.as_str()) {
+            let whole: Vec<&str> = chain.iter().copied().chain([distribution.name.as_str()]).collect();
+            return Err(Fatal::message(
+                Exit::Recipe,
+                "vb::lock::build_cycle",
+                format!("what builds `{}` is built with it: {}", distribution.name, whole.join(" -> ")),
+                "put a wheel of one of them into an index or a directory of `find_links`",
+            ));
+        }
         let requires = self.build_requires(&distribution)?;
-        let text = requires.iter().map(|line| format!("{line}\n")).collect::<String>();
-        let files = BTreeMap::from([("build.txt".to_owned(), text.into_bytes())]);
-        // What builds a wheel comes as wheels: a back end that is built itself would need a lock below this one.
-        let wheels_only = BinaryPolicy { no_binary: vec![], only_binary: vec![":all:".to_owned()] };
-        let what = format!("the build requirements of {}", distribution.name);
-        let build = self.compile(&what, "build.txt", files, &wheels_only)?;
+        let build = self.resolve_build(&distribution.name, &requires, previous, chain)?;
         Ok(DistributionLock { distribution, build })
+    }
+
+    /// Resolves the requirements of a build, as wheels where that is possible, else with sdists that are built, too.
+    fn resolve_build(
+        &self,
+        name: &str,
+        requires: &[String],
+        previous: &[DistributionLock],
+        chain: &[&str],
+    ) -> Result<Vec<DistributionLock>, Fatal> {
+        let text: String = requires.iter().map(|line| format!("{line}\n")).collect();
+        let wheels_only = BinaryPolicy { no_binary: vec![], only_binary: vec![":all:".to_owned()] };
+        let question = Question {
+            what: &format!("the build requirements of {name}"),
+            main: "build.txt",
+            files: &BTreeMap::from([("build.txt".to_owned(), text.into_bytes())]),
+            dependencies: Dependencies::Followed,
+            extras: &[],
+            groups: &[],
+            policy: &wheels_only,
+            preferred: &self.upgrade.preferred(previous),
+        };
+        let build = match self.uv.compile(&question)? {
+            Answer::Resolved(build) => build,
+            Answer::Failed(_) => self.answer(&Question { policy: &BinaryPolicy::default(), ..question })?,
+        };
+        let chain: Vec<&str> = chain.iter().copied().chain([name]).collect();
+        self.with_builds(build, previous, &chain)
+    }
+
+    fn answer(&self, question: &Question<'_>) -> Result<Vec<LockedDistribution>, Fatal> {
+        match self.uv.compile(question)? {
+            Answer::Resolved(distributions) => Ok(distributions),
+            Answer::Failed(failure) => {
+                self.display.finish();
+                Err(unresolved(question.what, &self.platform.name, &failure))
+            }
+        }
     }
 
     /// Fetches an sdist and reads what it needs to be built.
     fn build_requires(&self, distribution: &LockedDistribution) -> Result<Vec<String>, Fatal> {
-        let file = self.fetch(distribution)?;
-        let scratch = self.builder.store().scratch().map_err(scratch_error)?;
+        let file = fetch(self.uv.builder, self.display, distribution)?;
+        let scratch = self.uv.builder.store().scratch().map_err(scratch_error)?;
         let named = scratch.path().join(&distribution.file.file);
         fs::copy(file, &named).map_err(scratch_error)?;
         build_requires(&named).map_err(|error: SdistError| {
@@ -106,121 +196,26 @@ impl<'a> Resolver<'a> {
             Fatal::caused(Exit::Recipe, "vb::lock::sdist", message, "choose another version of it", error)
         })
     }
-
-    fn fetch(&self, distribution: &LockedDistribution) -> Result<std::path::PathBuf, Fatal> {
-        let mut graph = Graph::default();
-        let action = lower_fetch(&mut graph, &distribution.name, &distribution.file);
-        build_or_fail(self.builder, &graph, &[action], self.display, &Surroundings::none())?;
-        let file = self.builder.store().fetched_file(&distribution.file.sha256);
-        Ok(self.builder.store().blob_path(&file.expect("it was fetched just above").blob))
-    }
-
-    /// Runs uv in the build root, with the machine's network and indexes.
-    fn compile(
-        &self,
-        what: &str,
-        main: &str,
-        files: BTreeMap<String, Vec<u8>>,
-        policy: &BinaryPolicy,
-    ) -> Result<Vec<LockedDistribution>, Fatal> {
-        let uv_wheel = self.fetch(&uv())?;
-        let scratch = self.builder.store().scratch().map_err(scratch_error)?;
-        let [input, output] = ["in", "out"].map(|name| scratch.path().join(name));
-        fs::create_dir(&output).map_err(scratch_error)?;
-        for (path, bytes) in files {
-            let target = input.join("requirements").join(path);
-            fs::create_dir_all(target.parent().unwrap_or(&input)).map_err(scratch_error)?;
-            fs::write(target, bytes).map_err(scratch_error)?;
-        }
-        UV.extract(&uv_wheel, &input.join("uv")).map_err(|error| {
-            Fatal::caused(Exit::Environment, "vb::lock::uv", "cannot unpack uv", "run `vb cache verify`", error)
-        })?;
-        let private = |name: &str| format!("{PRIVATE_DIRECTORY}/{name}");
-        let indexes = self.builder.indexes();
-        let request = CompileRequest {
-            uv: &private("in/uv"),
-            python: &self.command,
-            target: &self.target,
-            indexes,
-            policy,
-            requirements: &[private(&format!("in/requirements/{main}"))],
-            output: &private("out/pylock.toml"),
-            cache: "/tmp/uv",
-        };
-        let run = CommandRun {
-            root: self.root,
-            argv: request.arguments(),
-            variables: variables(&request),
-            read_only: shown_paths(indexes, &input, &private("in")),
-            read_write: vec![(output.clone(), private("out"))],
-        };
-        self.run(what, &run)?;
-        let text = fs::read_to_string(output.join("pylock.toml")).map_err(scratch_error)?;
-        read_pylock(&text, &self.target, policy).map_err(|error: PylockError| {
-            let message = format!("cannot lock {what} for `{}`", self.platform.name);
-            Fatal::caused(
-                Exit::Recipe,
-                "vb::lock::python",
-                message,
-                "change the requirements, or `no_binary` and `only_binary` in the recipe",
-                error,
-            )
-        })
-    }
-
-    fn run(&self, what: &str, run: &CommandRun) -> Result<(), Fatal> {
-        let cancel = crate::command::interrupt_flag();
-        match self.builder.run_with_network(run, cancel) {
-            Ok(()) => Ok(()),
-            Err(vb_build::ExecuteError::Command(failure)) => {
-                self.display.finish();
-                let lines: Vec<String> = failure.last_lines.iter().map(|line| format!("  {line}")).collect();
-                Err(Fatal::message(
-                    Exit::Recipe,
-                    "vb::lock::resolve",
-                    format!("uv cannot resolve {what} for `{}`\n{}", self.platform.name, lines.join("\n")),
-                    "change the requirements; a failing build of metadata may need another of `build_deps`",
-                ))
-            }
-            Err(vb_build::ExecuteError::Cancelled) => Err(Fatal::interrupted()),
-            Err(error) => {
-                Err(Fatal::caused(Exit::Environment, "vb::lock::sandbox", "cannot run uv", "run `vb doctor`", error))
-            }
-        }
-    }
 }
 
-/// uv's variables, and where the machine's certificates are shown.
-fn variables(request: &CompileRequest<'_>) -> BTreeMap<String, String> {
-    let mut variables = request.variables();
-    variables.insert("SSL_CERT_FILE".to_owned(), format!("{PRIVATE_DIRECTORY}/certificates.pem"));
-    for name in ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"] {
-        if let Ok(value) = std::env::var(name) {
-            variables.insert(name.to_owned(), value);
-        }
-    }
-    variables
+/// Fetches a file of a Python index, and says where its blob is.
+fn fetch(builder: &Builder, display: &Display, distribution: &LockedDistribution) -> Result<PathBuf, Fatal> {
+    let mut graph = Graph::default();
+    let action = lower_fetch(&mut graph, &distribution.name, &distribution.file);
+    build_or_fail(builder, &graph, &[action], display, &Surroundings::none())?;
+    let file = builder.store().fetched_file(&distribution.file.sha256);
+    Ok(builder.store().blob_path(&file.expect("it was fetched just above").blob))
 }
 
-/// What of the host uv sees: its input, how names are resolved, certificates, and local directories of files.
-fn shown_paths(indexes: &IndexConfig, input: &std::path::Path, target: &str) -> Vec<(std::path::PathBuf, String)> {
-    let mut shown = vec![(input.to_owned(), target.to_owned())];
-    let same = |path: &str| (std::path::PathBuf::from(path), path.to_owned());
-    for path in ["/etc/resolv.conf", "/etc/hosts"] {
-        if std::path::Path::new(path).exists() {
-            shown.push(same(path));
-        }
-    }
-    if let Some(certificates) = crate::machine::certificates() {
-        shown.push((certificates, format!("{PRIVATE_DIRECTORY}/certificates.pem")));
-    }
-    for link in &indexes.find_links {
-        let path = link.strip_prefix("file://").unwrap_or(link);
-        if path.starts_with('/') && std::path::Path::new(path).is_dir() {
-            shown.push(same(path));
-        }
-    }
-    shown
+/// Says what uv said of requirements that it cannot resolve.
+pub(super) fn unresolved(what: &str, platform: &str, failure: &CommandFailure) -> Fatal {
+    let lines: Vec<String> = failure.last_lines.iter().map(|line| format!("  {line}")).collect();
+    Fatal::message(
+        Exit::Recipe,
+        "vb::lock::resolve",
+        format!("uv cannot resolve {what} for `{platform}`\n{}", lines.join("\n")),
+        "change the requirements; a failing build of metadata may need another of `build_deps`",
+    )
 }
 
 fn target(platform: &Platform, python: &str) -> Result<Target, Fatal> {
@@ -243,11 +238,6 @@ fn target(platform: &Platform, python: &str) -> Result<Target, Fatal> {
     }
 }
 
-fn scratch_error(error: std::io::Error) -> Fatal {
+pub(super) fn scratch_error(error: std::io::Error) -> Fatal {
     Fatal::caused(Exit::Environment, "vb::store::write", "cannot write to the store", display::FREE_SPACE, error)
-}
-
-fn unreadable(path: &str, error: std::io::Error) -> Fatal {
-    let message = format!("cannot read the requirements file `{path}`");
-    Fatal::caused(Exit::Recipe, "vb::source::requirements", message, "check the file", error)
 }

@@ -118,7 +118,8 @@ mod tests {
             "keyring": "/platform.gpg", "check_valid_until": true, "has_merged_usr": true, "glibc": "2.36",
             "base": [], "toolchain": [], "interpreters": {}, "default_python": "3.11",
             "output": {
-                "formats": [], "deb": { "compression": "Xz" }, "rpm": { "compression": "Zstd" }, "refused": {}
+                "formats": [], "deb": { "compression": "Xz", "unit_directory": "/u" },
+                "rpm": { "compression": "Zstd" }, "refused": {}
             },
         });
         Platform { name: "p".to_owned(), ..serde_json::from_value(text).unwrap() }

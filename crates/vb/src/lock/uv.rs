@@ -1,0 +1,214 @@
+//! Running uv in a root: what it is shown, and what it answered.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use fs_err as fs;
+use vb_build::{Builder, CommandFailure, CommandRun, PRIVATE_DIRECTORY};
+use vb_graph::{DirectoryDigest, LockedDistribution};
+use vb_python::{
+    AllowedHashes, BinaryPolicy, CompileRequest, Dependencies, ExportRequest, IndexConfig, PylockError, Target, UV,
+    allowed_hashes, preferences, read_pylock,
+};
+use vb_store::Scratch;
+
+use super::python::scratch_error;
+use crate::{exit::Exit, fatal::Fatal};
+
+/// What is to be resolved.
+#[derive(Debug)]
+pub(super) struct Question<'a> {
+    /// How it is called in messages.
+    pub(super) what: &'a str,
+    /// The requirements file that is resolved, one of `files`.
+    pub(super) main: &'a str,
+    /// All files that uv is shown, by relative path.
+    pub(super) files: &'a BTreeMap<String, Vec<u8>>,
+    pub(super) dependencies: Dependencies,
+    pub(super) extras: &'a [String],
+    pub(super) groups: &'a [String],
+    pub(super) policy: &'a BinaryPolicy,
+    /// Names and versions that are taken where there is a choice.
+    pub(super) preferred: &'a [(String, String)],
+}
+
+/// How a resolution ended.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Resolved(Vec<LockedDistribution>),
+    /// uv says that there is no solution, or could not build metadata.
+    Failed(Box<CommandFailure>),
+}
+
+/// uv in one root.
+#[derive(Debug)]
+pub(super) struct Uv<'a> {
+    pub(super) builder: &'a Builder,
+    /// The fetched wheel that holds the program.
+    pub(super) wheel: PathBuf,
+    pub(super) root: DirectoryDigest,
+    pub(super) target: Target,
+    /// The interpreter's command in the root.
+    pub(super) command: String,
+    /// The platform's name, for messages.
+    pub(super) platform: &'a str,
+}
+
+impl Uv<'_> {
+    /// Resolves with the machine's network and indexes.
+    pub(super) fn compile(&self, question: &Question<'_>) -> Result<Answer, Fatal> {
+        let place = self.place(question.files)?;
+        if !question.preferred.is_empty() {
+            let pins = question.preferred.iter().map(|(name, version)| (name.as_str(), version.as_str()));
+            fs::write(place.output.join("pylock.toml"), preferences(pins)).map_err(scratch_error)?;
+        }
+        let indexes = self.builder.indexes();
+        let request = CompileRequest {
+            uv: &private("in/uv"),
+            python: &self.command,
+            target: &self.target,
+            indexes,
+            policy: question.policy,
+            requirements: &[private(&format!("in/requirements/{}", question.main))],
+            dependencies: question.dependencies,
+            extras: question.extras,
+            groups: question.groups,
+            output: &private("out/pylock.toml"),
+            cache: "/tmp/uv",
+        };
+        let mut variables = request.variables();
+        variables.extend(machine_variables());
+        let mut read_only = place.shown();
+        read_only.extend(network_paths(indexes));
+        if let Err(failure) = self.run(request.arguments(), variables, read_only, &place)? {
+            return Ok(Answer::Failed(failure));
+        }
+        let text = fs::read_to_string(place.output.join("pylock.toml")).map_err(scratch_error)?;
+        let hashes = hashes_of(question.files);
+        read_pylock(&text, &self.target, question.policy, &hashes).map(Answer::Resolved).map_err(
+            |error: PylockError| {
+                let message = format!("cannot lock {} for `{}`", question.what, self.platform);
+                let help = "change the requirements, or `no_binary` and `only_binary` in the recipe";
+                Fatal::caused(Exit::Recipe, "vb::lock::python", message, help, error)
+            },
+        )
+    }
+
+    /// Turns a `uv.lock` and the project beside it into requirements.
+    pub(super) fn export(
+        &self,
+        files: &BTreeMap<String, Vec<u8>>,
+        lock: &str,
+        (extras, groups): (&[String], &[String]),
+    ) -> Result<Result<String, Box<CommandFailure>>, Fatal> {
+        let place = self.place(files)?;
+        let directory = Path::new(lock).parent().unwrap_or(Path::new(""));
+        let request = ExportRequest {
+            uv: &private("in/uv"),
+            python: &self.command,
+            project: &private(&format!("in/requirements/{}", directory.display())),
+            extras,
+            groups,
+            output: &private("out/requirements.txt"),
+            cache: "/tmp/uv",
+        };
+        if let Err(failure) = self.run(request.arguments(), request.variables(), place.shown(), &place)? {
+            return Ok(Err(failure));
+        }
+        fs::read_to_string(place.output.join("requirements.txt")).map(Ok).map_err(scratch_error)
+    }
+
+    /// Writes what uv is shown.
+    fn place(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<Place, Fatal> {
+        let scratch = self.builder.store().scratch().map_err(scratch_error)?;
+        let [input, output] = ["in", "out"].map(|name| scratch.path().join(name));
+        fs::create_dir(&output).map_err(scratch_error)?;
+        for (path, bytes) in files {
+            let target = input.join("requirements").join(path);
+            fs::create_dir_all(target.parent().unwrap_or(&input)).map_err(scratch_error)?;
+            fs::write(target, bytes).map_err(scratch_error)?;
+        }
+        fs::create_dir_all(&input).map_err(scratch_error)?;
+        UV.extract(&self.wheel, &input.join("uv")).map_err(|error| {
+            Fatal::caused(Exit::Environment, "vb::lock::uv", "cannot unpack uv", "run `vb cache verify`", error)
+        })?;
+        Ok(Place { _scratch: scratch, input, output })
+    }
+
+    fn run(
+        &self,
+        argv: Vec<String>,
+        variables: BTreeMap<String, String>,
+        read_only: Vec<(PathBuf, String)>,
+        place: &Place,
+    ) -> Result<Result<(), Box<CommandFailure>>, Fatal> {
+        let read_write = vec![(place.output.clone(), private("out"))];
+        let run = CommandRun { root: self.root, argv, variables, read_only, read_write };
+        match self.builder.run_with_network(&run, crate::command::interrupt_flag()) {
+            Ok(()) => Ok(Ok(())),
+            Err(vb_build::ExecuteError::Command(failure)) => Ok(Err(failure)),
+            Err(vb_build::ExecuteError::Cancelled) => Err(Fatal::interrupted()),
+            Err(error) => {
+                Err(Fatal::caused(Exit::Environment, "vb::lock::sandbox", "cannot run uv", "run `vb doctor`", error))
+            }
+        }
+    }
+}
+
+/// Files of one run, removed when it is dropped.
+#[derive(Debug)]
+struct Place {
+    _scratch: Scratch,
+    input: PathBuf,
+    output: PathBuf,
+}
+
+impl Place {
+    fn shown(&self) -> Vec<(PathBuf, String)> {
+        vec![(self.input.clone(), private("in"))]
+    }
+}
+
+fn private(name: &str) -> String {
+    format!("{PRIVATE_DIRECTORY}/{name}")
+}
+
+/// Where the machine's certificates are shown, and its proxies.
+fn machine_variables() -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::from([("SSL_CERT_FILE".to_owned(), private("certificates.pem"))]);
+    for name in ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"] {
+        if let Ok(value) = std::env::var(name) {
+            variables.insert(name.to_owned(), value);
+        }
+    }
+    variables
+}
+
+fn hashes_of(files: &BTreeMap<String, Vec<u8>>) -> AllowedHashes {
+    let mut all = AllowedHashes::new();
+    for bytes in files.values() {
+        for (name, hashes) in allowed_hashes(&String::from_utf8_lossy(bytes)) {
+            all.entry(name).or_default().extend(hashes);
+        }
+    }
+    all
+}
+
+/// What of the host uv sees beside its input: how names are resolved, certificates, and local directories of files.
+fn network_paths(indexes: &IndexConfig) -> Vec<(PathBuf, String)> {
+    let same = |path: &str| (PathBuf::from(path), path.to_owned());
+    let mut shown: Vec<_> =
+        ["/etc/resolv.conf", "/etc/hosts"].into_iter().filter(|path| Path::new(path).exists()).map(same).collect();
+    if let Some(certificates) = crate::machine::certificates() {
+        shown.push((certificates, private("certificates.pem")));
+    }
+    for link in &indexes.find_links {
+        let path = link.strip_prefix("file://").unwrap_or(link);
+        if path.starts_with('/') && Path::new(path).is_dir() {
+            shown.push(same(path));
+        }
+    }
+    shown
+}
