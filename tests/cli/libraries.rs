@@ -24,7 +24,7 @@ fn failure(env: &TestEnv, run: &Run) -> String {
 fn a_library_that_no_run_dependency_has_is_told_before_anything_runs_with_the_package_that_has_it() {
     let (env, mirror) = (TestEnv::new(), Mirror::of_whois());
     mirror.use_in(&env);
-    env.edit("recipes/whois.ncl", "[\"libpq5\", \"runit\"]", "[\"runit\"]");
+    env.edit("recipes/whois.ncl", "[\"adduser\", \"libpq5\", \"runit\"]", "[\"adduser\", \"runit\"]");
     env.vb(&["lock", "recipes/whois.ncl"]).ok();
     let run = env.vb(&["build", "recipes/whois.ncl"]).expect(1);
     assert_eq!(run.stdout, "");
@@ -66,7 +66,8 @@ fn dependencies_are_those_that_dpkg_shlibdeps_finds() {
 
     let package = read_deb(&env.package()).unwrap();
     let depends = package.field("Depends").unwrap();
-    let found: BTreeSet<&str> = depends.split(", ").filter(|name| !["python3.11", "runit"].contains(name)).collect();
+    let found: BTreeSet<&str> =
+        depends.split(", ").filter(|name| !["adduser", "python3.11", "runit"].contains(name)).collect();
     assert_eq!(found, expected);
 }
 

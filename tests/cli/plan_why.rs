@@ -92,7 +92,7 @@ fn an_empty_store_has_everything_to_run_and_to_fetch() {
         run?  whois bookworm libraries  (after `whois bookworm stage`)
         run?  whois bookworm import check  (after `whois bookworm stage`)
         run?  whois bookworm package  (after `whois bookworm stage`)
-        0 hits, 4 to run, 19 after these, 162 files to fetch
+        0 hits, 4 to run, 19 after these, 163 files to fetch
     "#]]
     .assert_eq(&plan);
 }
