@@ -25,7 +25,7 @@ use crate::{
 /// Packages for every architecture are in the index of each.
 const NOARCH: &str = "noarch";
 /// So many versions of an index can be replaced while a client is between its two requests.
-const KEPT_SIGNATURES: usize = 16;
+const KEPT_SIGNATURES: usize = 64;
 const BEGIN: &str = "-----BEGIN PGP SIGNATURE-----";
 
 /// Makes everything that dnf reads of a generation.
@@ -144,12 +144,12 @@ mod tests {
     #[test]
     fn the_signatures_of_the_last_versions_stay_the_latest_first() {
         let mut file = String::new();
-        for number in 0..20 {
+        for number in 0..KEPT_SIGNATURES + 4 {
             file = with_earlier(vec![block(number)], &file);
             // Whoever publishes the same version again changes nothing.
             assert_eq!(with_earlier(vec![block(number)], &file), file);
         }
-        let expected: String = (4..20).rev().map(block).collect();
+        let expected: String = (4..KEPT_SIGNATURES + 4).rev().map(block).collect();
         assert_eq!(file, expected);
     }
 }
