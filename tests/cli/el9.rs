@@ -1,9 +1,12 @@
 //! A platform of the RPM family: from signed repositories to packages that dnf installs beside what they need.
 
+use std::path::Path;
+
+use expect_test::expect;
 use fs_err as fs;
 use vb_sandbox::{Access, Filter, Identity};
 
-use crate::support::{El9, TRACE, TestEnv, bind, repository, run_spec, test_root};
+use crate::support::{El9, TRACE, TestEnv, bind, repository, run_spec, test_root, test_root_of};
 
 /// The workspace of `whois`, for bookworm and for el9.
 fn workspace(archive: &El9) -> TestEnv {
@@ -12,12 +15,18 @@ fn workspace(archive: &El9) -> TestEnv {
     let fields = "platforms = [\"bookworm\", \"el9\"],\n  \
                   overrides.el9 = { build_deps = [\"libpq-devel\"], run_deps = [\"libpq\", \"runit\", \"shadow-utils\"] }";
     env.edit("recipes/whois.ncl", "platforms = [\"bookworm\"]", fields);
+    write_version(&env, "1.0.0");
+    env
+}
+
+/// Makes the source one of a version, whose scriptlets write down which they are and what they are given.
+fn write_version(env: &TestEnv, version: &str) {
     for script in ["pre", "post", "preun", "postun"] {
-        let text = format!("#VB#\necho \"{script} $1\" >> /var/log/whois-scripts\n");
+        let text = format!("#VB#\necho \"{version} {script} $1\" >> /var/log/whois-scripts\n");
         env.write(&format!("recipes/apps/whois/rpm/{script}"), &text);
     }
+    env.edit("recipes/apps/whois/debian/changelog", "(1.0.0)", &format!("({version})"));
     env.commit();
-    env
 }
 
 #[test]
@@ -48,6 +57,12 @@ fn whois_is_locked_and_built_for_el9_and_dnf_installs_it_beside_what_it_needs() 
     let trace = fs::read_to_string(format!("{}/{TRACE}", root.stdout.trim())).unwrap();
     assert_eq!(trace, "python3.11\n", "a scriptlet did not run in the root, or twice");
 
+    let first = env.workspace().join("dist/el9/vrmd-whois-1.0.0-1.x86_64.rpm");
+    read_by_every_rpm(&first);
+    write_version(&env, "1.0.1");
+    let run = env.vb(&["build", "recipes/whois.ncl", "--platform", "el9"]).ok();
+    assert_eq!(run.stdout, "dist/el9/vrmd-whois-1.0.1-1.x86_64.rpm\n");
+
     let mut spec = test_root("rpm").spec(&["/bin/bash", "/el9.sh"], Identity::Root);
     spec.filter = Filter::PretendOwnership;
     spec.binds = vec![
@@ -58,6 +73,61 @@ fn whois_is_locked_and_built_for_el9_and_dnf_installs_it_beside_what_it_needs() 
     ];
     let run = run_spec(&spec).ok();
     assert!(run.stdout.ends_with("== done\n"), "the script ended early:\n{}", run.stdout);
+}
+
+/// The releases of rpm that a package of el9's platform is read by: what each says of it is the same.
+fn read_by_every_rpm(package: &Path) {
+    // Of the scriptlets, the lines that make their services live are not shown.
+    let script = "set -e; rpm --version; rpm --checksig --verbose /package.rpm; \
+                  for what in requires provides scripts; do \
+                  echo \"== $what\"; rpm --query --package --$what /package.rpm > /tmp/told; \
+                  if [ $what = scripts ]; then grep -E ' scriptlet |whois-scripts' /tmp/told; else uniq /tmp/told; fi; done";
+    let roots = [
+        (test_root_of("rpm-versions", "bullseye"), "4.16"),
+        (test_root("rpm"), "4.18"),
+        (test_root_of("rpm-versions", "trixie"), "4.20"),
+    ];
+    for (root, version) in roots {
+        let run = root.run(&["/bin/sh", "-c", script], &[(package, "/package.rpm")]).ok();
+        let (first, rest) = run.stdout.split_once('\n').unwrap();
+        assert!(first.starts_with(&format!("RPM version {version}.")), "{first}");
+        expect![[r#"
+            /package.rpm:
+                Header SHA256 digest: OK
+                Payload SHA256 digest: OK
+            == requires
+            /bin/sh
+            libc.so.6()(64bit)
+            libc.so.6(GLIBC_2.14)(64bit)
+            libc.so.6(GLIBC_2.2.5)(64bit)
+            libc.so.6(GLIBC_2.3)(64bit)
+            libpq
+            libpq.so.5()(64bit)
+            libpthread.so.0()(64bit)
+            python(abi) = 3.11
+            rpmlib(CompressedFileNames) <= 3.0.4-1
+            rpmlib(FileDigests) <= 4.6.0-1
+            rpmlib(PayloadFilesHavePrefix) <= 4.0-1
+            rpmlib(PayloadIsZstd) <= 5.4.18-1
+            rtld(GNU_HASH)
+            runit
+            shadow-utils
+            == provides
+            vrmd-whois = 1.0.0-1
+            vrmd-whois(x86-64) = 1.0.0-1
+            == scripts
+            preinstall scriptlet (using /bin/sh):
+            echo "1.0.0 pre $1" >> /var/log/whois-scripts
+            postinstall scriptlet (using /bin/sh):
+            echo "1.0.0 post $1" >> /var/log/whois-scripts
+            preuninstall scriptlet (using /bin/sh):
+            echo "1.0.0 preun $1" >> /var/log/whois-scripts
+            postuninstall scriptlet (using /bin/sh):
+            echo "1.0.0 postun $1" >> /var/log/whois-scripts
+            posttrans scriptlet (using /bin/sh):
+        "#]]
+        .assert_eq(rest);
+    }
 }
 
 /// The archive is checked for el9 itself, and for a platform of the user's own, which is one more file.

@@ -38,21 +38,45 @@ in_system() {
     chroot /system "$@"
 }
 
+# check_scriptlets NAME-AND-ARGUMENT...: these have run since the last look, in this order.
+check_scriptlets() {
+    printf '%s\n' "$@" | diff - /system/var/log/whois-scripts || fail "scriptlets"
+    rm /system/var/log/whois-scripts
+}
+
+# check_version VERSION: that one is installed as it was packed, and runs.
+check_version() {
+    found=$(rpm --root /system --query --queryformat '%{VERSION}' vrmd-whois)
+    [ "$found" = "$1" ] || fail "version $found is installed, not $1"
+    changed=$(rpm --root /system --verify vrmd-whois || true)
+    [ -z "$changed" ] || fail "files differ from the package: $changed"
+    in_system /vrmd/whois/bin/python -c 'import whois_server.protocol, psycopg2, twisted; print(psycopg2.__libpq_version__)' ||
+        fail "it does not run"
+}
+
 step "install"
 mkdir -p /system/var/log
 run_dnf install filesystem coreutils-single bash
-run_dnf install /packages/*.rpm
+run_dnf install /packages/vrmd-whois-1.0.0-*.rpm
 for package in python3.11 libpq runit; do
     run_dnf list --installed "$package" || fail "$package did not come with it"
 done
+check_version 1.0.0
+check_scriptlets "1.0.0 pre 1" "1.0.0 post 1"
 
-step "use"
-in_system /vrmd/whois/bin/python -c 'import whois_server.protocol, psycopg2, twisted; print(psycopg2.__libpq_version__)' ||
-    fail "it does not run"
+step "upgrade"
+run_dnf upgrade /packages/vrmd-whois-1.0.1-*.rpm
+check_version 1.0.1
+check_scriptlets "1.0.1 pre 2" "1.0.1 post 2" "1.0.0 preun 1" "1.0.0 postun 1"
+
+step "downgrade"
+run_dnf downgrade /packages/vrmd-whois-1.0.0-*.rpm
+check_version 1.0.0
+check_scriptlets "1.0.0 pre 2" "1.0.0 post 2" "1.0.1 preun 1" "1.0.1 postun 1"
 
 step "erase"
 run_dnf remove vrmd-whois
 [ ! -e /system/vrmd ] || fail "something is left: $(find /system/vrmd)"
-printf 'pre 1\npost 1\npreun 0\npostun 0\n' | diff - /system/var/log/whois-scripts || fail "scriptlets"
+check_scriptlets "1.0.0 preun 0" "1.0.0 postun 0"
 
 echo "== done"

@@ -22,6 +22,7 @@ mod packages;
 mod pipeline;
 mod pipeline_errors;
 mod plan_why;
+mod policy;
 mod push;
 mod recipe_errors;
 mod refresh;

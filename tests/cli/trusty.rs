@@ -1,8 +1,12 @@
 //! A platform whose archive is as old as Ubuntu 14.04's: from its indexes to packages, for every recipe at once.
 
-use fs_err as fs;
+use std::path::Path;
 
-use crate::support::{Mirror, Release, TestEnv, write_hello};
+use expect_test::expect;
+use fs_err as fs;
+use vb_sandbox::{Access, Filter, Identity};
+
+use crate::support::{Mirror, Release, TestEnv, TestRoot, bind, run_spec, write_hello};
 
 /// Returns the names of the members of a `.deb`.
 fn members(deb: &[u8]) -> Vec<String> {
@@ -22,6 +26,7 @@ fn every_recipe_is_locked_and_built_for_trusty_from_an_archive_of_its_age() {
     let (env, mirror) = (TestEnv::new(), Mirror::of_whois_as(Release::Trusty));
     mirror.use_in(&env);
     write_hello(&env, "attrs\n");
+    write_scripts(&env, "1.0");
     env.edit("recipes/whois.ncl", "platforms = [\"bookworm\"]", "platforms = [\"bookworm\", \"trusty\"]");
     env.edit("recipes/hello.ncl", "  python =", "  platforms = [\"trusty\"],\n  python =");
     let bookworm = env.read("recipes/whois.lock");
@@ -43,4 +48,51 @@ fn every_recipe_is_locked_and_built_for_trusty_from_an_archive_of_its_age() {
     }
     let run = env.vb(&["build", "--all", "--platform", "trusty"]).ok();
     assert_eq!(run.executed(), Vec::<String>::new());
+
+    write_scripts(&env, "1.1");
+    env.edit("recipes/hello.ncl", "'Fixed \"1.0\"", "'Fixed \"1.1\"");
+    env.vb(&["build", "recipes/hello.ncl"]).ok();
+    go_through_life(&env);
+}
+
+/// Makes the maintainer scripts of `hello` write down which they are and what they are given.
+fn write_scripts(env: &TestEnv, version: &str) {
+    for script in ["preinst", "postinst", "prerm", "postrm"] {
+        let text = format!("#!/bin/sh\nset -e\n#VB#\necho \"{version} {script} $*\"\n");
+        env.write(&format!("recipes/apps/hello/debian/{script}"), &text);
+    }
+}
+
+/// dpkg installs, upgrades, downgrades, removes and purges `hello`, on a machine that is the platform's root.
+fn go_through_life(env: &TestEnv) {
+    let tree = env.vb(&["output", "recipes/hello.ncl", "hello trusty root run"]).ok().stdout;
+    let script = "set -e; for step in --install:1.0 --install:1.1 --install:1.0 --remove --purge; do echo \"== $step\"; \
+                  case $step in *:*) what=/packages/vrmd-hello_${step#*:}_all.deb ;; *) what=vrmd-hello ;; esac; \
+                  dpkg ${step%:*} $what > /tmp/told; grep -E '^1[.]' /tmp/told; dpkg --audit; done";
+    let mut spec = TestRoot::of(Path::new(tree.trim())).spec(&["/bin/sh", "-c", script], Identity::Root);
+    spec.filter = Filter::PretendOwnership;
+    spec.binds = vec![bind(&env.workspace().join("dist/trusty"), "/packages", Access::ReadOnly)];
+    let run = run_spec(&spec).ok();
+    expect![[r#"
+        == --install:1.0
+        1.0 preinst install
+        1.0 postinst configure 
+        == --install:1.1
+        1.0 prerm upgrade 1.1
+        1.1 preinst upgrade 1.0 1.1
+        1.0 postrm upgrade 1.1
+        1.1 postinst configure 1.0
+        == --install:1.0
+        dpkg: warning: downgrading vrmd-hello from 1.1 to 1.0
+        1.1 prerm upgrade 1.0
+        1.0 preinst upgrade 1.1 1.0
+        1.1 postrm upgrade 1.0
+        1.0 postinst configure 1.1
+        == --remove
+        1.0 prerm remove
+        1.0 postrm remove
+        == --purge
+        1.0 postrm purge
+    "#]]
+    .assert_eq(&run.stdout);
 }

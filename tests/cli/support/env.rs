@@ -57,6 +57,12 @@ impl TestEnv {
         Self::of("tests/pipeline", "shop", &["shop", "cart"]).begin()
     }
 
+    /// Makes a workspace with the repository's conventions and platforms and the recipe `greeter`, which is for three
+    /// releases, and uses the shared store.
+    pub(crate) fn greeter() -> Self {
+        Self::of("tests/greeter", "greeter", &["greeter"]).begin()
+    }
+
     fn of(place: &str, recipe: &str, sources: &[&str]) -> Self {
         let directory = tempfile::Builder::new().prefix("vb-test-").tempdir().unwrap();
         let env = Self { directory, store: shared_store() };

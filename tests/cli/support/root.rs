@@ -44,10 +44,15 @@ pub(crate) fn test_output(name: &str, action: &str) -> TestRoot {
     let env = TestEnv::new();
     let arguments = ["output", recipe.to_str().unwrap(), action];
     let run = env.with_store(shared_store()).vb(&arguments).ok();
-    TestRoot { tree: PathBuf::from(run.stdout.trim()) }
+    TestRoot::of(Path::new(run.stdout.trim()))
 }
 
 impl TestRoot {
+    /// Takes a root that some action gave.
+    pub(crate) fn of(tree: &Path) -> Self {
+        Self { tree: tree.to_owned() }
+    }
+
     /// Returns where its files are, only to be read.
     pub(crate) fn tree(&self) -> &Path {
         &self.tree
