@@ -19,7 +19,7 @@
 //!     { name = "libpq5", version = "15.14-0", architecture = "amd64", path = "pool/…", size = 1, sha256 = "…", roots = ["run"] },
 //! ]
 //! distributions = [
-//!     { name = "attrs", version = "25.4.0", file = "attrs-25.4.0-py3-none-any.whl", size = 1, sha256 = "…" },
+//!     { name = "attrs", version = "25.4.0", file = "attrs-25.4.0-py3-none-any.whl", sha256 = "…" },
 //!     { name = "psycopg2", version = "2.9.11", file = "psycopg2-2.9.11.tar.gz", sha256 = "…", build = [
 //!         { name = "setuptools", version = "80.9.0", file = "setuptools-80.9.0-py3-none-any.whl", sha256 = "…" },
 //!     ] },
@@ -30,7 +30,8 @@
 //! ]
 //! ```
 //!
-//! Every table but `version` is a platform. Lists are sorted, so that equal locks have equal texts.
+//! Every table but `version` is a platform. Lists are sorted, so that equal locks have equal texts. Files of Python have no
+//! size: one index tells it and another does not. One that an older lock has is read.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -217,7 +218,7 @@ fn file_line(distribution: &LockedDistribution) -> InlineTable {
     let mut table = InlineTable::new();
     table.insert("name", (&distribution.name).into());
     table.insert("version", (&distribution.version).into());
-    insert_file(&mut table, &distribution.file);
+    insert_file(&mut table, &LockedFile { size: None, ..distribution.file.clone() });
     table
 }
 

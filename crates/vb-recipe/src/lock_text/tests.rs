@@ -118,14 +118,14 @@ fn a_lock_has_a_line_for_each_package_and_file() {
             { name = "libpq5", version = "15.2", architecture = "amd64", path = "pool/main/libpq5_15.2_amd64.deb", size = 1000, sha256 = "0202020202020202020202020202020202020202020202020202020202020202", roots = ["run"] },
         ]
         distributions = [
-            { name = "attrs", version = "1.0", file = "attrs-1.0-py3-none-any.whl", size = 4294967296, sha256 = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd" },
+            { name = "attrs", version = "1.0", file = "attrs-1.0-py3-none-any.whl", sha256 = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd" },
             { name = "psycopg2", version = "1.0", file = "psycopg2-1.0.tar.gz", sha256 = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd", build = [
-                { name = "setuptools", version = "1.0", file = "setuptools-1.0-py3-none-any.whl", size = 5, sha256 = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd" },
+                { name = "setuptools", version = "1.0", file = "setuptools-1.0-py3-none-any.whl", sha256 = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd" },
                 { name = "wheel", version = "1.0", file = "wheel-1.0-py3-none-any.whl", sha256 = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd" },
             ] },
         ]
         tools = [
-            { name = "uv", version = "1.0", file = "uv-1.0-py3-none-musllinux_1_1_x86_64.whl", size = 7, sha256 = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd" },
+            { name = "uv", version = "1.0", file = "uv-1.0-py3-none-musllinux_1_1_x86_64.whl", sha256 = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd" },
         ]
 
         [trixie.request]
@@ -173,6 +173,14 @@ fn what_is_read_is_written_again() {
     assert_eq!(read.to_text(), text);
     assert_eq!(read.platforms["trixie"], lock().platforms["trixie"]);
     assert_eq!(read.platforms["bookworm"].distributions[1].build.len(), 2);
+}
+
+#[test]
+fn sizes_of_python_files_that_an_older_lock_has_are_read_and_not_written_again() {
+    let text = lock().to_text();
+    let older = text.replace("whl\", sha256", "whl\", size = 7, sha256");
+    assert_ne!(older, text);
+    assert_eq!(from_text(&older).unwrap().to_text(), text);
 }
 
 #[test]
@@ -228,7 +236,7 @@ fn a_wrong_line_is_named() {
     let text = lock().to_text();
     let wrong_lines = [
         ("sha256 = \"0202", "sha256 = \"x202"),
-        ("size = 5,", "size = \"5\","),
+        ("size = 1000,", "size = \"1000\","),
         ("roots = [\"build\"]", "roots = [\"bild\"]"),
         ("only_binary = ", "only_binaries = "),
         ("tools = [\n", "tools = {\n"),
