@@ -11,6 +11,7 @@ mod django;
 mod dnf_oracle;
 mod el9;
 mod import_check;
+mod indexes;
 mod install;
 mod libraries;
 mod lintian;

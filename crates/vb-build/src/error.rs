@@ -247,6 +247,19 @@ impl ExecuteError {
         !attempts.is_empty() && attempts.iter().all(is_not_found)
     }
 
+    /// Does a server want another login, or any at all?
+    pub fn is_refused(&self) -> bool {
+        match self {
+            Self::Locate { source, .. } => source.is_refused(),
+            Self::Fetch { attempts, .. } => {
+                let is_refused =
+                    |attempt: &FetchAttempt| matches!(attempt, FetchAttempt::Failed(error) if error.is_refused());
+                !attempts.is_empty() && attempts.iter().all(is_refused)
+            }
+            _ => false,
+        }
+    }
+
     /// Is the machine at fault (disk, network, kernel), and not the recipe or the application?
     pub fn is_environment(&self) -> bool {
         self.is_disk_full()

@@ -76,4 +76,9 @@ impl FetchError {
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })
     }
+
+    /// Does the server want another login, or any at all?
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Status { status: 401 | 403 | 407, .. })
+    }
 }

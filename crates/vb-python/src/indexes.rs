@@ -13,8 +13,10 @@ use serde::Deserialize;
 use vb_fetch::without_credentials;
 
 use crate::{
+    bound::{BoundIndex, NoLocation, Places},
     ini::{self, IniError},
     location::local_path,
+    netrc::Netrc,
 };
 
 /// The package indexes and find-links locations to look in, best first.
@@ -29,9 +31,52 @@ pub struct IndexConfig {
     /// Is the default index among [`indexes`](Self::indexes), or switched off? If not, the caller asks the
     /// machine's pip for its built-in one ([`default_index_query`]) and adds it with [`with_default_index`](Self::with_default_index).
     pub has_default_index: bool,
+    /// The indexes that are bound to names. Nothing of theirs is looked for elsewhere, and nothing else there.
+    pub bound: Vec<BoundIndex>,
+    /// The indexes that uv's configuration gives names, those among them that are only for who names them.
+    pub named: BTreeMap<String, String>,
+    /// Is the command `keyring` to be asked for passwords?
+    pub has_keyring: bool,
+    /// The user's logins: they count for files that are on another host than their index.
+    pub netrc: Netrc,
 }
 
 impl IndexConfig {
+    /// Binds indexes to names. What is bound is no index for everything else any more.
+    #[must_use]
+    pub fn with_bound(mut self, bound: Vec<BoundIndex>) -> Self {
+        let plain = |location: &str| without_credentials(location).trim_end_matches('/').to_owned();
+        let places: Vec<String> = bound.iter().filter_map(|index| Some(plain(index.location.as_deref()?))).collect();
+        self.indexes.retain(|index| !places.contains(&plain(index)));
+        self.find_links.retain(|link| !places.contains(&plain(link)));
+        self.bound = bound;
+        self
+    }
+
+    /// Returns the name that uv's configuration gives an index.
+    pub fn name_of(&self, location: &str) -> Option<&str> {
+        self.named.iter().find(|(_, url)| *url == location).map(|(name, _)| name.as_str())
+    }
+
+    /// Returns the index that a distribution is bound to; the first one that has it counts.
+    pub fn index_of(&self, project: &str) -> Option<&BoundIndex> {
+        self.bound.iter().find(|index| index.packages.has(project))
+    }
+
+    /// Returns where a distribution is looked for.
+    pub(crate) fn places(&self, project: &str) -> Result<Places<'_>, NoLocation> {
+        let Some(index) = self.index_of(project) else {
+            return Ok(Places { find_links: &self.find_links, indexes: &self.indexes });
+        };
+        let location = index.location.as_ref();
+        let location = location.ok_or_else(|| NoLocation { project: project.to_owned(), index: index.name.clone() })?;
+        let only = std::slice::from_ref(location);
+        Ok(match local_path(location) {
+            Some(_) => Places { find_links: only, indexes: &[] },
+            None => Places { find_links: &[], indexes: only },
+        })
+    }
+
     /// Adds the default index after the additional ones.
     #[must_use]
     pub fn with_default_index(mut self, url: String) -> Self {
@@ -48,7 +93,9 @@ impl fmt::Debug for IndexConfig {
             .field("indexes", &mask(&self.indexes))
             .field("find_links", &mask(&self.find_links))
             .field("has_default_index", &self.has_default_index)
-            .finish()
+            .field("bound", &self.bound)
+            .field("has_keyring", &self.has_keyring)
+            .finish_non_exhaustive()
     }
 }
 
@@ -117,8 +164,15 @@ pub fn read_config(variables: &BTreeMap<String, String>, files: &HostFiles) -> R
             find_links.push(location);
         }
     }
+    let has_keyring = [&uv, &pip].iter().any(|settings| settings.keyring.as_deref().is_some_and(is_keyring));
+    let named = uv.named.clone();
     let settings = if uv.has_index() { uv } else { pip };
-    Ok(settings.into_config(find_links))
+    Ok(IndexConfig { named, has_keyring, ..settings.into_config(find_links) })
+}
+
+/// Which values of pip's and uv's `keyring-provider` mean the command.
+fn is_keyring(provider: &str) -> bool {
+    matches!(provider, "subprocess" | "auto" | "import")
 }
 
 fn expand_home(location: &str, home: &Path) -> String {
@@ -144,6 +198,8 @@ struct Settings {
     extra: Vec<String>,
     find_links: Vec<String>,
     is_index_off: bool,
+    named: BTreeMap<String, String>,
+    keyring: Option<String>,
 }
 
 impl Settings {
@@ -151,9 +207,20 @@ impl Settings {
         self.default.is_some() || !self.extra.is_empty() || self.is_index_off
     }
 
+    /// Splits `name=url`, and keeps the name. A URL's own `=` comes after its `://`.
+    fn take_name(&mut self, word: &str) -> String {
+        match word.split_once('=') {
+            Some((name, url)) if !name.contains(':') => {
+                self.named.entry(name.to_owned()).or_insert_with(|| url.to_owned());
+                url.to_owned()
+            }
+            _ => word.to_owned(),
+        }
+    }
+
     fn into_config(self, find_links: Vec<String>) -> IndexConfig {
         if self.is_index_off {
-            return IndexConfig { indexes: Vec::new(), find_links, has_default_index: true };
+            return IndexConfig { find_links, has_default_index: true, ..IndexConfig::default() };
         }
         let has_default_index = self.default.is_some();
         let mut indexes: Vec<String> = Vec::new();
@@ -162,7 +229,7 @@ impl Settings {
                 indexes.push(url);
             }
         }
-        IndexConfig { indexes, find_links, has_default_index }
+        IndexConfig { indexes, find_links, has_default_index, ..IndexConfig::default() }
     }
 }
 
@@ -187,11 +254,13 @@ struct UvFile {
     extra_index_url: Vec<String>,
     find_links: Vec<String>,
     no_index: bool,
+    keyring_provider: Option<String>,
     pip: Option<Box<UvFile>>,
 }
 
 #[derive(Debug, Deserialize)]
 struct UvIndex {
+    name: Option<String>,
     url: String,
     #[serde(default)]
     default: bool,
@@ -204,23 +273,19 @@ struct UvIndex {
 fn read_uv(variables: &BTreeMap<String, String>, files: &HostFiles) -> Result<Settings, IndexConfigError> {
     let mut settings = Settings::default();
     if let Some(value) = variable(variables, "UV_INDEX") {
-        // `name=url` names an index; a URL's own `=` comes after its `://`.
-        let urls = words(value).into_iter().map(|word| match word.split_once('=') {
-            Some((name, url)) if !name.contains(':') => url.to_owned(),
-            _ => word,
-        });
-        settings.extra.extend(urls);
+        for word in words(value) {
+            let url = settings.take_name(&word);
+            settings.extra.push(url);
+        }
     }
     settings.extra.extend(variable(variables, "UV_EXTRA_INDEX_URL").map(words).unwrap_or_default());
     let default = variable(variables, "UV_DEFAULT_INDEX").or_else(|| variable(variables, "UV_INDEX_URL"));
-    settings.default = default.map(|value| match value.split_once('=') {
-        Some((name, url)) if !name.contains(':') => url.to_owned(),
-        _ => value.to_owned(),
-    });
+    settings.default = default.map(|value| settings.take_name(value));
     if let Some(value) = variable(variables, "UV_FIND_LINKS") {
         let locations = value.split([',', ' ', '\n']).map(str::trim).filter(|location| !location.is_empty());
         settings.find_links.extend(locations.map(str::to_owned));
     }
+    settings.keyring = variable(variables, "UV_KEYRING_PROVIDER").map(str::to_owned);
     settings.is_index_off = variable(variables, "UV_NO_INDEX").is_some_and(is_true);
     if !variable(variables, "UV_NO_CONFIG").is_some_and(is_true) {
         for path in uv_files(variables, files) {
@@ -254,6 +319,12 @@ fn add_uv_file(settings: &mut Settings, path: &Path) -> Result<(), IndexConfigEr
 
 /// Adds weaker settings: they never replace a default that is already there.
 fn add_uv_settings(settings: &mut Settings, file: UvFile, dir: &Path) {
+    settings.keyring = settings.keyring.take().or(file.keyring_provider);
+    for index in &file.index {
+        if let Some(name) = &index.name {
+            settings.named.entry(name.clone()).or_insert_with(|| index.url.clone());
+        }
+    }
     for index in file.index.into_iter().filter(|index| !index.explicit) {
         if index.format.as_deref() == Some("flat") {
             settings.find_links.push(index.url);
@@ -292,6 +363,8 @@ fn read_pip(variables: &BTreeMap<String, String>, files: &HostFiles) -> Result<S
         extra: setting("extra-index-url").map(|value| words(&value)).unwrap_or_default(),
         find_links: setting("find-links").map(|value| words(&value)).unwrap_or_default(),
         is_index_off: setting("no-index").is_some_and(|value| is_true(&value)),
+        named: BTreeMap::new(),
+        keyring: setting("keyring-provider"),
     })
 }
 
@@ -448,6 +521,49 @@ mod tests {
     fn relative_find_links_are_made_absolute() {
         let config = Machine::new(&[]).read(&[("PIP_FIND_LINKS", "src")]);
         assert_eq!(config.find_links, [std::path::absolute("src").unwrap().display().to_string()]);
+    }
+
+    fn bound(location: Option<&str>) -> BoundIndex {
+        BoundIndex {
+            name: "company".into(),
+            packages: crate::bound::NamePatterns::new(["acme-*"]),
+            location: location.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_bound_index_has_its_names_alone_and_they_are_nowhere_else() {
+        let variables = [("PIP_EXTRA_INDEX_URL", "https://bob:x@own.example/simple/ https://y.example")];
+        let config = Machine::new(&[]).read(&variables).with_bound(vec![bound(Some("https://own.example/simple"))]);
+        let everything = config.places("attrs").unwrap();
+        assert_eq!((everything.find_links, everything.indexes), (&[][..], &["https://y.example".to_owned()][..]));
+        let own = config.places("Acme_Tools").unwrap();
+        assert_eq!((own.find_links, own.indexes), (&[][..], &["https://own.example/simple".to_owned()][..]));
+    }
+
+    #[test]
+    fn a_bound_directory_is_one_and_an_index_without_a_place_is_told() {
+        let config = IndexConfig::default().with_bound(vec![bound(Some("/srv/wheels"))]);
+        let own = config.places("acme-tools").unwrap();
+        assert_eq!((own.find_links, own.indexes), (&["/srv/wheels".to_owned()][..], &[][..]));
+        let config = IndexConfig::default().with_bound(vec![bound(None)]);
+        let error = config.places("acme-tools").unwrap_err();
+        assert_eq!(error.to_string(), "`acme-tools` comes from the index `company`, and nothing says where that is");
+        assert!(config.places("attrs").is_ok());
+    }
+
+    #[test]
+    fn names_of_indexes_and_the_keyring_are_known() {
+        let machine = Machine::new(&[(
+            "home/.config/uv/uv.toml",
+            "keyring-provider = \"subprocess\"\n[[index]]\nname = \"a\"\nurl = \"https://a.example\"\nexplicit = true\n",
+        )]);
+        let config = machine.read(&[("UV_INDEX", "b=https://b.example")]);
+        assert!(config.has_keyring && !Machine::new(&[]).read(&[]).has_keyring);
+        let named = [("a", "https://a.example"), ("b", "https://b.example")];
+        assert_eq!(config.named, named.map(|(name, url)| (name.to_owned(), url.to_owned())).into());
+        assert_eq!(config.indexes, ["https://b.example"]);
+        assert!(Machine::new(&[]).read(&[("PIP_KEYRING_PROVIDER", "subprocess")]).has_keyring);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! (command lines for the sandbox are returned as data), knowledge of the store or of the graph's order.
 //!
 //! - [`read_config`], [`locate`]: where the machine's own configuration says that Python files come from.
+//! - [`BoundIndex`], [`project_files`]: indexes that are bound to names, and all that may be had of one distribution.
 //! - [`check_requirements`], [`requirements_of_pylock`], [`requirements_of_poetry`]: what is resolved, in several forms.
 //! - [`CompileRequest`], [`read_pylock`], [`choose`]: a resolution by uv, and one file per distribution of it.
 //! - [`build_requires`], [`unpack_sdist`], [`BuildRequest`]: an sdist to a wheel.
@@ -11,6 +12,7 @@
 //! - [`bytecode_command`], [`import_check_command`]: what runs inside a sandbox, and what it reports.
 
 mod archive;
+mod bound;
 mod bytecode;
 mod check;
 mod entry_points;
@@ -24,8 +26,10 @@ mod lock;
 mod marker;
 mod metadata;
 mod names;
+mod netrc;
 mod pages;
 mod project;
+mod project_page;
 mod pylock;
 mod record;
 mod requirements;
@@ -35,6 +39,7 @@ mod tags;
 mod wheel;
 
 pub use archive::{ArchiveError, read_members};
+pub use bound::{BoundIndex, NamePatterns, NoLocation};
 pub use bytecode::{BytecodeReportError, SkippedSource, bytecode_command, parse_bytecode_report};
 pub use check::{
     ImportCause, ImportFailure, ImportReport, ImportReportError, UnparsedSource, import_check_command,
@@ -46,11 +51,14 @@ pub use foreign::{ForeignLockError, requirements_of_poetry, requirements_of_pylo
 pub use indexes::{HostFiles, IndexConfig, IndexConfigError, default_index_query, read_config};
 pub use ini::IniError;
 pub use locate::{LocateError, locate};
+pub use location::{has_credentials, has_password, host_and_user, with_login};
 pub use lock::{CompileRequest, Dependencies, ExportRequest, UV, UvTool, preferences};
 pub use marker::Chosen;
 pub use metadata::DistributionMetadata;
 pub use names::normalize_name;
+pub use netrc::{Login, Netrc};
 pub use project::{ProjectError, check_project};
+pub use project_page::{IndexFile, ProjectPageError, project_files};
 pub use pylock::{BinaryPolicy, PylockError, read_pylock};
 pub use record::{RecordError, add_bytecode_to_record};
 pub use requirements::{

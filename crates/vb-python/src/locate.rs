@@ -10,13 +10,17 @@ use vb_fetch::{FetchError, Fetcher, without_credentials};
 use vb_graph::LockedFile;
 
 use crate::{
+    bound::NoLocation,
     indexes::IndexConfig,
-    location::local_path,
+    location::{local_path, with_netrc},
     names::normalize_name,
+    netrc::Netrc,
     pages::{self, PageFile},
 };
 
-const ACCEPT: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01";
+/// The forms of a project's page that are read (PEP 691).
+pub(crate) const ACCEPT: &str =
+    "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01";
 
 /// No configured place has a locked file.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +45,9 @@ pub enum LocateError {
         /// The locked SHA-256.
         expected: String,
     },
+    /// The index that the file is bound to is not configured.
+    #[error(transparent)]
+    NoLocation(#[from] NoLocation),
     /// A place could not be asked, and no other has the file.
     #[error("cannot look for `{file}`")]
     Fetch {
@@ -68,7 +75,14 @@ fn list(searched: &[String]) -> String {
     }
 }
 
-/// Returns the locations of a locked file of `project`, best first.
+impl LocateError {
+    /// Does a server want another login, or any at all?
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Fetch { source, .. } if source.is_refused())
+    }
+}
+
+/// Returns the locations of a locked file of `project`, best first. One that is bound to an index is looked for there alone.
 ///
 /// A local file counts only if its content is the locked one; then no index is asked at all. The file of a page
 /// counts if its name is the locked one and the page does not give another SHA-256.
@@ -81,34 +95,37 @@ pub fn locate(
     project: &str,
     file: &LockedFile,
 ) -> Result<Vec<String>, LocateError> {
-    let mut search = Search { fetcher, file, locations: Vec::new(), searched: Vec::new(), error: None };
-    for location in &config.find_links {
+    let places = config.places(project)?;
+    let mut search =
+        Search { fetcher, file, netrc: &config.netrc, locations: Vec::new(), searched: Vec::new(), error: None };
+    for location in places.find_links {
         match local_path(location) {
             Some(path) => search.look_in_path(&path),
             None => search.look_in_page(location),
         }
     }
     if !search.has_local_file() {
-        for index in &config.indexes {
+        for index in places.indexes {
             search.look_in_page(&project_page(index, project));
         }
     }
     search.finish()
 }
 
-fn sha256_of(path: &Path) -> io::Result<String> {
+pub(crate) fn sha256_of(path: &Path) -> io::Result<String> {
     let mut hasher = Hasher::new();
     io::copy(&mut fs_err::File::open(path)?, &mut hasher)?;
     Ok(hex::encode(hasher.finalize()))
 }
 
-fn project_page(index: &str, project: &str) -> String {
+pub(crate) fn project_page(index: &str, project: &str) -> String {
     format!("{}/{}/", index.trim_end_matches('/'), normalize_name(project))
 }
 
 struct Search<'a> {
     fetcher: &'a Fetcher,
     file: &'a LockedFile,
+    netrc: &'a Netrc,
     locations: Vec<String>,
     searched: Vec<String>,
     /// The first thing that went wrong.
@@ -141,7 +158,7 @@ impl Search<'_> {
 
     fn add_files(&mut self, files: Vec<PageFile>) {
         for file in files.into_iter().filter(|file| file.name == self.file.file) {
-            self.add(&file.location, file.sha256.as_deref());
+            self.add(&with_netrc(&file.location, self.netrc), file.sha256.as_deref());
         }
     }
 
@@ -227,7 +244,7 @@ mod tests {
     }
 
     fn indexes(urls: &[String]) -> IndexConfig {
-        IndexConfig { indexes: urls.to_vec(), find_links: Vec::new(), has_default_index: true }
+        IndexConfig { indexes: urls.to_vec(), has_default_index: true, ..IndexConfig::default() }
     }
 
     #[test]

@@ -204,6 +204,7 @@ mod tests {
             indexes: vec!["https://x.example/simple".into(), "https://bob:secret@d.example/simple".into()],
             find_links: vec!["/srv/a".into(), "/srv/b".into()],
             has_default_index: true,
+            ..IndexConfig::default()
         };
         let policy = BinaryPolicy { no_binary: vec!["psycopg2".into(), "lxml".into()], only_binary: vec![] };
         let request = CompileRequest {

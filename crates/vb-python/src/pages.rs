@@ -3,6 +3,7 @@
 //! The HTML reader looks for `<a href=…>` and `<base href=…>` and for nothing else: real pages are generated, but not all are well-formed.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::location::{file_name, join};
 
@@ -13,6 +14,8 @@ pub(crate) struct PageFile {
     pub(crate) location: String,
     /// The SHA-256 that the page gives, in lower-case hexadecimal digits.
     pub(crate) sha256: Option<String>,
+    /// What else the page says of it, as the keys of PEP 691: `hashes`, `requires-python`, `yanked`, `core-metadata`, …
+    pub(crate) details: Map<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -24,8 +27,8 @@ struct JsonPage {
 struct JsonFile {
     filename: String,
     url: String,
-    #[serde(default)]
-    hashes: std::collections::BTreeMap<String, String>,
+    #[serde(flatten)]
+    details: Map<String, Value>,
 }
 
 /// Reads a page of either kind; `page` is where it was fetched from.
@@ -39,8 +42,10 @@ pub(crate) fn read(page: &str, bytes: &[u8]) -> Result<Vec<PageFile>, serde_json
 fn read_json(page: &str, bytes: &[u8]) -> Result<Vec<PageFile>, serde_json::Error> {
     let parsed: JsonPage = serde_json::from_slice(bytes)?;
     let files = parsed.files.into_iter().filter_map(|file| {
-        let sha256 = file.hashes.get("sha256").map(|digest| digest.to_ascii_lowercase());
-        Some(PageFile { name: file.filename, location: join(page, &file.url)?.to_string(), sha256 })
+        let hash = file.details.get("hashes").and_then(|hashes| hashes.get("sha256"));
+        let sha256 = hash.and_then(Value::as_str).map(str::to_ascii_lowercase);
+        let location = join(page, &file.url)?.to_string();
+        Some(PageFile { name: file.filename, location, sha256, details: file.details })
     });
     Ok(files.collect())
 }
@@ -56,19 +61,51 @@ fn read_html(page: &str, text: &str) -> Vec<PageFile> {
         if name.eq_ignore_ascii_case("base") {
             base = join(page, &reference).map_or(base, |url| url.to_string());
         } else if name.eq_ignore_ascii_case("a") {
-            files.extend(html_file(&base, &reference));
+            files.extend(html_file(&base, &reference, attributes));
         }
     }
     files
 }
 
-fn html_file(base: &str, reference: &str) -> Option<PageFile> {
+fn html_file(base: &str, reference: &str, attributes: &str) -> Option<PageFile> {
     let mut url = join(base, reference)?;
-    let sha256 = url.fragment().and_then(|fragment| {
-        fragment.split('&').find_map(|part| part.strip_prefix("sha256=")).map(str::to_ascii_lowercase)
-    });
+    let hashes: Map<String, Value> = url
+        .fragment()
+        .into_iter()
+        .flat_map(|fragment| fragment.split('&'))
+        .filter_map(|part| part.split_once('='))
+        .filter(|(algorithm, _)| HASHES.contains(algorithm))
+        .map(|(algorithm, digest)| (algorithm.to_owned(), digest.to_ascii_lowercase().into()))
+        .collect();
+    let sha256 = hashes.get("sha256").and_then(Value::as_str).map(str::to_owned);
     url.set_fragment(None);
-    Some(PageFile { name: file_name(&url)?, location: url.to_string(), sha256 })
+    let mut details = data_of(attributes);
+    details.insert("hashes".to_owned(), hashes.into());
+    Some(PageFile { name: file_name(&url)?, location: url.to_string(), sha256, details })
+}
+
+/// The hash functions of a link's fragment.
+const HASHES: [&str; 6] = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"];
+
+/// Reads the `data-` attributes of a link as the keys that PEP 691 has for them.
+fn data_of(attributes: &str) -> Map<String, Value> {
+    let mut details = Map::new();
+    if let Some(python) = attribute(attributes, "data-requires-python") {
+        details.insert("requires-python".to_owned(), python.into());
+    }
+    if let Some(reason) = attribute(attributes, "data-yanked") {
+        let value = if reason.is_empty() { true.into() } else { reason.into() };
+        details.insert("yanked".to_owned(), value);
+    }
+    let metadata = ["data-core-metadata", "data-dist-info-metadata"];
+    if let Some(value) = metadata.iter().find_map(|name| attribute(attributes, name)) {
+        let value = match value.split_once('=') {
+            Some((algorithm, digest)) => Map::from_iter([(algorithm.to_owned(), digest.into())]).into(),
+            None => true.into(),
+        };
+        details.insert("core-metadata".to_owned(), value);
+    }
+    details
 }
 
 /// Iterates over what stands between `<` and `>`, outside comments.
@@ -132,12 +169,27 @@ fn unescape(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     const PAGE: &str = "https://index.example/simple/a/";
 
-    fn file(name: &str, location: &str, sha256: Option<&str>) -> PageFile {
-        PageFile { name: name.into(), location: location.into(), sha256: sha256.map(str::to_owned) }
+    type Found = (String, String, Option<String>);
+
+    fn file(name: &str, location: &str, sha256: Option<&str>) -> Found {
+        (name.into(), location.into(), sha256.map(str::to_owned))
+    }
+
+    fn read(page: &str, bytes: &[u8]) -> Result<Vec<Found>, serde_json::Error> {
+        let files = super::read(page, bytes)?.into_iter();
+        Ok(files.map(|file| (file.name, file.location, file.sha256)).collect())
+    }
+
+    #[test]
+    fn both_kinds_of_pages_say_the_same_of_a_file() {
+        let html = "<a href='a.whl#sha256=AB' data-requires-python='&gt;=3.8' data-yanked='' data-core-metadata='sha256=cd'>a</a>\
+                    <a href='b.whl' data-yanked='bad' data-dist-info-metadata=true>b</a>";
+        let json = r#"{"files": [
+            {"filename": "a.whl", "url": "a.whl", "hashes": {"sha256": "ab"}, "requires-python": ">=3.8", "yanked": true, "core-metadata": {"sha256": "cd"}},
+            {"filename": "b.whl", "url": "b.whl", "hashes": {}, "yanked": "bad", "core-metadata": true}]}"#;
+        assert_eq!(super::read(PAGE, html.as_bytes()).unwrap(), super::read(PAGE, json.as_bytes()).unwrap());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Must not be here: anything that one field tells by itself; that is a contract in `vb.ncl`.
 
+mod indexes;
 mod packages;
 mod pipeline;
 mod platform;
@@ -67,6 +68,7 @@ fn check_workspace(workspace: &Evaluated<Workspace>, platforms: &Platforms) -> V
         diagnostics.push(unknown_key(workspace, &format!("archives.{name}"), name, platforms));
     }
     diagnostics.extend(check_variables(workspace, "variables", &workspace.value.variables));
+    diagnostics.extend(indexes::check(workspace));
     diagnostics
 }
 

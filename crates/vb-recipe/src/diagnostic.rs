@@ -69,6 +69,8 @@ pub enum Code {
     UnorderedVersion,
     /// `vb::recipe::bad_variable`: an environment variable cannot have that name.
     BadVariable,
+    /// `vb::recipe::python_index`: an index that is bound to names says something that cannot be.
+    PythonIndex,
     /// `vb::recipe::unknown_user`: a service or a directory belongs to a user that nobody makes.
     UnknownUser,
     /// `vb::recipe::no_user_tool`: users are to be made, and nothing that the package depends on can do that.
@@ -113,6 +115,7 @@ impl Code {
             Self::NoRepository => "vb::version::no_repository",
             Self::UnorderedVersion => "vb::version::rpm",
             Self::BadVariable => "vb::recipe::bad_variable",
+            Self::PythonIndex => "vb::recipe::python_index",
             Self::UnknownUser => "vb::recipe::unknown_user",
             Self::NoUserTool => "vb::recipe::no_user_tool",
             Self::BadConfigFile => "vb::recipe::bad_config_file",

@@ -60,7 +60,10 @@ const RECIPE_RECORDS: &[Nested] = &[
     Nested::each(&["dirs"], "Directory", "a directory"),
 ];
 
-const WORKSPACE_RECORDS: &[Nested] = &[Nested::itself(&["repository"], "PackageRepository", "`repository`")];
+const WORKSPACE_RECORDS: &[Nested] = &[
+    Nested::itself(&["repository"], "PackageRepository", "`repository`"),
+    Nested::each(&["indexes"], "PythonIndex", "an index"),
+];
 
 const PLATFORM_RECORDS: &[Nested] = &[
     Nested::each(&["suites"], "Suite", "a suite"),

@@ -56,5 +56,6 @@ pub use service::{ConfigFileRecipe, DirectoryRecipe, ManagerName, RestartName, S
 pub use source::{SourceError, SourceFacts, source_facts};
 pub use version::{CheckedOut, DeclaredVersion, Version, VersionError, VersionSubject, is_package_version};
 pub use workspace::{
-    PLATFORMS_DIR, PackageRepository, RepositoryKey, RepositoryLayout, WORKSPACE_FILE, Workspace, find_root, lock_path,
+    PLATFORMS_DIR, PackageRepository, PythonIndex, RepositoryKey, RepositoryLayout, WORKSPACE_FILE, Workspace,
+    find_root, lock_path,
 };

@@ -117,15 +117,28 @@ pub struct DistributionLock {
     /// The wheel or sdist.
     #[serde(flatten)]
     pub distribution: LockedDistribution,
+    /// The index that it is bound to, by the name that the workspace gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<String>,
     /// What the sdist is built with, the requirements' own included; empty for a wheel.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub build: Vec<Self>,
 }
 
 impl DistributionLock {
+    /// Locks a distribution that is bound to no index and built with nothing.
+    pub fn new(distribution: LockedDistribution) -> Self {
+        Self { distribution, index: None, build: vec![] }
+    }
+
+    /// Returns it, and all that it is built with.
+    pub fn all(&self) -> Vec<&Self> {
+        iter::once(self).chain(self.build.iter().flat_map(Self::all)).collect()
+    }
+
     /// Returns its file, and those of all that it is built with.
     pub fn files(&self) -> Vec<&LockedDistribution> {
-        iter::once(&self.distribution).chain(self.build.iter().flat_map(Self::files)).collect()
+        self.all().into_iter().map(|lock| &lock.distribution).collect()
     }
 }
 
@@ -273,6 +286,23 @@ impl PlatformLock {
         packages.chain(files).map(String::as_str).chain(npm)
     }
 
+    /// Compares the indexes that distributions were locked from with those that they are bound to.
+    pub fn rebound(&self, index_of: impl Fn(&str) -> Option<String>) -> Vec<Mismatch> {
+        let all = self.distributions.iter().chain(&self.application).flat_map(DistributionLock::all);
+        let mut mismatches = Vec::new();
+        for lock in all {
+            let (name, locked, bound) =
+                (&lock.distribution.name, lock.index.clone(), index_of(&lock.distribution.name));
+            let mismatch = Mismatch::Index { name: name.clone(), locked, bound };
+            if !matches!(&mismatch, Mismatch::Index { locked, bound, .. } if locked == bound)
+                && !mismatches.contains(&mismatch)
+            {
+                mismatches.push(mismatch);
+            }
+        }
+        mismatches
+    }
+
     /// Returns the packages of one root, by name.
     pub fn root(&self, kind: RootKind) -> Vec<LockedPackage> {
         let uses = self.packages.iter().filter(|package| package.roots.contains(&kind));
@@ -341,6 +371,15 @@ pub enum Mismatch {
         /// What is asked.
         asked: BTreeSet<String>,
     },
+    /// A distribution is bound to another index than the one that it was locked from.
+    Index {
+        /// The distribution.
+        name: String,
+        /// The index that it was locked from, if it is a bound one.
+        locked: Option<String>,
+        /// The index that it is bound to, if there is one.
+        bound: Option<String>,
+    },
     /// A requirements file, or a `package-lock.json`, has other bytes, is no longer there, or was not there.
     Requirements {
         /// Its path in the source.
@@ -367,6 +406,18 @@ impl fmt::Display for Mismatch {
                     Asker::Platform => "platform",
                 };
                 write!(f, "`{field}`: the lock has {}, the {asker} has {}", join(locked), join(asked))
+            }
+            Self::Index { name, locked, bound } => {
+                let index = |index: &Option<String>| match index {
+                    Some(index) => format!("the index `{index}`"),
+                    None => "no index of its own".to_owned(),
+                };
+                write!(
+                    f,
+                    "`{name}`: the lock has it from {}, the workspace binds it to {}",
+                    index(locked),
+                    index(bound)
+                )
             }
             Self::Requirements { path } => write!(f, "`{path}`: the file is not the one that was locked"),
         }

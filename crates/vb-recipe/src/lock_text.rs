@@ -30,6 +30,8 @@
 //! ]
 //! ```
 //!
+//! A distribution that is bound to an index has its name, `index = "company"`, before `build`.
+//!
 //! Every table but `version` is a platform. Lists are sorted, so that equal locks have equal texts. Files of Python have no
 //! size: one index tells it and another does not. One that an older lock has is read.
 
@@ -206,6 +208,9 @@ fn package_line(lock: &PackageLock) -> InlineTable {
 /// Writes a distribution; what it is built with stands one step further in, each on a line of its own.
 fn distribution_line(lock: &DistributionLock, indent: &str) -> InlineTable {
     let mut table = file_line(&lock.distribution);
+    if let Some(index) = &lock.index {
+        table.insert("index", index.into());
+    }
     if !lock.build.is_empty() {
         let inner = format!("{indent}    ");
         let build = lines(&lock.build, &inner, |lock| distribution_line(lock, &inner));

@@ -56,8 +56,24 @@ pub struct Workspace {
     pub npm_registry: Option<String>,
     /// Directories and pages of Python files, in place of those that the machine's pip has.
     pub find_links: Option<Vec<String>>,
+    /// Python indexes that are bound to names; of two that have a name, the first counts.
+    pub indexes: Vec<PythonIndex>,
     /// Where packages are published to.
     pub repository: Option<PackageRepository>,
+}
+
+/// A Python index that is bound to names: they come from there and from nowhere else, and nothing else does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PythonIndex {
+    /// How locks and messages call it.
+    pub name: String,
+    /// What comes from it: names of distributions, with `*` for any characters.
+    pub packages: Vec<String>,
+    /// Its address, without a password.
+    pub url: Option<String>,
+    /// A directory of files, relative to the workspace's root.
+    pub directory: Option<String>,
 }
 
 /// Where packages are published to, and what the repository is like if it has to be made.

@@ -167,6 +167,29 @@ fn errors_of_platform_and_workspace_files_point_at_them() {
 }
 
 #[test]
+fn what_is_wrong_with_a_bound_index_is_told_and_its_password_is_not() {
+    let dir = workspace(&[(
+        "recipes/workspace.ncl",
+        "{ maintainer = \"Jane Doe <jane@example.org>\", indexes = [
+           { name = \"company\", packages = [\"acme-*\"], url = \"https://bob:secret@index.example/simple\" },
+           { name = \"company\", packages = [], url = \"https://bob@index.example/\", directory = \"wheels\" }] }",
+    )]);
+    fs_err::create_dir(dir.path().join("recipes/platforms")).unwrap();
+    let loader = Loader::new(dir.path()).unwrap();
+    let diagnostics = vb_recipe::check(&loader.workspace().unwrap(), &[], &loader.platforms().unwrap());
+    let shown: Vec<_> = diagnostics.iter().map(ToString::to_string).collect();
+    let expected = [
+        "the address of the index `company` in the workspace file has a password",
+        "there are two indexes `company`",
+        "nothing is bound to the index `company`",
+        "the index `company` has an address and a directory",
+    ];
+    assert_eq!(shown, expected);
+    let first = miette::Report::new(diagnostics[0].clone());
+    assert!(!format!("{first:?}").contains("secret"));
+}
+
+#[test]
 fn a_lock_is_beside_its_recipe() {
     assert_eq!(lock_path(Path::new("recipes/whois.ncl")), Path::new("recipes/whois.lock"));
 }

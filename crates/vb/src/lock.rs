@@ -9,6 +9,7 @@ mod difference;
 mod npm;
 mod packages;
 mod python;
+mod relay;
 mod repositories;
 mod requirements;
 mod upgrade;
@@ -38,7 +39,7 @@ pub(crate) fn run(common: &Common, arguments: &arguments::Lock) -> Result<Exit, 
     let session = Session::open(common, &arguments.selection)?;
     let machine = Machine::read()?;
     let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
-    let builder = machine.builder(common, session.store.clone(), &session.workspace.value, platforms)?;
+    let builder = machine.builder(common, session.store.clone(), session.place(), platforms)?;
     let display = Display::new(common.json);
     let mut locks: BTreeMap<&str, (Lock, &Evaluated<Recipe>)> = BTreeMap::new();
     for (recipe, _) in session.pairs() {

@@ -1,27 +1,26 @@
 //! What the machine says: environment variables, apt's and pip's configuration, the number of processors.
 
 mod archive;
+mod indexes;
 mod npm;
 mod repository;
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use fs_err as fs;
 use vb_build::{Builder, BuilderOptions, Lazy, Locations};
 use vb_fetch::{FetchOptions, Fetcher};
 use vb_platform::{AptSource, read_sources};
-use vb_python::{HostFiles, IndexConfig, default_index_query, read_config};
 use vb_recipe::{Platform, Workspace};
 use vb_sandbox::Helper;
 use vb_store::Store;
 
 pub(crate) use self::{
     archive::Archive,
+    indexes::index_of,
     repository::{locate_repository, split_image},
 };
 use crate::{arguments::Common, exit::Exit, fatal::Fatal};
@@ -58,7 +57,12 @@ impl Machine {
     }
 
     /// Says where fetched files are looked for.
-    fn locations<'a>(&self, workspace: &Workspace, platforms: impl Iterator<Item = &'a Platform>) -> Locations {
+    fn locations<'a>(
+        &self,
+        workspace: &Workspace,
+        root: &Path,
+        platforms: impl Iterator<Item = &'a Platform>,
+    ) -> Locations {
         let mut archives = BTreeMap::new();
         for platform in platforms {
             let mut bases = repository::bases(workspace, platform);
@@ -71,11 +75,11 @@ impl Machine {
             }
             archives.insert(platform.name.clone(), bases);
         }
-        let (workspace, home) = (workspace.clone(), self.home.clone());
+        let (workspace, root, home) = (workspace.clone(), root.to_owned(), self.home.clone());
         let npm = npm::Query { registry: workspace.npm_registry.clone(), home: home.clone() };
         Locations {
             archives,
-            indexes: Lazy::new(move || indexes(&workspace, home.as_deref())),
+            indexes: Lazy::new(move || indexes::indexes(&workspace, &root, home.as_deref())),
             npm: Lazy::new(move || npm.find_out()),
         }
     }
@@ -85,7 +89,7 @@ impl Machine {
         &self,
         common: &Common,
         store: Store,
-        workspace: &Workspace,
+        (workspace, root): (&Workspace, &Path),
         platforms: impl Iterator<Item = &'a Platform>,
     ) -> Result<Builder, Fatal> {
         let fetcher = Fetcher::new(&FetchOptions::default()).map_err(|error| {
@@ -95,7 +99,7 @@ impl Machine {
             store,
             helper: helper(),
             fetcher,
-            locations: self.locations(workspace, platforms),
+            locations: self.locations(workspace, root, platforms),
             home: self.home.clone(),
             jobs: common.jobs.unwrap_or_else(processors),
         };
@@ -119,50 +123,6 @@ fn home() -> Option<PathBuf> {
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-/// The workspace's indexes, or those of pip's and uv's configuration, or the one that the machine's pip has built in.
-fn indexes(workspace: &Workspace, home: Option<&Path>) -> IndexConfig {
-    let files = HostFiles {
-        home: home.unwrap_or(Path::new("/nonexistent")).to_owned(),
-        etc: PathBuf::from("/etc"),
-        xdg_config: std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from),
-    };
-    let mut config = match read_config(&variables(), &files) {
-        Ok(config) => config,
-        Err(error) => {
-            crate::display::warn(&format!("{error}; it is left out"));
-            IndexConfig::default()
-        }
-    };
-    if let Some(links) = &workspace.find_links {
-        config.find_links.clone_from(links);
-    }
-    if let Some(indexes) = &workspace.python_indexes {
-        config.indexes.clone_from(indexes);
-        config.has_default_index = true;
-    }
-    if config.has_default_index {
-        return config;
-    }
-    match default_index() {
-        Some(url) => config.with_default_index(url),
-        None => config,
-    }
-}
-
-/// Returns the environment; a variable that is not UTF-8 is none of pip's, uv's or npm's.
-fn variables() -> BTreeMap<String, String> {
-    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
-    std::env::vars_os().filter_map(text).collect()
-}
-
-fn default_index() -> Option<String> {
-    let query = default_index_query();
-    let (program, arguments) = query.split_first()?;
-    let output = Command::new(program).args(arguments).output().ok()?;
-    let url = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-    (output.status.success() && !url.is_empty()).then_some(url)
 }
 
 /// Returns the file with the certificates that this machine trusts.

@@ -21,6 +21,7 @@ use crate::{
     display,
     exit::Exit,
     fatal::Fatal,
+    machine::index_of,
     published::{PairKey, key_of, open_to_read},
 };
 
@@ -82,6 +83,11 @@ impl Session {
         session.check_platform_arguments()?;
         session.check_selection()?;
         Ok(session)
+    }
+
+    /// Returns the workspace, and where its root is.
+    pub(crate) fn place(&self) -> (&Workspace, &Path) {
+        (&self.workspace.value, &self.root)
     }
 
     /// Gives all packages the version that is forced, if one is.
@@ -241,8 +247,11 @@ impl Session {
         lock: &'a Lock,
     ) -> Result<&'a PlatformLock, Fatal> {
         let request = self.request(recipe, platform)?;
-        let mismatches = lock.mismatches(&platform.name, &request);
-        match lock.platforms.get(&platform.name) {
+        let mut mismatches = lock.mismatches(&platform.name, &request);
+        let known = lock.platforms.get(&platform.name);
+        let rebound = known.map(|lock| lock.rebound(|name| index_of(&self.workspace.value, name)));
+        mismatches.extend(rebound.unwrap_or_default());
+        match known {
             Some(lock) if mismatches.is_empty() => Ok(lock),
             _ => {
                 let lines: Vec<String> = mismatches.iter().map(|mismatch| format!("  {mismatch}")).collect();

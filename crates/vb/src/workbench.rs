@@ -33,7 +33,7 @@ impl Workbench {
     /// Lowers a session, and opens the store.
     pub(crate) fn with(common: &Common, mut session: Session) -> Result<Self, Fatal> {
         let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
-        let builder = Machine::read()?.builder(common, session.store.clone(), &session.workspace.value, platforms)?;
+        let builder = Machine::read()?.builder(common, session.store.clone(), session.place(), platforms)?;
         let Published { numbers, mut answers } = Published::find(&session, &builder)?;
         session.number(numbers);
         let (graph, all) = session.graph()?;

@@ -13,8 +13,19 @@ use super::repository::hex;
 
 /// Writes a wheel for every Python, with a RECORD that is in order; the members are written under any names.
 pub(crate) fn write_wheel(directory: &Path, name: &str, version: &str, members: &[(&str, &str)]) -> PathBuf {
+    write_wheel_requiring(directory, (name, version), &[], members)
+}
+
+/// Writes such a wheel that requires other distributions.
+pub(crate) fn write_wheel_requiring(
+    directory: &Path,
+    (name, version): (&str, &str),
+    requires: &[&str],
+    members: &[(&str, &str)],
+) -> PathBuf {
     let info = format!("{name}-{version}.dist-info");
-    let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
+    let requires: String = requires.iter().map(|line| format!("Requires-Dist: {line}\n")).collect();
+    let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}");
     let wheel = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n";
     let mut all: Vec<(String, String)> =
         members.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();

@@ -5,6 +5,7 @@ mod el9;
 mod env;
 mod gpg;
 mod hello;
+mod index_server;
 mod mirror;
 mod own_store;
 mod postgresql;
@@ -18,11 +19,12 @@ mod small;
 mod ssh;
 
 pub(crate) use self::{
-    distribution::{sha256, write_sdist, write_wheel},
+    distribution::{sha256, write_sdist, write_wheel, write_wheel_requiring},
     el9::{El9, TRACE},
     env::{TestEnv, repository},
     gpg::Gpg,
     hello::write_hello,
+    index_server::IndexServer,
     mirror::{Mirror, Release},
     own_store::{damage, forget, seeded_store},
     postgresql::{Postgresql, SOCKET_DIRECTORY},

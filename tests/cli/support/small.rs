@@ -54,7 +54,7 @@ fn small_lock(env: &TestEnv, sdist: &Path) -> Lock {
     platform.packages.iter_mut().for_each(|package| package.roots.clone_from(&all));
     let build = platform.distributions.iter().flat_map(|locked| locked.build.clone()).collect();
     platform.distributions.retain(|locked| WHEELS.contains(&locked.distribution.name.as_str()));
-    platform.distributions.push(DistributionLock { distribution: extra(sdist), build });
+    platform.distributions.push(DistributionLock { build, ..DistributionLock::new(extra(sdist)) });
     platform.distributions.sort();
     lock
 }

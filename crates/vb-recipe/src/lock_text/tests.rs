@@ -30,7 +30,7 @@ fn distribution(name: &str, file: &str, size: Option<u64>) -> LockedDistribution
 
 fn wheel(name: &str, size: Option<u64>) -> DistributionLock {
     let distribution = distribution(name, &format!("{name}-1.0-py3-none-any.whl"), size);
-    DistributionLock { distribution, build: Vec::new() }
+    DistributionLock::new(distribution)
 }
 
 fn strings(list: &[&str]) -> Vec<String> {
@@ -64,13 +64,10 @@ fn lock() -> Lock {
         packages: Vec::new(),
         distributions: vec![
             DistributionLock {
-                distribution: distribution("psycopg2", "psycopg2-1.0.tar.gz", None),
                 build: vec![wheel("wheel", None), wheel("setuptools", Some(5))],
+                ..DistributionLock::new(distribution("psycopg2", "psycopg2-1.0.tar.gz", None))
             },
-            DistributionLock {
-                distribution: distribution("attrs", "attrs-1.0-py3-none-any.whl", Some(u64::from(u32::MAX) + 1)),
-                build: Vec::new(),
-            },
+            DistributionLock::new(distribution("attrs", "attrs-1.0-py3-none-any.whl", Some(u64::from(u32::MAX) + 1))),
         ],
         application: Vec::new(),
         tools: vec![distribution("uv", "uv-1.0-py3-none-musllinux_1_1_x86_64.whl", Some(7))],
@@ -151,7 +148,8 @@ fn what_builds_the_application_and_its_own_builds_have_lines_one_step_further_in
     let platform = lock.platforms.get_mut("trixie").unwrap();
     (platform.request.extras, platform.request.setup_install) = (strings(&["pg", "cli", "pg"]), true);
     let sdist = distribution("flit-core", "flit_core-1.0.tar.gz", None);
-    platform.application = vec![DistributionLock { distribution: sdist, build: vec![wheel("hatchling", None)] }];
+    platform.application =
+        vec![DistributionLock { build: vec![wheel("hatchling", None)], ..DistributionLock::new(sdist) }];
     let text = lock.to_text();
     let digest = "cd".repeat(32);
     let expected = format!(
@@ -173,6 +171,37 @@ fn what_is_read_is_written_again() {
     assert_eq!(read.to_text(), text);
     assert_eq!(read.platforms["trixie"], lock().platforms["trixie"]);
     assert_eq!(read.platforms["bookworm"].distributions[1].build.len(), 2);
+}
+
+#[test]
+fn what_is_bound_to_another_index_than_it_was_locked_from_does_not_fit() {
+    let mut lock = lock();
+    let platform = lock.platforms.get_mut("bookworm").unwrap();
+    platform.distributions[0].index = Some("company".to_owned());
+    let read = from_text(&lock.to_text()).unwrap();
+    assert_eq!(read.to_text(), lock.to_text());
+    assert!(lock.to_text().contains(", index = \"company\""));
+    let (own, read) = (platform_name_of_first(&lock), &read.platforms["bookworm"]);
+    let told = |bound: &str| {
+        let rebound = read.rebound(|name| (name == bound).then(|| "company".to_owned()));
+        rebound.iter().map(Mismatch::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&own), Vec::<String>::new());
+    let other = told("setuptools");
+    assert_eq!(other.len(), 2, "{other:?}");
+    assert!(other.contains(&format!(
+        "`{own}`: the lock has it from the index `company`, the workspace binds it to no index of its own"
+    )));
+    assert!(
+        other.contains(
+            &"`setuptools`: the lock has it from no index of its own, the workspace binds it to the index `company`"
+                .to_owned()
+        )
+    );
+}
+
+fn platform_name_of_first(lock: &Lock) -> String {
+    lock.platforms["bookworm"].distributions[0].distribution.name.clone()
 }
 
 #[test]

@@ -118,8 +118,8 @@ mod tests {
             file: LockedFile { file: format!("{name}-{version}.whl"), size: None, sha256: Sha256::from_bytes([1; 32]) },
         };
         let lock = |setuptools: &str| {
-            let build = vec![DistributionLock { distribution: file("setuptools", setuptools), build: vec![] }];
-            let distributions = vec![DistributionLock { distribution: file("psycopg2", "2.9"), build }];
+            let build = vec![DistributionLock::new(file("setuptools", setuptools))];
+            let distributions = vec![DistributionLock { build, ..DistributionLock::new(file("psycopg2", "2.9")) }];
             PlatformLock { distributions, ..locked(&[]) }
         };
         assert_eq!(difference(&lock("80"), &lock("81")), ["  ~ setuptools 80 → 81"]);

@@ -11,6 +11,7 @@ use vb_recipe::{
 };
 
 use super::{
+    relay::Relay,
     requirements,
     upgrade::Upgrade,
     uv::{Answer, Question, Uv},
@@ -72,6 +73,7 @@ impl<'a> Resolver<'a> {
             target: target(platform, python)?,
             command: interpreter.command.clone(),
             platform: &platform.name,
+            relay: Relay::start(builder)?,
         };
         Ok(Self { session, display, recipe, platform, policy, uv, upgrade, previous })
     }
@@ -130,8 +132,9 @@ impl<'a> Resolver<'a> {
         previous: &[DistributionLock],
         chain: &[&str],
     ) -> Result<DistributionLock, Fatal> {
+        let index = self.uv.builder.indexes().index_of(&distribution.name).map(|index| index.name.clone());
         if distribution.file.is_wheel() {
-            return Ok(DistributionLock { distribution, build: vec![] });
+            return Ok(DistributionLock { distribution, index, build: vec![] });
         }
         if chain.contains(&distribution.name.as_str()) {
             let whole: Vec<&str> = chain.iter().copied().chain([distribution.name.as_str()]).collect();
@@ -144,7 +147,7 @@ impl<'a> Resolver<'a> {
         }
         let requires = self.build_requires(&distribution)?;
         let build = self.resolve_build(&distribution.name, &requires, previous, chain)?;
-        Ok(DistributionLock { distribution, build })
+        Ok(DistributionLock { distribution, index, build })
     }
 
     /// Resolves the requirements of a build, as wheels where that is possible, else with sdists that are built, too.

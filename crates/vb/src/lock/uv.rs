@@ -14,7 +14,7 @@ use vb_python::{
 };
 use vb_store::Scratch;
 
-use super::python::scratch_error;
+use super::{python::scratch_error, relay::Relay};
 use crate::{exit::Exit, fatal::Fatal};
 
 /// What is to be resolved.
@@ -54,6 +54,8 @@ pub(super) struct Uv<'a> {
     pub(super) command: String,
     /// The platform's name, for messages.
     pub(super) platform: &'a str,
+    /// What answers uv in the place of the indexes, where it must not ask them itself.
+    pub(super) relay: Option<Relay>,
 }
 
 impl Uv<'_> {
@@ -64,7 +66,8 @@ impl Uv<'_> {
             let pins = question.preferred.iter().map(|(name, version)| (name.as_str(), version.as_str()));
             fs::write(place.output.join("pylock.toml"), preferences(pins)).map_err(scratch_error)?;
         }
-        let indexes = self.builder.indexes();
+        let relayed = self.relay.as_ref().map(Relay::config);
+        let indexes = relayed.as_ref().unwrap_or_else(|| self.builder.indexes());
         let request = CompileRequest {
             uv: &private("in/uv"),
             python: &self.command,
@@ -82,7 +85,10 @@ impl Uv<'_> {
         variables.extend(machine_variables());
         let mut read_only = place.shown();
         read_only.extend(network_paths(indexes));
-        if let Err(failure) = self.run(request.arguments(), variables, read_only, &place)? {
+        let ended = self.run(request.arguments(), variables, read_only, &place)?;
+        // What an index did not tell might have been chosen, so that its failure counts more than what uv makes of it.
+        self.relay.as_ref().map_or(Ok(()), Relay::check)?;
+        if let Err(failure) = ended {
             return Ok(Answer::Failed(failure));
         }
         let text = fs::read_to_string(place.output.join("pylock.toml")).map_err(scratch_error)?;
@@ -182,6 +188,11 @@ fn machine_variables() -> BTreeMap<String, String> {
         if let Ok(value) = std::env::var(name) {
             variables.insert(name.to_owned(), value);
         }
+    }
+    for name in ["no_proxy", "NO_PROXY"] {
+        // The relay of indexes is on this machine.
+        let own = variables.entry(name.to_owned()).or_default();
+        *own = [own.as_str(), "127.0.0.1"].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(",");
     }
     variables
 }

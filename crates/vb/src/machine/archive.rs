@@ -132,7 +132,7 @@ mod tests {
             "prefix": "/vrmd", "package_prefix": "vrmd-", "maintainer": "Jane <jane@example.org>", "platforms": [],
             "version": "Changelog", "tags": [], "section": "python", "priority": "optional", "vcs": {}, "sbom": false,
             "formats": [], "excludes": [], "variables": {}, "archives": archives,
-            "python_indexes": null, "find_links": null,
+            "python_indexes": null, "find_links": null, "indexes": [],
         });
         serde_json::from_value(text).unwrap()
     }

@@ -16,7 +16,7 @@ pub(super) struct Query {
 impl Query {
     /// The workspace's registry, or that of npm's configuration, or the one that the machine's npm has built in.
     pub(super) fn find_out(&self) -> NpmConfig {
-        let mut config = read_config(&super::variables(), self.home.as_deref());
+        let mut config = read_config(&super::indexes::variables(), self.home.as_deref());
         if let Some(registry) = &self.registry {
             config = NpmConfig { registry: Some(registry.clone()), ..NpmConfig::default() };
         }

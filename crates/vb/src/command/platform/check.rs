@@ -23,7 +23,7 @@ use crate::{
 pub(super) fn run(common: &Common, loader: &Loader, store: Store, names: &[String]) -> Result<Exit, Fatal> {
     let workspace = loader.workspace().map_err(recipe_errors)?;
     let machine = Machine::read()?;
-    let builder = machine.builder(common, store, &workspace.value, std::iter::empty())?;
+    let builder = machine.builder(common, store, (&workspace.value, loader.root()), std::iter::empty())?;
     let mut checker = Checker {
         indexes: Indexes::new(&machine, &workspace.value, &builder),
         repositories: Repositories::new(&workspace.value, builder.fetcher()),
