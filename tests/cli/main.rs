@@ -38,6 +38,7 @@ mod requirements;
 mod robust;
 mod rpm;
 mod setup_install;
+mod subpackages;
 mod support;
 mod transitions;
 mod trusty;

@@ -132,6 +132,9 @@ fn write_large(compression: Compression, directory: &Path) {
         application: "/srv/none".into(),
         vcs: std::collections::BTreeMap::new(),
         has_bill: false,
+        share: None,
+        companions: vec![],
+        changelog: None,
         lifecycle: Box::default(),
     };
     let line = |number: u32| format!("{}{:100}\n", number.wrapping_mul(2_654_435_761), "");

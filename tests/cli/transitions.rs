@@ -113,6 +113,9 @@ fn write(sample: &Sample, format: Format, manager: Manager, directory: &Path) {
         application: format!("/srv/{name}/{name}"),
         vcs: BTreeMap::new(),
         has_bill: false,
+        share: None,
+        companions: vec![],
+        changelog: None,
         lifecycle: Box::new(lifecycle(name, manager)),
     };
     let mut blobs: BTreeMap<BlobDigest, Vec<u8>> = BTreeMap::new();

@@ -17,10 +17,12 @@ pub use self::step::{StepError, ToolPackages};
 
 mod install;
 mod libraries;
+mod share;
 
 pub use self::{
     install::InstallError,
     libraries::{LibrariesError, MissingLibrary},
+    share::ShareError,
 };
 
 /// One place where a file was looked for, and why it was not had from there.
@@ -174,6 +176,9 @@ pub enum ExecuteError {
     /// The package does not have what its services need.
     #[error(transparent)]
     Lifecycle(#[from] LifecycleError),
+    /// The recipe's packages cannot have the files that it says.
+    #[error("cannot share out the files")]
+    Share(#[from] ShareError),
     /// The tree cannot be in a package.
     #[error("the tree cannot be packaged")]
     Tree(#[from] InvalidTree),

@@ -13,6 +13,7 @@ mod libraries;
 mod node_modules;
 mod package;
 mod root;
+mod share;
 mod stage;
 mod step;
 mod unpack;

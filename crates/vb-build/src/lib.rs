@@ -29,7 +29,7 @@ pub use build::{BuildReport, Failure};
 pub use builder::{Builder, BuilderError, BuilderOptions};
 pub use error::{
     CommandFailure, Contrast, Difference, ExecuteError, FetchAttempt, InstallError, LibrariesError, MissingLibrary,
-    StepError, ToolPackages,
+    ShareError, StepError, ToolPackages,
 };
 pub use event::{Event, How};
 pub use frontier::OnFailure;

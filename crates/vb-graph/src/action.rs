@@ -10,6 +10,7 @@ use crate::{
     graph::Input,
     package::{Format, PackageSpec},
     resolved::{InputDigest, Part, PartValue, ResolvedAction},
+    share::Share,
     step::Step,
 };
 
@@ -327,15 +328,19 @@ pub struct Libraries {
     pub optional: Vec<String>,
     /// Are the packages named that have the others, with versions, by the database of the root's dpkg?
     pub names_packages: bool,
+    /// Which part of the tree is asked about; nothing for all. The rest is there all the same.
+    pub share: Option<Share>,
 }
 
 impl Libraries {
     fn parts(&self) -> Vec<Part> {
-        vec![
+        let mut parts = vec![
             Part::text("architecture", &self.architecture),
             Part::list("optional", &self.optional),
             Part::text("names packages", self.names_packages.to_string()),
-        ]
+        ];
+        parts.extend(self.share.iter().flat_map(Share::parts));
+        parts
     }
 }
 

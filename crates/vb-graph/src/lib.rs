@@ -18,6 +18,7 @@ mod locked;
 mod package;
 mod resolved;
 mod selection;
+mod share;
 mod step;
 
 pub use action::{
@@ -32,6 +33,7 @@ pub use locked::{LockedDistribution, LockedFile, LockedNodePackage, LockedPackag
 pub use package::{Compression, Format, PackageArchitecture, PackageSpec, ParseFormatError};
 pub use resolved::{InputDigest, Part, PartValue, ResolvedAction};
 pub use selection::{Pattern, Selection};
+pub use share::{Claim, Share};
 pub use step::{
     AssetLanguage, BustCaches, CacheToken, CollectStatic, Compile, Compress, Compressor, ContentCoding, Precompress,
     Run, Step, StyleLanguage, Work,

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vb_graph::{
-    Action, AssetLanguage, BlobDigest, BustCaches, CacheToken, CollectStatic, Compile, Compress, Compression,
+    Action, AssetLanguage, BlobDigest, BustCaches, CacheToken, Claim, CollectStatic, Compile, Compress, Compression,
     Compressor, ContentCoding, Directory, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input, InputDigest,
     InterpreterSpec, Kind, Libraries, Node, NodeModules, Origin, PackageSpec, Part, PartValue, Pattern, Precompress,
-    Provenance, ResolvedAction, Root, RootContent, Run, Sha256, Stage, Step, StyleLanguage, Unpack, Wheel, Work,
+    Provenance, ResolvedAction, Root, RootContent, Run, Sha256, Share, Stage, Step, StyleLanguage, Unpack, Wheel, Work,
 };
 
 const GOLDEN: [(&str, &str); 20] = [
@@ -52,6 +52,11 @@ fn fetch() -> Fetch {
     }
 }
 
+fn share(part: &str, glob: &str) -> Share {
+    let claim = Claim { patterns: vec![Pattern::Glob(text(glob))], config_files: vec![] };
+    Share::of_main(BTreeMap::from([(text(part), claim)]))
+}
+
 fn package() -> PackageSpec {
     PackageSpec {
         format: Format::Deb,
@@ -71,6 +76,9 @@ fn package() -> PackageSpec {
         application: "/vrmd/whois/whois".into(),
         vcs: BTreeMap::new(),
         has_bill: false,
+        share: None,
+        companions: vec![],
+        changelog: None,
         lifecycle: Box::default(),
     }
 }
@@ -101,6 +109,7 @@ fn kinds() -> Vec<Kind> {
             architecture: text("amd64"),
             optional: vec![text("libcuda.so.1")],
             names_packages: false,
+            share: None,
         }),
         Kind::ImportCheck(ImportCheck { prefix, application }),
         Kind::Package(Box::new(package())),
@@ -269,7 +278,9 @@ fn variants() -> Vec<Kind> {
             Kind::Libraries(libraries) => {
                 variants.push(Kind::Libraries(Libraries { architecture: text("arm64"), ..libraries.clone() }));
                 variants.push(Kind::Libraries(Libraries { optional: vec![], ..libraries.clone() }));
-                variants.push(Kind::Libraries(Libraries { names_packages: true, ..libraries }));
+                variants.push(Kind::Libraries(Libraries { names_packages: true, ..libraries.clone() }));
+                variants.push(Kind::Libraries(Libraries { share: Some(share("cli", "bin/*")), ..libraries.clone() }));
+                variants.push(Kind::Libraries(Libraries { share: Some(share("cli", "bin/x")), ..libraries }));
             }
             Kind::ImportCheck(check) => {
                 variants.push(Kind::ImportCheck(ImportCheck { prefix: text("/other"), ..check.clone() }));
@@ -330,7 +341,7 @@ fn interpreters() -> [InterpreterSpec; 2] {
 }
 
 fn package_variants() -> Vec<Kind> {
-    let changes: [fn(&mut PackageSpec); 15] = [
+    let changes: [fn(&mut PackageSpec); 20] = [
         |spec| spec.name.push('x'),
         |spec| spec.version.push('x'),
         |spec| spec.native_architecture.push('x'),
@@ -346,6 +357,11 @@ fn package_variants() -> Vec<Kind> {
         |spec| spec.epoch += 1,
         |spec| drop(spec.vcs.insert(text("Git"), text("https://whois.invalid/whois.git"))),
         |spec| spec.has_bill = true,
+        |spec| spec.share = Some(Box::new(share("cli", "bin/*"))),
+        |spec| spec.share = Some(Box::new(share("cli", "bin/x"))),
+        |spec| spec.share = Some(Box::new(share("cli", "bin/*").of_part("cli"))),
+        |spec| spec.companions.push(text("vrmd-whois-cli")),
+        |spec| spec.changelog = Some(text("vrmd-whois (1.2-3)")),
     ];
     let changed = |change: fn(&mut PackageSpec)| {
         let mut spec = package();

@@ -21,8 +21,9 @@ pub(crate) fn render(spec: &PackageSpec, architecture: &PackageArchitecture, ins
     field("Architecture", architecture.as_str());
     field("Maintainer", &spec.maintainer);
     field("Installed-Size", &installed_size_kib.to_string());
-    if !spec.depends.is_empty() {
-        field("Depends", &spec.depends.join(", "));
+    let depends = relations(spec);
+    if !depends.is_empty() {
+        field("Depends", &depends.join(", "));
     }
     field("Section", &spec.section);
     field("Priority", &spec.priority);
@@ -38,6 +39,12 @@ pub(crate) fn render(spec: &PackageSpec, architecture: &PackageArchitecture, ins
         text.push('\n');
     }
     text
+}
+
+/// Returns what a package depends on, companions of its own version among it, in Debian's words.
+pub fn relations(spec: &PackageSpec) -> Vec<String> {
+    let companions = spec.companions.iter().map(|name| format!("{name} (= {})", spec.version));
+    companions.chain(spec.depends.iter().cloned()).collect()
 }
 
 /// Makes a line of the extended description (Policy 5.6.13): a blank one becomes ` .`, and one that begins with a full
@@ -94,6 +101,9 @@ mod tests {
             application: "/vrmd/whois/whois".into(),
             vcs: [("Git".into(), "https://example.org/whois.git".into())].into(),
             has_bill: false,
+            share: None,
+            companions: vec![],
+            changelog: None,
             lifecycle: Box::default(),
         }
     }

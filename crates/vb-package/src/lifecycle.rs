@@ -40,9 +40,9 @@ pub fn enliven(
     }
     let mut entries: BTreeMap<String, Entry> =
         tree.entries().iter().map(|entry| (entry.path.clone(), entry.clone())).collect();
-    add_config_files(spec, &mut entries)?;
+    add_config_files(spec, &mut entries, tree.siblings())?;
     for service in &lifecycle.services {
-        check_commands(service, &entries)?;
+        check_commands(service, &entries, tree.siblings())?;
         for made in files_of(spec, service) {
             let Made { path, mode, text } = made;
             let path = path.trim_start_matches('/').to_owned();
@@ -65,7 +65,7 @@ pub fn enliven(
         Format::Rpm => script::add_rpm(spec, &mut maintainer)?,
         Format::Tar => {}
     }
-    Ok((FileTree::from_entries(entries.into_values())?, maintainer))
+    Ok((FileTree::from_entries(entries.into_values())?.beside(tree.siblings().values().cloned()), maintainer))
 }
 
 /// A file that is made for a service.
@@ -122,12 +122,16 @@ fn definition(lifecycle: &Lifecycle, service: &Service, manager: Manager) -> Str
     }
 }
 
-fn add_config_files(spec: &PackageSpec, entries: &mut BTreeMap<String, Entry>) -> Result<(), LifecycleError> {
+fn add_config_files(
+    spec: &PackageSpec,
+    entries: &mut BTreeMap<String, Entry>,
+    siblings: &BTreeMap<String, Entry>,
+) -> Result<(), LifecycleError> {
     let application = spec.application.trim_start_matches('/');
     for (index, file) in spec.lifecycle.config_files.iter().enumerate() {
         let path = file.path.trim_start_matches('/').to_owned();
         let source = format!("{application}/{}", file.source);
-        let found = entries.get(&path).or_else(|| entries.get(&source));
+        let found = entries.get(&path).or_else(|| entries.get(&source)).or_else(|| siblings.get(&source));
         let Some(Entry { mode, content: content @ Content::File { .. }, .. }) = found else {
             return Err(LifecycleError::NoConfigFile { index, path: file.path.clone(), origin: file.source.clone() });
         };
@@ -138,11 +142,16 @@ fn add_config_files(spec: &PackageSpec, entries: &mut BTreeMap<String, Entry>) -
 }
 
 /// A command below the package's own directory has to be in the package; any other is the machine's.
-fn check_commands(service: &Service, entries: &BTreeMap<String, Entry>) -> Result<(), LifecycleError> {
+fn check_commands(
+    service: &Service,
+    entries: &BTreeMap<String, Entry>,
+    siblings: &BTreeMap<String, Entry>,
+) -> Result<(), LifecycleError> {
     for (field, command) in [("exec", &service.exec), ("reload", &service.reload)] {
         let Some(program) = command.first() else { continue };
         let is_own = program.starts_with(&format!("{}/", service.directory));
-        match entries.get(program.trim_start_matches('/')).map(|entry| (&entry.content, entry.mode)) {
+        let path = program.trim_start_matches('/');
+        match entries.get(path).or_else(|| siblings.get(path)).map(|entry| (&entry.content, entry.mode)) {
             Some((Content::File { .. }, mode)) if mode & 0o111 == 0 => {
                 let (service, path) = (service.name.clone(), program.clone());
                 return Err(LifecycleError::NotExecutable { service, field, path });

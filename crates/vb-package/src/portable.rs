@@ -14,7 +14,7 @@ use vb_graph::{Compression, PackageArchitecture, PackageSpec};
 use crate::{
     compress::{Compressor, Pieces},
     contents::{Hashed, Open, Source},
-    control::installed_size_kib,
+    control::{installed_size_kib, relations},
     error::{Resources, WritePackageError, Written},
     fields::{check_spec, without_epoch},
     learnt::{LearntFiles, Wanted, find_code, learnt_of},
@@ -33,7 +33,7 @@ struct Manifest<'a> {
     summary: &'a str,
     license: Option<&'a str>,
     /// Packages of the platform, in its words.
-    requires: &'a [String],
+    requires: Vec<String>,
     /// Sonames of libraries that the archive does not bring.
     libraries: Vec<&'a str>,
     /// Files that somebody may edit.
@@ -83,7 +83,7 @@ pub fn write_tar(
     let (out, learnt) =
         write_tree(spec, tree, compressor.map_err(in_directory)?).map_err(|error| error.in_directory(directory))?;
     find_code(spec, tree.entries(), &learnt)?;
-    let sonames = Sonames::of(tree.entries(), &learnt);
+    let sonames = Sonames::of(tree.entries(), &learnt).beside(tree.siblings());
     let entries = tree.entries().iter().map(|entry| manifest_entry(entry, &learnt)).collect();
 
     let native = PackageArchitecture::Native(spec.native_architecture.clone());
@@ -96,7 +96,7 @@ pub fn write_tar(
         architecture: architecture.as_str(),
         summary: &spec.summary,
         license: spec.license.as_deref(),
-        requires: &spec.depends,
+        requires: relations(spec),
         libraries: sonames.libraries(),
         conffiles: conffiles.iter().map(|path| format!("/{path}")).collect(),
         archive: Archive { file: format!("{stem}.tar.zst"), size, sha256 },

@@ -4,7 +4,7 @@
 //! What the package brings itself is not needed of anybody, and not provided to anybody: it lies below the
 //! application's own prefix, where no loader of others looks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rpm::{Dependency, DependencyFlags};
 
@@ -61,6 +61,13 @@ impl Sonames {
             self.needed.insert((needed.library.clone(), name));
         }
         self.needs_gnu_hash |= facts.needs_gnu_hash && !facts.needed.is_empty();
+    }
+
+    /// Takes note of libraries that others bring who are there whenever the package is.
+    pub(crate) fn beside(mut self, siblings: &BTreeMap<String, Entry>) -> Self {
+        let names = siblings.keys().map(|path| path.rsplit('/').next().unwrap_or(path));
+        self.own.extend(names.filter(|name| name.contains(".so")).map(str::to_owned));
+        self
     }
 
     /// Is there compiled code in the package?

@@ -127,6 +127,8 @@ pub enum FlattenError<E: Error + 'static> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileTree {
     entries: Vec<Entry>,
+    /// What other packages of the same build have, by path.
+    siblings: BTreeMap<String, Entry>,
 }
 
 impl FileTree {
@@ -144,7 +146,7 @@ impl FileTree {
             }
         }
         add_parents(&mut by_path)?;
-        Ok(Self { entries: by_path.into_values().collect() })
+        Ok(Self { entries: by_path.into_values().collect(), siblings: BTreeMap::new() })
     }
 
     /// Flattens a stored directory; `load` reads one directory by its digest.
@@ -173,6 +175,27 @@ impl FileTree {
             }
         }
         Ok(Self::from_entries(entries)?)
+    }
+
+    /// Adds entries.
+    ///
+    /// # Errors
+    /// As [`FileTree::from_entries`].
+    pub fn with(self, entries: impl IntoIterator<Item = Entry>) -> Result<Self, InvalidTree> {
+        let Self { entries: own, siblings } = self;
+        Ok(Self { siblings, ..Self::from_entries(own.into_iter().chain(entries))? })
+    }
+
+    /// Takes note of what other packages of the same build have: a command or a library among it need not be here.
+    #[must_use]
+    pub fn beside(mut self, entries: impl IntoIterator<Item = Entry>) -> Self {
+        self.siblings.extend(entries.into_iter().map(|entry| (entry.path.clone(), entry)));
+        self
+    }
+
+    /// Returns what other packages of the same build have, by path.
+    pub(crate) fn siblings(&self) -> &BTreeMap<String, Entry> {
+        &self.siblings
     }
 
     /// Returns the entries in the byte order of their paths, so that a parent stands before what is in it.

@@ -18,7 +18,7 @@ use crate::{
     loader::platform_help,
     platform::Platform,
     position::Evaluated,
-    recipe::{Recipe, Source},
+    recipe::{Recipe, Source, package_name},
     version::{Version, VersionSubject},
     workspace::Workspace,
 };
@@ -37,6 +37,7 @@ pub fn check(
         diagnostics.extend(check_platforms(workspace, recipe, platforms));
         diagnostics.extend(check_interpreters(workspace, recipe, platforms));
         diagnostics.extend(packages::check(workspace, recipe, platforms));
+        diagnostics.extend(packages::check_parts(recipe));
         diagnostics.extend(check_source(recipe));
         diagnostics.extend(check_version(&VersionSubject { workspace, recipe, platforms }));
         diagnostics.extend(pipeline::check(recipe));
@@ -189,18 +190,25 @@ fn check_variables<T>(file: &Evaluated<T>, field: &str, variables: &BTreeMap<Str
 }
 
 fn check_names(workspace: &Evaluated<Workspace>, recipes: &[Evaluated<Recipe>]) -> Vec<RecipeDiagnostic> {
-    let mut first: BTreeMap<String, &Evaluated<Recipe>> = BTreeMap::new();
+    let mut first: BTreeMap<String, (&Evaluated<Recipe>, String)> = BTreeMap::new();
     let mut diagnostics = Vec::new();
     for recipe in recipes {
-        let package = recipe.value.package_name(&workspace.value);
-        match first.get(&package) {
-            Some(other) if other.path() != recipe.path() => {
-                let message = format!("the package `{package}` is also that of `{}`", other.place("name"));
-                let diagnostic = RecipeDiagnostic::at_field(Code::DuplicateName, message, recipe, "name");
-                diagnostics.push(diagnostic.help("give one of the two another name; `_` in it does not count"));
+        let main = ("name".to_owned(), &recipe.value.name);
+        let parts = recipe.value.packages.keys().map(|name| (format!("packages.{name}"), name));
+        for (field, name) in std::iter::once(main).chain(parts) {
+            let package = package_name(name, &workspace.value);
+            match first.get(&package) {
+                Some((other, known)) if other.path() != recipe.path() || *known != field => {
+                    let message = format!("the package `{package}` is also that of `{}`", other.place(known));
+                    let diagnostic = match field.as_str() {
+                        "name" => RecipeDiagnostic::at_field(Code::DuplicateName, message, recipe, &field),
+                        _ => RecipeDiagnostic::at_key(Code::DuplicateName, message, recipe, &field),
+                    };
+                    diagnostics.push(diagnostic.help("give one of the two another name; `_` in it does not count"));
+                }
+                Some(_) => {}
+                None => drop(first.insert(package, (recipe, field))),
             }
-            Some(_) => {}
-            None => drop(first.insert(package, recipe)),
         }
     }
     diagnostics

@@ -43,6 +43,8 @@ pub enum Code {
     RefusedFormat,
     /// `vb::recipe::bad_package_name`: no package of the platform's family can have that name.
     BadPackageName,
+    /// `vb::recipe::unknown_package`: a package needs one that the recipe does not have.
+    UnknownPackage,
     /// `vb::recipe::missing_source`: the source is not there.
     MissingSource,
     /// `vb::recipe::taken_directory`: two sub-applications have one directory.
@@ -102,6 +104,7 @@ impl Code {
             Self::UnknownSuite => "vb::recipe::unknown_suite",
             Self::RefusedFormat => "vb::recipe::refused_format",
             Self::BadPackageName => "vb::recipe::bad_package_name",
+            Self::UnknownPackage => "vb::recipe::unknown_package",
             Self::MissingSource => "vb::recipe::missing_source",
             Self::TakenDirectory => "vb::recipe::taken_directory",
             Self::WrittenTwice => "vb::recipe::written_twice",

@@ -24,7 +24,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     convert::{Texts, to_diagnostics},
     diagnostic::{Code, RecipeDiagnostic},
-    fields::{FileKind, KnownFields, fields},
+    fields::{Extent, FileKind, KnownFields, LIFE_RECORDS, Nested, fields},
     memory::Memory,
     position::{Evaluated, FieldPosition, Position, Positions, SourceFile},
     survey::{CONTRACTS_FILE, Survey},
@@ -176,15 +176,31 @@ impl Evaluator {
         if !matches!(record.content_ref(), ValueContentRef::Record(_)) {
             return Err(vec![self.not_a_record(&record, kind, main)]);
         }
-        let mut diagnostics = self.compare(kind.contract(), kind.word(), &record, main);
-        for nested in kind.nested() {
-            let Some(value) = self.descend(&record, nested.path) else { continue };
+        let mut diagnostics = self.compare(kind.contract(), kind.word(), &record, Extent::Whole, main);
+        diagnostics.extend(self.check_nested(&record, kind.nested(), Extent::Whole, main));
+        Ok(diagnostics)
+    }
+
+    fn check_nested(
+        &mut self,
+        record: &NickelValue,
+        all: &'static [Nested],
+        extent: Extent,
+        main: &SourceFile,
+    ) -> Vec<RecipeDiagnostic> {
+        let mut diagnostics = Vec::new();
+        for nested in all {
+            let Some(value) = self.descend(record, nested.path) else { continue };
             let records = if nested.is_collection { self.elements(&value) } else { vec![value] };
             for record in records {
-                diagnostics.extend(self.compare(nested.contract, nested.word, &record, main));
+                diagnostics.extend(self.compare(nested.contract, nested.word, &record, extent, main));
+                let extent = if nested.contract == "Override" { Extent::Part } else { extent };
+                if ["Override", "SubPackage"].contains(&nested.contract) {
+                    diagnostics.extend(self.check_nested(&record, LIFE_RECORDS, extent, main));
+                }
             }
         }
-        Ok(diagnostics)
+        diagnostics
     }
 
     /// Returns the evaluated value of a field, or of a field of a field.
@@ -221,6 +237,7 @@ impl Evaluator {
         contract: &'static str,
         word: &str,
         record: &NickelValue,
+        extent: Extent,
         main: &SourceFile,
     ) -> Vec<RecipeDiagnostic> {
         if !self.known.contains_key(contract) {
@@ -229,7 +246,7 @@ impl Evaluator {
             self.known.insert(contract, KnownFields::of(&value.expect("the contracts of vb evaluate")));
         }
         let position = record.pos(&self.context.pos_table);
-        self.known[contract].check(word, record, position, &self.texts(main))
+        self.known[contract].check(word, record, position, extent, &self.texts(main))
     }
 
     /// Finds all contracts that are broken, where exporting ends with the first.

@@ -58,7 +58,25 @@ const RECIPE_RECORDS: &[Nested] = &[
     Nested::each(&["services"], "Service", "a service"),
     Nested::each(&["users"], "User", "a user"),
     Nested::each(&["dirs"], "Directory", "a directory"),
+    Nested::each(&["packages"], "SubPackage", "a package of the recipe"),
 ];
+
+/// The records that an override may have a part of, and a package of its own.
+pub(crate) const LIFE_RECORDS: &[Nested] = &[
+    Nested::each(&["services"], "Service", "a service"),
+    Nested::each(&["users"], "User", "a user"),
+    Nested::each(&["dirs"], "Directory", "a directory"),
+    Nested::each(&["packages"], "SubPackage", "a package of the recipe"),
+];
+
+/// How much of a record there has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All that its contract asks for.
+    Whole,
+    /// What is merged over another record.
+    Part,
+}
 
 const WORKSPACE_RECORDS: &[Nested] = &[
     Nested::itself(&["repository"], "PackageRepository", "`repository`"),
@@ -125,10 +143,14 @@ impl KnownFields {
         word: &str,
         record: &NickelValue,
         position: TermPos,
+        extent: Extent,
         texts: &Texts<'_>,
     ) -> Vec<RecipeDiagnostic> {
         let unknown = fields(record).filter(|(name, _)| !self.names.iter().any(|known| known == name.label()));
         let mut diagnostics: Vec<_> = unknown.map(|(name, _)| self.unknown(word, name, texts)).collect();
+        if extent == Extent::Part {
+            return diagnostics;
+        }
         let defined: Vec<_> = fields(record)
             .filter(|(_, field)| field.value.is_some())
             .map(|(name, _)| name.label().to_owned())

@@ -19,6 +19,7 @@ mod lock;
 mod lock_text;
 mod lower;
 mod memory;
+mod packages;
 mod pipeline;
 mod platform;
 mod position;
@@ -41,6 +42,7 @@ pub use lock::{
 };
 pub use lower::{Application, LowerError, lower, lower_fetch, lower_root};
 pub use memory::Memory;
+pub use packages::{Merged, SubPackage};
 pub use pipeline::{
     CacheBustingOptions, CatalogueOptions, CollectOptions, CompileOptions, CompressOptions, CompressorName, CopyFormat,
     PipelineStep, PrecompressOptions, RunOptions, TokenSource,

@@ -5,11 +5,12 @@ mod lifecycle;
 mod npm;
 mod overlap;
 mod pipeline;
+mod share;
 
 use vb_graph::{
     ActionIndex, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input, InterpreterSpec, Kind, Libraries,
     LockedDistribution, LockedFile, LockedPackage, Origin, PackageSpec, Pattern, Provenance, Root, RootContent,
-    Selection, Stage, Unpack, Wheel,
+    Selection, Share, Stage, Unpack, Wheel,
 };
 
 use self::formats::{compression_of, formats_for};
@@ -199,18 +200,39 @@ impl<'a> Lowering<'a> {
         let layers = self.layers(environment, node_modules);
         let stage = self.stage(&layers, environment, interpreter_root);
         let run_root = self.root(RootKind::Run, "run_deps");
-        let libraries = self.libraries(stage, run_root);
-        let check = self.import_check(stage, libraries, run_root);
-        Ok(formats.into_iter().map(|format| self.package(format, stage, [libraries, check])).collect())
+        let parts: Vec<String> = self.recipe.packages.keys().cloned().collect();
+        let share = self.share();
+        let libraries = self.libraries(stage, run_root, share.as_ref());
+        let check = self.import_check(stage, &libraries, run_root);
+        let mut packages = Vec::new();
+        for format in formats {
+            let main = self.spec(format, share.clone());
+            packages.push(self.package(main.clone(), None, stage, [libraries[0], check]));
+            for (index, part) in parts.iter().enumerate() {
+                let spec = self.part_spec(&main, part, format);
+                let libraries = libraries.get(index + 1).unwrap_or(&libraries[0]);
+                packages.push(self.package(spec, Some(part), stage, [*libraries, check]));
+            }
+        }
+        Ok(packages)
     }
 
-    /// Adds the package of one format. The one that is the platform's own is called just that.
-    fn package(&mut self, format: Format, stage: ActionIndex, [libraries, check]: [ActionIndex; 2]) -> ActionIndex {
-        let is_own = format == self.application.platform.family.format();
-        let what = if is_own { "package".to_owned() } else { format!("package {format}") };
+    /// Adds a package. The main one of the format that is the platform's own is called just that.
+    fn package(
+        &mut self,
+        spec: PackageSpec,
+        part: Option<&str>,
+        stage: ActionIndex,
+        [libraries, check]: [ActionIndex; 2],
+    ) -> ActionIndex {
+        let is_own = spec.format == self.application.platform.family.format();
+        let mut what = if is_own { "package".to_owned() } else { format!("package {}", spec.format) };
+        if let Some(part) = part {
+            what = format!("{what} {part}");
+        }
         let inputs = vec![input("stage", stage), input("libraries", libraries), input("import check", check)];
-        let spec = self.spec(format);
-        self.add(Kind::Package(Box::new(spec)), inputs, &what, "name")
+        let field = part.map_or_else(|| "name".to_owned(), |part| format!("packages.{part}"));
+        self.add(Kind::Package(Box::new(spec)), inputs, &what, &field)
     }
 
     /// Adds an action that is called after the recipe and the platform, and came from a field of the recipe.
@@ -345,31 +367,56 @@ impl<'a> Lowering<'a> {
     }
 
     /// Code that somebody writes or reads needs no library: an edit of it looks for none again.
-    fn libraries(&mut self, stage: ActionIndex, root: ActionIndex) -> ActionIndex {
+    /// There is one action for each package, the main one first, where they could depend on other libraries.
+    fn libraries(&mut self, stage: ActionIndex, root: ActionIndex, share: Option<&Share>) -> Vec<ActionIndex> {
         let Application { recipe, platform, .. } = self.application;
         let libraries = Libraries {
             architecture: platform.architecture.clone(),
             optional: recipe.value.missing_libraries.clone(),
             names_packages: recipe.value.run_deps_auto && platform.family == Family::Deb,
+            share: None,
         };
+        let mut wanted = vec![("libraries".to_owned(), libraries.clone())];
+        if let Some(share) = share.filter(|_| libraries.names_packages) {
+            let of = |share: Share| Libraries { share: Some(share), ..libraries.clone() };
+            wanted = vec![("libraries".to_owned(), of(share.clone()))];
+            let parts = share.claims.keys();
+            wanted.extend(parts.map(|part| (format!("libraries {part}"), of(share.of_part(part)))));
+        }
         let staged = Input { selection: Some(pipeline::without_text()), ..input("stage", stage) };
-        self.add(Kind::Libraries(libraries), vec![staged, input("root", root)], "libraries", "run_deps")
+        let inputs = vec![staged, input("root", root)];
+        let mut add = |(what, libraries): (String, Libraries)| {
+            self.add(Kind::Libraries(libraries), inputs.clone(), &what, "run_deps")
+        };
+        wanted.into_iter().map(&mut add).collect()
     }
 
-    fn import_check(&mut self, stage: ActionIndex, libraries: ActionIndex, root: ActionIndex) -> ActionIndex {
+    fn import_check(&mut self, stage: ActionIndex, libraries: &[ActionIndex], root: ActionIndex) -> ActionIndex {
         let check = ImportCheck { prefix: self.prefix.clone(), application: self.directory.clone() };
         let mut staged = input("stage", stage);
         if !self.application.recipe.value.pipeline.is_empty() {
             staged.selection = Some(pipeline::without_assets(&self.directory));
         }
         // What lacks a library is told before anything is run.
-        let inputs = vec![staged, input("libraries", libraries), input("root", root)];
+        let mut inputs = vec![staged];
+        let parts = self.recipe.packages.keys().map(|part| format!("libraries {part}"));
+        let names = std::iter::once("libraries".to_owned()).chain(parts);
+        inputs.extend(names.zip(libraries).map(|(name, libraries)| input(&name, *libraries)));
+        inputs.push(input("root", root));
         self.add(Kind::ImportCheck(check), inputs, "import check", "run_deps")
     }
 
-    fn spec(&self, format: Format) -> PackageSpec {
+    fn spec(&self, format: Format, share: Option<Share>) -> PackageSpec {
         let Application { workspace, recipe, platform, facts, version, .. } = self.application;
         let value = &recipe.value;
+        let life = lifecycle::Life {
+            services: &self.recipe.services,
+            users: &self.recipe.users,
+            directories: &self.recipe.dirs,
+            config_files: &self.recipe.config_files,
+            scripts: value.scripts,
+            summary: value.summary.as_deref().unwrap_or(&value.name),
+        };
         let mut depends = self.interpreter_depends.to_vec();
         depends.extend(self.recipe.run_deps.iter().cloned());
         PackageSpec {
@@ -390,7 +437,10 @@ impl<'a> Lowering<'a> {
             application: self.directory.clone(),
             vcs: value.vcs(workspace),
             has_bill: value.sbom.unwrap_or(workspace.sbom),
-            lifecycle: Box::new(lifecycle::of_recipe(value, &self.prefix, platform, format)),
+            lifecycle: Box::new(lifecycle::of(&life, &self.prefix, platform, format)),
+            share: share.map(Box::new),
+            companions: self.companions(),
+            changelog: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use vb_graph::Format;
 
 use crate::{
+    packages::{Merged, SubPackage},
     pipeline::PipelineStep,
     service::{ConfigFileRecipe, DirectoryRecipe, Scripts, ServiceRecipe, UserRecipe},
     version::Version,
@@ -94,6 +95,8 @@ pub struct Recipe {
     pub dirs: Vec<DirectoryRecipe>,
     /// What hand-written scripts do to those that are made.
     pub scripts: Scripts,
+    /// The packages beside the main one, by name.
+    pub packages: BTreeMap<String, SubPackage>,
     /// What is otherwise for one platform, by the platform's name.
     pub overrides: BTreeMap<String, Override>,
     /// What the recipe says for the platforms that it has an override for: [`Recipe::overrides`] merged over it.
@@ -102,7 +105,19 @@ pub struct Recipe {
 }
 
 /// The fields that an override may have: those of [`Override`] and [`Resolved`], and of the contract `Override`.
-pub(crate) const OVERRIDABLE: [&str; 6] = ["python", "build_deps", "run_deps", "no_binary", "only_binary", "variables"];
+pub(crate) const OVERRIDABLE: [&str; 11] = [
+    "python",
+    "build_deps",
+    "run_deps",
+    "no_binary",
+    "only_binary",
+    "variables",
+    "services",
+    "users",
+    "config_files",
+    "dirs",
+    "packages",
+];
 
 /// What a recipe says for one platform, of what an override may change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +135,16 @@ pub struct Resolved {
     pub only_binary: Vec<String>,
     /// See [`Recipe::variables`].
     pub variables: BTreeMap<String, String>,
+    /// See [`Recipe::services`].
+    pub services: BTreeMap<String, ServiceRecipe>,
+    /// See [`Recipe::users`].
+    pub users: BTreeMap<String, UserRecipe>,
+    /// See [`Recipe::config_files`].
+    pub config_files: Vec<ConfigFileRecipe>,
+    /// See [`Recipe::dirs`].
+    pub dirs: Vec<DirectoryRecipe>,
+    /// See [`Recipe::packages`].
+    pub packages: BTreeMap<String, SubPackage>,
 }
 
 /// Where an application's source is.
@@ -167,6 +192,16 @@ pub struct Override {
     pub only_binary: Option<Vec<String>>,
     /// See [`Recipe::variables`].
     pub variables: Option<BTreeMap<String, String>>,
+    /// See [`Recipe::services`].
+    pub services: Option<Merged>,
+    /// See [`Recipe::users`].
+    pub users: Option<Merged>,
+    /// See [`Recipe::config_files`].
+    pub config_files: Option<Merged>,
+    /// See [`Recipe::dirs`].
+    pub dirs: Option<Merged>,
+    /// See [`Recipe::packages`].
+    pub packages: Option<Merged>,
 }
 
 /// What a recipe says for one platform, its overrides merged and the workspace's defaults filled in.
@@ -184,6 +219,16 @@ pub struct PlatformRecipe {
     pub only_binary: Vec<String>,
     /// All variables of the build: the workspace's, the recipe's over them, the override's over these.
     pub variables: BTreeMap<String, String>,
+    /// See [`Recipe::services`].
+    pub services: BTreeMap<String, ServiceRecipe>,
+    /// See [`Recipe::users`].
+    pub users: BTreeMap<String, UserRecipe>,
+    /// See [`Recipe::config_files`].
+    pub config_files: Vec<ConfigFileRecipe>,
+    /// See [`Recipe::dirs`].
+    pub dirs: Vec<DirectoryRecipe>,
+    /// See [`Recipe::packages`].
+    pub packages: BTreeMap<String, SubPackage>,
 }
 
 impl Recipe {
@@ -202,7 +247,19 @@ impl Recipe {
             no_binary: resolved.no_binary,
             only_binary: resolved.only_binary,
             variables,
+            services: resolved.services,
+            users: resolved.users,
+            config_files: resolved.config_files,
+            dirs: resolved.dirs,
+            packages: resolved.packages,
         }
+    }
+
+    /// Returns what the recipe says for all platforms, and for each that has an override, with the path of the record
+    /// that says so, to be put before the name of a field.
+    pub(crate) fn views(&self) -> Vec<(String, Resolved)> {
+        let of_platforms = self.resolved.iter().map(|(name, resolved)| (format!("resolved.{name}."), resolved.clone()));
+        std::iter::once((String::new(), self.for_all())).chain(of_platforms).collect()
     }
 
     fn for_all(&self) -> Resolved {
@@ -213,12 +270,18 @@ impl Recipe {
             no_binary: self.no_binary.clone(),
             only_binary: self.only_binary.clone(),
             variables: self.variables.clone(),
+            services: self.services.clone(),
+            users: self.users.clone(),
+            config_files: self.config_files.clone(),
+            dirs: self.dirs.clone(),
+            packages: self.packages.clone(),
         }
     }
 
     /// Returns the path of a field as it is for one platform, to find where it is written.
     pub fn field_for(&self, platform: &str, field: &str) -> String {
-        let is_resolved = self.resolved.contains_key(platform) && OVERRIDABLE.contains(&field);
+        let first = field.split(['.', '[']).next().unwrap_or_default();
+        let is_resolved = self.resolved.contains_key(platform) && OVERRIDABLE.contains(&first);
         if is_resolved { format!("resolved.{platform}.{field}") } else { field.to_owned() }
     }
 
@@ -266,8 +329,26 @@ impl Recipe {
 
     /// Returns the package's name: prefix and name, lower case, underscores dropped.
     pub fn package_name(&self, workspace: &Workspace) -> String {
-        format!("{}{}", workspace.package_prefix, self.name.replace('_', "").to_lowercase())
+        package_name(&self.name, workspace)
     }
+}
+
+impl PlatformRecipe {
+    /// Returns the distribution packages that any of the packages depends on.
+    pub fn all_run_deps(&self) -> Vec<String> {
+        let mut all = self.run_deps.clone();
+        for dependency in self.packages.values().flat_map(|package| &package.run_deps) {
+            if !all.contains(dependency) {
+                all.push(dependency.clone());
+            }
+        }
+        all
+    }
+}
+
+/// Returns the name of the package that a recipe calls by a name.
+pub(crate) fn package_name(name: &str, workspace: &Workspace) -> String {
+    format!("{}{}", workspace.package_prefix, name.replace('_', "").to_lowercase())
 }
 
 /// Makes linkers leave out symbols. Only what is linked here is stripped; no finished file is touched.

@@ -128,6 +128,10 @@ fail! {
     a_missing_option_of_a_step_is_shown: "missing_step_option",
     a_file_that_two_steps_write_is_shown_at_the_second: "written_twice",
     what_is_wrong_in_an_override_that_is_a_function_is_shown_there: "override_function",
+    what_is_wrong_in_a_package_is_shown_at_its_place: "wrong_package",
+    a_package_that_the_recipe_does_not_have_is_shown_where_it_is_needed: "unknown_package",
+    what_is_wrong_in_an_overridden_service_is_shown_in_the_override: "wrong_override_service",
+    a_user_that_nobody_makes_on_one_platform_is_shown_in_the_override: "unknown_override_user",
 }
 
 #[test]
@@ -151,6 +155,11 @@ fn a_recipe_can_say_everything() {
 #[test]
 fn services_and_what_belongs_to_them_are_read_with_their_defaults() {
     check_ok("services");
+}
+
+#[test]
+fn packages_are_read_with_their_defaults_and_services_are_merged_for_one_platform() {
+    check_ok("packages");
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(crate) struct Published {
     /// The versions that are build numbers.
     pub(crate) numbers: BTreeMap<PairKey, String>,
     /// The packages that are published already, made of the same inputs: they need not be built.
-    pub(crate) answers: BTreeMap<PairKey, Record>,
+    pub(crate) answers: BTreeMap<(PairKey, String), Record>,
 }
 
 impl Published {
@@ -43,34 +43,52 @@ impl Published {
             return Ok(published);
         };
         for pair in pairs {
-            let name = pair.0.value.package_name(&session.workspace.value);
-            let made_of = deep_key(session, builder, pair)?.to_string();
-            let latest = latest(&repository, &pair.1.name, &name)?;
-            let answer = latest.as_ref().filter(|answer| answer.made_of() == Some(made_of.as_str()));
-            let version = match answer {
-                Some(answer) => declared_version(answer).to_owned(),
-                None => {
-                    let number = repository.highest_number(&name).map_err(state_error)? + 1;
-                    format!("{}{number}", latest.as_ref().map(epoch_of).unwrap_or_default())
-                }
-            };
-            published.answers.extend(answer.map(|answer| (key_of(&pair), answer.clone())));
-            published.numbers.insert(key_of(&pair), version);
+            let key = key_of(&pair);
+            let (version, answers) = number(&repository, &pair.1.name, &deep_keys(session, builder, pair)?)?;
+            published.answers.extend(answers.into_iter().map(|(name, answer)| ((key.clone(), name), answer)));
+            published.numbers.insert(key, version);
         }
         Ok(published)
     }
 }
 
-/// Returns what a package of the platform's own format is made of, its version and commit aside.
-pub(crate) fn deep_key(
+/// Returns the version of all packages of a recipe on a platform, and those that are published already: all, or none.
+fn number(
+    repository: &Repository,
+    platform: &str,
+    keys: &[(String, ActionDigest)],
+) -> Result<(String, Vec<(String, Record)>), Fatal> {
+    let (mut latest_of, mut highest) = (Vec::new(), 0);
+    for (name, _) in keys {
+        latest_of.push(latest(repository, platform, name)?);
+        highest = highest.max(repository.highest_number(name).map_err(state_error)?);
+    }
+    let answer = |((name, key), latest): (&(String, ActionDigest), &Option<Record>)| {
+        let made_of = key.to_string();
+        let answer = latest.as_ref().filter(|answer| answer.made_of() == Some(made_of.as_str()))?;
+        Some((name.clone(), answer.clone()))
+    };
+    let answers: Option<Vec<(String, Record)>> = keys.iter().zip(&latest_of).map(answer).collect();
+    if let Some(answers) = answers
+        && let Some(version) = answers.first().map(|(_, answer)| declared_version(answer).to_owned())
+        && answers.iter().all(|(_, answer)| declared_version(answer) == version)
+    {
+        return Ok((version, answers));
+    }
+    let epoch = latest_of.iter().flatten().next().map(epoch_of).unwrap_or_default();
+    Ok((format!("{epoch}{}", highest + 1), vec![]))
+}
+
+/// Returns what each package of the platform's own format is made of, its version and commit aside, by name.
+pub(crate) fn deep_keys(
     session: &Session,
     builder: &Builder,
     (recipe, platform): (&Evaluated<Recipe>, &Platform),
-) -> Result<ActionDigest, Fatal> {
-    let (graph, package) = session.graph_without_version(recipe, platform)?;
-    builder
-        .deep_key(&graph, package)
-        .map_err(|error| Fatal::caused(Exit::Environment, "vb::plan::source", "cannot read a source", "", error))
+) -> Result<Vec<(String, ActionDigest)>, Fatal> {
+    let (graph, packages) = session.graph_without_version(recipe, platform)?;
+    let failed = |error| Fatal::caused(Exit::Environment, "vb::plan::source", "cannot read a source", "", error);
+    let key = |(name, package)| Ok((name, builder.deep_key(&graph, package).map_err(failed)?));
+    packages.into_iter().map(key).collect()
 }
 
 pub(crate) fn key_of((recipe, platform): &(&Evaluated<Recipe>, &Platform)) -> PairKey {

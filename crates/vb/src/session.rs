@@ -6,7 +6,7 @@ use std::{
 };
 
 use fs_err as fs;
-use vb_graph::{ActionIndex, Format, Graph, Kind};
+use vb_graph::{ActionIndex, Format, Graph, Kind, PackageSpec};
 use vb_package::RpmVersion;
 use vb_recipe::{
     Application, DeclaredVersion, Evaluated, Loaded, Loader, Lock, LockRequest, Memory, Platform, PlatformLock,
@@ -48,6 +48,8 @@ pub(crate) struct Target {
     pub(crate) package: ActionIndex,
     /// The recipe's file, and the platform.
     pub(crate) pair: PairKey,
+    /// The package's name.
+    pub(crate) name: String,
     /// Is it of the platform's own format?
     pub(crate) is_own: bool,
 }
@@ -127,12 +129,13 @@ impl Session {
         pairs
     }
 
-    /// Lowers a package of the platform's own format as it is whatever its version, and whatever commit it is of.
+    /// Lowers the packages of the platform's own format as they are whatever their version, and whatever commit they are
+    /// of. Returns them by name, the main one first.
     pub(crate) fn graph_without_version(
         &self,
         recipe: &Evaluated<Recipe>,
         platform: &Platform,
-    ) -> Result<(Graph, ActionIndex), Fatal> {
+    ) -> Result<(Graph, Vec<(String, ActionIndex)>), Fatal> {
         let path = display::relative(&lock_path(recipe.path()));
         let lock = Lock::read(&path).map_err(|error| Fatal::new(Exit::Recipe, error))?;
         let application = Application {
@@ -146,7 +149,8 @@ impl Session {
         };
         let mut graph = Graph::default();
         let packages = lower(&mut graph, application).map_err(|error| Fatal::new(Exit::Recipe, error))?;
-        Ok((graph, packages[0]))
+        let named = packages.into_iter().map(|package| (spec_of(&graph, package).name.clone(), package)).collect();
+        Ok((graph, named))
     }
 
     fn check_platform_arguments(&self) -> Result<(), Fatal> {
@@ -203,8 +207,9 @@ impl Session {
             let packages = lower(&mut graph, application).map_err(|error| Fatal::new(Exit::Recipe, error))?;
             self.check_version(&graph, &packages, recipe)?;
             for package in packages {
-                let is_own = matches!(&graph.action(package).kind, Kind::Package(spec) if spec.format == platform.family.format());
-                targets.push(Target { platform: platform.name.clone(), package, pair: pair.clone(), is_own });
+                let spec = spec_of(&graph, package);
+                let (name, is_own) = (spec.name.clone(), spec.format == platform.family.format());
+                targets.push(Target { platform: platform.name.clone(), package, pair: pair.clone(), name, is_own });
             }
         }
         Ok((graph, targets))
@@ -229,10 +234,8 @@ impl Session {
     /// Checks that rpm orders the version of a package as dpkg does.
     fn check_version(&self, graph: &Graph, packages: &[ActionIndex], recipe: &Evaluated<Recipe>) -> Result<(), Fatal> {
         for package in packages {
-            if let Kind::Package(spec) = &graph.action(*package).kind
-                && spec.format == Format::Rpm
-                && RpmVersion::of_debian(&spec.version).is_err()
-            {
+            let spec = spec_of(graph, *package);
+            if spec.format == Format::Rpm && RpmVersion::of_debian(&spec.version).is_err() {
                 return Err(Fatal::new(Exit::Recipe, self.subject(recipe).unordered(&spec.version)));
             }
         }
@@ -296,8 +299,8 @@ impl Session {
             python,
             base,
             toolchain,
+            run_deps: value.all_run_deps(),
             build_deps: value.build_deps,
-            run_deps: value.run_deps,
             no_binary: value.no_binary,
             only_binary: value.only_binary,
             extras: recipe.value.extras.clone(),
@@ -306,6 +309,14 @@ impl Session {
             requirements,
             npm,
         })
+    }
+}
+
+/// Returns the spec of a package that was lowered.
+pub(crate) fn spec_of(graph: &Graph, package: ActionIndex) -> &PackageSpec {
+    match &graph.action(package).kind {
+        Kind::Package(spec) => spec,
+        other => unreachable!("lowering gives packages, not {}", other.name()),
     }
 }
 

@@ -39,7 +39,7 @@ impl Workbench {
         let (graph, all) = session.graph()?;
         let (mut targets, mut answered) = (Vec::new(), Vec::new());
         for target in all {
-            match answers.remove(&target.pair).filter(|_| target.is_own) {
+            match answers.remove(&(target.pair.clone(), target.name.clone())).filter(|_| target.is_own) {
                 Some(answer) => answered.push((target, answer)),
                 None => targets.push(target),
             }

@@ -8,8 +8,8 @@ use std::{fmt::Write as _, io, path::Path};
 use fs_err as fs;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use vb_graph::{DirectoryDigest, Format, Node, PackageSpec};
-use vb_package::Written;
+use vb_graph::{Format, PackageSpec};
+use vb_package::{Content, FileTree, Written, relations};
 use vb_python::DistributionMetadata;
 
 use crate::{builder::Builder, error::ExecuteError};
@@ -27,19 +27,18 @@ pub(super) struct Installed {
 }
 
 impl Builder {
-    /// Lists the distributions of a staged tree, by the path of their metadata.
-    pub(super) fn installed(&self, root: &DirectoryDigest) -> Result<Vec<Installed>, ExecuteError> {
+    /// Lists the distributions of a tree, by the path of their metadata.
+    pub(super) fn installed(&self, tree: &FileTree) -> Result<Vec<Installed>, ExecuteError> {
         let (mut found, mut texts) = (Vec::new(), Vec::new());
-        self.store.walk(root, &mut |path, node| {
-            let Node::File { blob, .. } = node else { return };
+        for entry in tree.entries() {
+            let (path, Content::File { blob, .. }) = (&entry.path, &entry.content) else { continue };
             if let Some(stem) = path.strip_suffix(METADATA).filter(|stem| is_in_site(stem)) {
                 found.push((stem.to_owned(), *blob));
             } else if is_license(path) {
                 texts.push(format!("/{path}"));
             }
-        })?;
+        }
         found.sort();
-        texts.sort();
         let installed = |(stem, blob)| {
             let bytes = self.store.read_blob(&blob)?;
             let own = format!("/{stem}.dist-info/");
@@ -111,7 +110,7 @@ fn bill(spec: &PackageSpec, written: &Written, installed: &[Installed], sha256: 
     };
     let architecture = written.architecture.as_str();
     let purl = format!("pkg:{kind}/{}@{}?arch={architecture}", encode(&spec.name), encode(&spec.version));
-    let depends = spec.depends.iter().map(|relation| json!({ "name": "vb:depends", "value": relation }));
+    let depends = relations(spec).into_iter().map(|relation| json!({ "name": "vb:depends", "value": relation }));
     let mut component = json!({
         "type": "application",
         "bom-ref": purl,

@@ -15,6 +15,7 @@ use vb_graph::{BlobDigest, Directory, Graph, Libraries, Name, Node};
 use vb_package::{CompiledFile, ElfMachine, ForeignLibrary, foreign_libraries};
 use vb_platform::{LibraryNeed, SystemLibraries};
 
+use super::share::Claims;
 use crate::{
     builder::Builder,
     error::{ExecuteError, LibrariesError, MissingLibrary},
@@ -45,8 +46,14 @@ impl Builder {
         let root = self.on_data_pool(|| self.store.materialize(&inputs.directory("root")))?;
         let machine = ElfMachine::of_architecture(&libraries.architecture)
             .ok_or_else(|| LibrariesError::Architecture { name: libraries.architecture.clone() })?;
+        let claims = libraries.share.as_ref().map(Claims::new).transpose()?;
         let mut code = Vec::new();
         for (path, blob) in &staged.files {
+            if let Some(claims) = &claims
+                && !claims.is_own(path.trim_start_matches('/'))?
+            {
+                continue;
+            }
             // What only begins as compiled code, as test data do, needs nothing.
             code.extend(CompiledFile::read(path, &self.store.read_blob(blob)?, machine).ok().flatten());
         }

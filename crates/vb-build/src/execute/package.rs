@@ -16,7 +16,10 @@ use vb_package::{
 };
 use vb_store::{BlobError, Store};
 
-use super::inventory::{Installed, copyright, write_bill};
+use super::{
+    inventory::{Installed, copyright, write_bill},
+    share::share_of,
+};
 use crate::{PRIVATE_DIRECTORY, build::Mode, builder::Builder, error::ExecuteError, inputs::Inputs};
 
 /// Returns the place of a file of `debian/` that users can read: under `/usr/share/doc` (Debian Policy, 12.5 and 12.7),
@@ -26,12 +29,24 @@ fn document_path(spec: &PackageSpec, name: &str) -> Option<String> {
     let (directory, name) = match (name, spec.format) {
         ("copyright", Format::Rpm) => ("licenses", "copyright"),
         ("copyright", _) => ("doc", "copyright"),
-        ("changelog", Format::Rpm) => return None,
-        ("changelog", _) if is_native => ("doc", "changelog.gz"),
-        ("changelog", _) => ("doc", "changelog.Debian.gz"),
+        (CHANGELOG, Format::Rpm) => return None,
+        (CHANGELOG, _) if is_native => ("doc", "changelog.gz"),
+        (CHANGELOG, _) => ("doc", "changelog.Debian.gz"),
         _ => return None,
     };
     Some(format!("usr/share/{directory}/{}/{name}", spec.name))
+}
+
+const CHANGELOG: &str = "changelog";
+
+/// Returns what a file of `debian/` or `rpm/` is to a package: its own name for the main one; for another of the same
+/// recipe what stands behind the package's name, as `postinst` in `vrmd-whois-cli.postinst`, and what all share.
+fn own_name<'n>(spec: &PackageSpec, name: &'n str) -> Option<&'n str> {
+    let is_part = spec.share.as_ref().is_some_and(|share| share.part.is_some());
+    if !is_part || name == CHANGELOG || name == "copyright" {
+        return Some(name);
+    }
+    name.strip_prefix(&spec.name)?.strip_prefix('.')
 }
 
 /// A file up to this size is read at once, when it is checked.
@@ -106,13 +121,21 @@ impl Builder {
             self.read_debian(spec, &digest, &mut maintainer, &mut documents)?;
         }
         if let Some(Node::Directory { digest, .. }) = self.store.find(&stage, "rpm")? {
-            self.read_scriptlets(&digest, &mut maintainer)?;
+            self.read_scriptlets(spec, &digest, &mut maintainer)?;
         }
         let Some(Node::Directory { digest: root, .. }) = self.store.find(&stage, "root")? else {
             unreachable!("a stage has a root")
         };
-        let installed = self.inventory(spec, &root, &mut documents)?;
-        let tree = self.tree(root, documents)?;
+        if let Some(changelog) = &spec.changelog {
+            self.take_in_changelog(spec, changelog.as_bytes(), &mut maintainer, &mut documents)?;
+        }
+        let staged = self.tree(root)?;
+        let own = match &spec.share {
+            Some(share) => share_of(&staged, share)?,
+            None => staged,
+        };
+        let installed = self.inventory(spec, &own, &mut documents)?;
+        let tree = own.with(documents)?;
         let (tree, maintainer) = enliven(spec, tree, maintainer, |bytes| self.store.put_bytes(bytes))?;
         let checks = BlobChecks::default();
         let open = |digest: &BlobDigest, start| self.open(digest, start, &checks);
@@ -144,7 +167,7 @@ impl Builder {
     fn inventory(
         &self,
         spec: &PackageSpec,
-        root: &DirectoryDigest,
+        own: &FileTree,
         documents: &mut Vec<Entry>,
     ) -> Result<Vec<Installed>, ExecuteError> {
         let path = document_path(spec, "copyright").expect("every format has a place for it");
@@ -152,21 +175,18 @@ impl Builder {
         if is_told && !spec.has_bill {
             return Ok(vec![]);
         }
-        let installed = self.installed(root)?;
+        let installed = self.installed(own)?;
         if !is_told {
             documents.push(self.document(path, copyright(spec, &installed).as_bytes())?);
         }
         Ok(installed)
     }
 
-    fn tree(&self, root: DirectoryDigest, documents: Vec<Entry>) -> Result<FileTree, ExecuteError> {
-        let staged =
-            FileTree::from_directory(root, |digest| self.store.directory(digest)).map_err(|error| match error {
-                FlattenError::Load { source, .. } => ExecuteError::Directory(source),
-                FlattenError::Tree(source) => ExecuteError::Tree(source),
-            })?;
-        let entries = staged.entries().iter().cloned().chain(documents);
-        Ok(FileTree::from_entries(entries)?)
+    fn tree(&self, root: DirectoryDigest) -> Result<FileTree, ExecuteError> {
+        FileTree::from_directory(root, |digest| self.store.directory(digest)).map_err(|error| match error {
+            FlattenError::Load { source, .. } => ExecuteError::Directory(source),
+            FlattenError::Tree(source) => ExecuteError::Tree(source),
+        })
     }
 
     fn read_debian(
@@ -178,24 +198,44 @@ impl Builder {
     ) -> Result<(), ExecuteError> {
         for (name, node) in self.store.directory(debian)?.entries() {
             let Node::File { blob, .. } = node else { continue };
+            let Some(name) = own_name(spec, name.as_str()) else { continue };
             let content = self.store.read_blob(blob)?;
-            if name.as_str() == "changelog" {
-                maintainer.take_in_changelog(&content);
-            }
-            if let Some(path) = document_path(spec, name.as_str()) {
+            if name == CHANGELOG {
+                self.take_in_changelog(spec, &content, maintainer, documents)?;
+            } else if let Some(path) = document_path(spec, name) {
                 documents.push(self.document(path, &content)?);
             } else {
-                maintainer.take_in(name.as_str(), content).map_err(vb_package::WritePackageError::from)?;
+                maintainer.take_in(name, content).map_err(vb_package::WritePackageError::from)?;
             }
         }
         Ok(())
     }
 
-    fn read_scriptlets(&self, rpm: &DirectoryDigest, maintainer: &mut MaintainerFiles) -> Result<(), ExecuteError> {
+    fn take_in_changelog(
+        &self,
+        spec: &PackageSpec,
+        content: &[u8],
+        maintainer: &mut MaintainerFiles,
+        documents: &mut Vec<Entry>,
+    ) -> Result<(), ExecuteError> {
+        maintainer.take_in_changelog(content);
+        if let Some(path) = document_path(spec, CHANGELOG) {
+            documents.push(self.document(path, content)?);
+        }
+        Ok(())
+    }
+
+    fn read_scriptlets(
+        &self,
+        spec: &PackageSpec,
+        rpm: &DirectoryDigest,
+        maintainer: &mut MaintainerFiles,
+    ) -> Result<(), ExecuteError> {
         for (name, node) in self.store.directory(rpm)?.entries() {
             let Node::File { blob, .. } = node else { continue };
+            let Some(name) = own_name(spec, name.as_str()) else { continue };
             let content = self.store.read_blob(blob)?;
-            maintainer.take_in_scriptlet(name.as_str(), &content).map_err(vb_package::WritePackageError::from)?;
+            maintainer.take_in_scriptlet(name, &content).map_err(vb_package::WritePackageError::from)?;
         }
         Ok(())
     }

@@ -49,6 +49,9 @@ fn spec(format: Format, managers: &[Manager]) -> PackageSpec {
         application: "/vrmd/whois/whois".into(),
         vcs: BTreeMap::new(),
         has_bill: false,
+        share: None,
+        companions: vec![],
+        changelog: None,
         lifecycle: Box::new(Lifecycle {
             services: vec![service(managers)],
             users: vec![User {

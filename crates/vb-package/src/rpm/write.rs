@@ -57,7 +57,7 @@ pub fn write_rpm(
     check_spec(spec)?;
     tree.check_lengths(Unpacker::PackageManager)?;
     let evr = RpmVersion::of_debian(&spec.version)?;
-    let requires = requires_of(spec)?;
+    let requires = requires_of(spec, &evr)?;
     let conffiles = maintainer.conffiles_in(tree)?;
     let in_directory = |source| WritePackageError::Write { directory: directory.to_owned(), source };
 
@@ -80,7 +80,7 @@ pub fn write_rpm(
             record.digest.clone_from(&learnt_of(&learnt, blob).digest);
         }
     }
-    let sonames = Sonames::of(owned.iter().copied(), &learnt);
+    let sonames = Sonames::of(owned.iter().copied(), &learnt).beside(tree.siblings());
 
     let has_code = sonames.has_code();
     let (digest, size) = out.digest();
@@ -114,11 +114,13 @@ fn size_of(entry: &Entry) -> u64 {
 }
 
 /// Returns what the recipe says that the package needs.
-fn requires_of(spec: &PackageSpec) -> Result<Vec<Dependency>, FieldError> {
+fn requires_of(spec: &PackageSpec, evr: &RpmVersion) -> Result<Vec<Dependency>, FieldError> {
     let rule =
         "`name`, `name (>= version)`, `name >= version`, alternatives with `|`, or a rich relation in parentheses";
     let refused = |value: &String| FieldError { field: "Requires", value: value.clone(), rule };
-    spec.depends.iter().map(|text| relation::parse(text).ok_or_else(|| refused(text))).collect()
+    let told = spec.depends.iter().map(|text| relation::parse(text).ok_or_else(|| refused(text)));
+    let companions = spec.companions.iter().map(|name| Ok(Dependency::eq(name.as_str(), evr.to_string())));
+    told.chain(companions).collect()
 }
 
 /// Writes the files of the package.

@@ -53,6 +53,9 @@ impl Fixture {
             application: "/vrmd/whois/whois".into(),
             vcs: BTreeMap::new(),
             has_bill: false,
+            share: None,
+            companions: vec![],
+            changelog: None,
             lifecycle: Box::default(),
         };
         Self { spec, entries: vec![], blobs: BTreeMap::new(), maintainer: MaintainerFiles::default() }

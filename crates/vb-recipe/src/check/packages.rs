@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    diagnostic::{Code, RecipeDiagnostic},
+    diagnostic::{Code, RecipeDiagnostic, did_you_mean},
     load::Platforms,
+    packages::SubPackage,
     platform::Family,
     position::Evaluated,
     recipe::Recipe,
@@ -32,13 +33,52 @@ pub(super) fn check(
     fields.into_iter().map(report).collect()
 }
 
+/// Checks the names of the packages beside the main one, and those that they need.
+pub(super) fn check_parts(recipe: &Evaluated<Recipe>) -> Vec<RecipeDiagnostic> {
+    let mut diagnostics = Vec::new();
+    for (name, package) in &recipe.value.packages {
+        if !is_name(name) {
+            let message = format!("`{name}` cannot be the name of a package");
+            let field = format!("packages.{name}");
+            let diagnostic = RecipeDiagnostic::at_key(Code::BadPackageName, message, recipe, &field);
+            diagnostics.push(
+                diagnostic.help(
+                    "begin with a lower case letter, go on with lower case letters, digits, `+`, `.`, `_` or `-`",
+                ),
+            );
+        }
+        let known = || std::iter::once(&recipe.value.name).chain(recipe.value.packages.keys()).map(String::as_str);
+        for (index, needed) in package.needs.iter().flatten().enumerate() {
+            if known().any(|known| known == needed) && needed != name {
+                continue;
+            }
+            let message = format!("the recipe has no other package `{needed}`");
+            let help = match did_you_mean(needed, known().filter(|known| known != name)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "use the recipe's name or one of `packages`; distribution packages are `run_deps`".to_owned(),
+            };
+            let field = format!("packages.{name}.needs[{index}]");
+            diagnostics.push(RecipeDiagnostic::at_field(Code::UnknownPackage, message, recipe, &field).help(help));
+        }
+    }
+    diagnostics
+}
+
+fn is_name(name: &str) -> bool {
+    name.len() >= 2
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+._-".contains(&byte))
+}
+
 /// Returns the names that cannot be Debian's, each with its field.
 fn foreign_names(workspace: &Workspace, recipe: &Recipe, platform: &str) -> Vec<(String, String)> {
     let value = recipe.for_platform(workspace, platform);
-    let lists = [("build_deps", value.build_deps), ("run_deps", value.run_deps)];
+    let mut lists = vec![("build_deps".to_owned(), value.build_deps), ("run_deps".to_owned(), value.run_deps)];
+    let of_part = |(name, package): (String, SubPackage)| (format!("packages.{name}.run_deps"), package.run_deps);
+    lists.extend(value.packages.into_iter().map(of_part));
     let mut foreign = Vec::new();
     for (field, list) in lists {
-        let field = recipe.field_for(platform, field);
+        let field = recipe.field_for(platform, &field);
         let bad = list.into_iter().enumerate().filter(|(_, dependency)| !is_debian(dependency));
         foreign.extend(bad.map(|(index, dependency)| (format!("{field}[{index}]"), dependency)));
     }

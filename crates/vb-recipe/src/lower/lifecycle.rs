@@ -1,28 +1,41 @@
 //! Services and what belongs to them, with every path absolute.
 
+use std::collections::BTreeMap;
+
 use vb_graph::{
     ConfigFile, Format, Lifecycle, Manager, OnUpgrade, OwnedDirectory, Restart, ScriptPolicy, Service, User,
 };
 
 use crate::{
     platform::Platform,
-    recipe::Recipe,
     service::{ConfigFileRecipe, DirectoryRecipe, ManagerName, RestartName, Scripts, ServiceRecipe, UserRecipe},
 };
 
-/// Returns what a recipe says of its package's life on a platform. `prefix` is the environment's path.
-pub(super) fn of_recipe(recipe: &Recipe, prefix: &str, platform: &Platform, format: Format) -> Lifecycle {
-    let summary = recipe.summary.as_deref().unwrap_or(&recipe.name);
-    let services = recipe.services.iter().map(|(name, written)| service(name, written, prefix, summary));
-    let scripts = match recipe.scripts {
+/// What a recipe says of the life of one of its packages.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Life<'a> {
+    pub(super) services: &'a BTreeMap<String, ServiceRecipe>,
+    pub(super) users: &'a BTreeMap<String, UserRecipe>,
+    pub(super) directories: &'a [DirectoryRecipe],
+    pub(super) config_files: &'a [ConfigFileRecipe],
+    pub(super) scripts: Scripts,
+    /// What the package is, for services and users that do not say.
+    pub(super) summary: &'a str,
+}
+
+/// Returns the life of a package on a platform. `prefix` is the environment's path.
+pub(super) fn of(life: &Life<'_>, prefix: &str, platform: &Platform, format: Format) -> Lifecycle {
+    let summary = life.summary;
+    let services = life.services.iter().map(|(name, written)| service(name, written, prefix, summary));
+    let scripts = match life.scripts {
         Scripts::Merge => ScriptPolicy::Merge,
         Scripts::Replace => ScriptPolicy::Replace,
     };
     Lifecycle {
         services: services.collect(),
-        users: recipe.users.iter().map(|(name, written)| user(name, written, prefix, summary)).collect(),
-        directories: recipe.dirs.iter().map(directory).collect(),
-        config_files: recipe.config_files.iter().map(|written| config_file(written, prefix)).collect(),
+        users: life.users.iter().map(|(name, written)| user(name, written, prefix, summary)).collect(),
+        directories: life.directories.iter().map(directory).collect(),
+        config_files: life.config_files.iter().map(|written| config_file(written, prefix)).collect(),
         scripts,
         unit_directory: match format {
             Format::Rpm => "/usr/lib/systemd/system".to_owned(),
@@ -75,7 +88,7 @@ fn command(words: &[String], prefix: &str) -> Vec<String> {
     words.iter().enumerate().map(absolute).collect()
 }
 
-fn below(prefix: &str, path: &str) -> String {
+pub(super) fn below(prefix: &str, path: &str) -> String {
     if path.starts_with('/') { path.to_owned() } else { format!("{prefix}/{path}") }
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn run(common: &Common, arguments: &Build) -> Result<Exit, Fatal> {
     let surroundings = Surroundings {
         shell: &|label| Some(shell_command(&bench.session, label)),
         locked: &|sha256| LockedFrom::find(&bench.session, sha256),
-        place: &|label, field| recipe_of(&bench.session, label).map(|recipe| recipe.place(field)),
+        place: &|label, field| place_of(&bench.session, label, field),
     };
     display::failures(&bench.graph, &report, &surroundings);
     let mut packages = placed?;
@@ -96,7 +96,7 @@ pub(crate) fn build_and_place(
         let surroundings = Surroundings {
             shell: &|label| Some(shell_command(&bench.session, label)),
             locked: &|sha256| LockedFrom::find(&bench.session, sha256),
-            place: &|label, field| recipe_of(&bench.session, label).map(|recipe| recipe.place(field)),
+            place: &|label, field| place_of(&bench.session, label, field),
         };
         display.finish();
         display::failures(&bench.graph, &report, &surroundings);
@@ -120,6 +120,13 @@ fn shell_command(session: &Session, label: &str) -> String {
 /// Finds the recipe that an action was made for.
 pub(crate) fn recipe_of<'a>(session: &'a Session, label: &str) -> Option<&'a Evaluated<Recipe>> {
     session.recipes.iter().find(|recipe| label.split(' ').next().is_some_and(|name| name == recipe.value.name))
+}
+
+/// Says where the recipe that an action was made for has a field, as it is for the action's platform.
+fn place_of(session: &Session, label: &str, field: &str) -> Option<String> {
+    let recipe = recipe_of(session, label)?;
+    let platform = label.split(' ').nth(1).unwrap_or_default();
+    Some(recipe.place(&recipe.value.field_for(platform, field)))
 }
 
 /// Returns how a program ends that could do nothing but this build.

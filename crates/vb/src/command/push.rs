@@ -1,6 +1,5 @@
 //! `vb push`: packages are built, and then published; what is published already is left.
 
-use vb_graph::{Kind, PackageSpec};
 use vb_repo::{ChannelId, Format, PushedPackage, Record, Wanted};
 
 use super::{
@@ -16,8 +15,8 @@ use crate::{
     display::{self, Display},
     exit::Exit,
     fatal::Fatal,
-    published::{deep_key, version_in},
-    session::{Session, Target},
+    published::{deep_keys, version_in},
+    session::{Session, Target, spec_of},
     workbench::Workbench,
 };
 
@@ -125,14 +124,15 @@ fn items(bench: &Workbench, opened: &Opened, arguments: &Push) -> Result<Vec<Ite
     let mut items = Vec::new();
     for (recipe, platform) in session.pairs() {
         let pair = (recipe.path().to_owned(), platform.name.clone());
-        let Some(target) = targets.iter().find(|target| target.pair == pair) else {
+        let made: Vec<&&Target> = targets.iter().filter(|target| target.pair == pair).collect();
+        if made.is_empty() {
             return Err(Fatal::message(
                 Exit::Recipe,
                 "vb::push::format",
                 format!("`{}` makes no package for `{}` that a repository can hold", recipe.value.name, platform.name),
                 format!("add `{}` to `formats`", platform.family.format()),
             ));
-        };
+        }
         let checked_out = session.subject(recipe).checked_out().map_err(|error| Fatal::new(Exit::Recipe, error))?;
         if checked_out.is_some_and(|checked_out| checked_out.is_modified) && !arguments.allow_modified {
             return Err(Fatal::message(
@@ -144,27 +144,34 @@ fn items(bench: &Workbench, opened: &Opened, arguments: &Push) -> Result<Vec<Ite
         }
         let is_tagged = checked_out.is_some_and(|checked_out| checked_out.is_tagged);
         let channel = opened.channel(&platform.name, &channel_of(opened, arguments, is_tagged)?)?;
-        let spec = spec_of(bench, target);
-        let made_of = deep_key(session, &bench.builder, (recipe, platform))?.to_string();
-        let version = version_in(spec.format, &spec.version);
-        let found = opened.repository.packages_of_platform(&platform.name, &spec.name).map_err(state_error)?;
-        let is_same = |record: &Record| record.key.version == version && record.made_of() == Some(made_of.as_str());
-        let mut same = found.into_iter().filter(|(_, record)| is_same(record)).map(|(channel, _)| channel).peekable();
-        let way = match same.peek().cloned() {
-            None => Way::Build((*target).clone()),
-            Some(_) if same.any(|own| own == channel) => Way::Present,
-            Some(first) => Way::Promote(first),
-        };
-        items.push(Item { channel, name: spec.name.clone(), version, made_of, way });
+        let keys = deep_keys(session, &bench.builder, (recipe, platform))?;
+        for target in made {
+            let key = keys.iter().find(|(name, _)| *name == target.name).map(|(_, key)| key.to_string());
+            items.push(item(bench, opened, &channel, target, key.unwrap_or_default())?);
+        }
     }
     Ok(items)
 }
 
-fn spec_of<'a>(bench: &'a Workbench, target: &Target) -> &'a PackageSpec {
-    match &bench.graph.action(target.package).kind {
-        Kind::Package(spec) => spec,
-        other => unreachable!("targets are packages, not {}", other.name()),
-    }
+/// Decides how one package comes into its channel.
+fn item(
+    bench: &Workbench,
+    opened: &Opened,
+    channel: &ChannelId,
+    target: &Target,
+    made_of: String,
+) -> Result<Item, Fatal> {
+    let spec = spec_of(&bench.graph, target.package);
+    let version = version_in(spec.format, &spec.version);
+    let found = opened.repository.packages_of_platform(&target.platform, &spec.name).map_err(state_error)?;
+    let is_same = |record: &Record| record.key.version == version && record.made_of() == Some(made_of.as_str());
+    let mut same = found.into_iter().filter(|(_, record)| is_same(record)).map(|(channel, _)| channel).peekable();
+    let way = match same.peek().cloned() {
+        None => Way::Build(target.clone()),
+        Some(_) if same.any(|own| own == *channel) => Way::Present,
+        Some(first) => Way::Promote(first),
+    };
+    Ok(Item { channel: channel.clone(), name: spec.name.clone(), version, made_of, way })
 }
 
 /// The channel that is asked for; else the first, and for a tagged commit the second. The last one is for people.

@@ -5,8 +5,8 @@ mod step;
 
 use std::error::Error;
 
-use vb_build::{BuildReport, CommandFailure, Contrast, ExecuteError, Failure, FetchAttempt};
-use vb_graph::{Graph, Sha256};
+use vb_build::{BuildReport, CommandFailure, Contrast, ExecuteError, Failure, FetchAttempt, ShareError};
+use vb_graph::{Graph, Kind, Sha256};
 use vb_package::LifecycleError;
 use vb_sandbox::Status;
 
@@ -47,10 +47,7 @@ fn render(graph: &Graph, failure: &Failure, surroundings: &Surroundings<'_>) -> 
     if let Some(locked) = &gone {
         lines.extend(locked.to_lines());
     }
-    let field = match &failure.error {
-        ExecuteError::Lifecycle(error) => error.field(),
-        _ => None,
-    };
+    let field = field_of(&graph.action(failure.action).kind, &failure.error);
     let written = field.and_then(|field| (surroundings.place)(&provenance.label, &field));
     if let Some(place) = written.as_ref().or(provenance.declared_at.as_ref()) {
         lines.push(format!("  asked for at  {place}"));
@@ -67,6 +64,20 @@ fn render(graph: &Graph, failure: &Failure, surroundings: &Surroundings<'_>) -> 
         lines.push(format!("  help          {help}"));
     }
     lines
+}
+
+/// Returns the field of the recipe that asks for what cannot be, where that is not the action's own.
+fn field_of(kind: &Kind, error: &ExecuteError) -> Option<String> {
+    let part = match kind {
+        Kind::Package(spec) => spec.share.as_ref().and_then(|share| share.part.as_ref()),
+        _ => None,
+    };
+    match (error, part) {
+        (ExecuteError::Share(error), _) => error.field(),
+        (ExecuteError::Lifecycle(error), None) => error.field(),
+        (ExecuteError::Lifecycle(error), Some(part)) => Some(format!("packages.{part}.{}", error.field()?)),
+        _ => None,
+    }
 }
 
 /// Did a command end, so that a shell in its place shows more?
@@ -105,6 +116,7 @@ fn code(error: &ExecuteError) -> &'static str {
         E::Imports { .. } => "vb::import_check::failed",
         E::ImportReport(_) => "vb::import_check::report",
         E::Lifecycle(_) => "vb::package::lifecycle",
+        E::Share(_) => "vb::package::share",
         E::Package(_) | E::Tree(_) => "vb::package::invalid",
         E::NotReproducible { .. } => "vb::check::not_reproducible",
         E::FileLost { .. } | E::Blob(_) | E::Directory(_) | E::Materialize(_) => "vb::store::damaged",
@@ -211,6 +223,10 @@ fn help(error: &ExecuteError) -> Option<String> {
         E::Leak { .. } => "take the path out; where a build wrote down where it ran, give that build a setting such as -ffile-prefix-map".to_owned(),
         E::ApplicationTaken { .. } => "give the application another name".to_owned(),
         E::Install(_) => "write paths in the source, and then the directory that they are put into: `conf/app.conf etc/app`".to_owned(),
+        E::Share(ShareError::NoMatch { .. }) => {
+            "`vb output RECIPE stage` shows what there is; a relative pattern is below the environment, as `bin/whois*`".to_owned()
+        }
+        E::Share(ShareError::Twice { .. }) => "let one of the two patterns name less".to_owned(),
         E::Lifecycle(LifecycleError::NoMarker { .. }) => {
             "put the line `#VB#` where it belongs, or say `scripts = 'Replace` in the recipe".to_owned()
         }

@@ -1,0 +1,61 @@
+//! The packages that a recipe makes beside the main one: which files each has, and what it needs.
+
+use std::collections::BTreeMap;
+
+use vb_graph::{Claim, Format, PackageSpec, Pattern, Share};
+
+use super::{Lowering, lifecycle};
+use crate::{packages::SubPackage, recipe::package_name};
+
+impl Lowering<'_> {
+    /// Returns the share of the main package, for a recipe that makes several.
+    pub(super) fn share(&self) -> Option<Share> {
+        let packages = &self.recipe.packages;
+        let claims: BTreeMap<String, Claim> =
+            packages.iter().map(|(name, package)| (name.clone(), self.claim(package))).collect();
+        (!claims.is_empty()).then(|| Share::of_main(claims))
+    }
+
+    fn claim(&self, package: &SubPackage) -> Claim {
+        let pattern =
+            |path: &String| Pattern::Glob(lifecycle::below(&self.prefix, path).trim_start_matches('/').to_owned());
+        Claim {
+            patterns: package.files.iter().map(pattern).collect(),
+            config_files: package.config_files.iter().map(|file| lifecycle::below(&self.prefix, &file.path)).collect(),
+        }
+    }
+
+    /// Returns the packages that the main one needs.
+    pub(super) fn companions(&self) -> Vec<String> {
+        let needed = self.recipe.packages.iter().filter(|(_, package)| package.needed);
+        needed.map(|(name, _)| package_name(name, self.application.workspace)).collect()
+    }
+
+    /// Returns the spec of a package beside the main one, whose spec is given.
+    pub(super) fn part_spec(&self, main: &PackageSpec, name: &str, format: Format) -> PackageSpec {
+        let package = &self.recipe.packages[name];
+        let super::Application { workspace, recipe, platform, .. } = self.application;
+        let summary = package.summary.clone().unwrap_or_else(|| format!("{name}, of {}", recipe.value.name));
+        let life = lifecycle::Life {
+            services: &package.services,
+            users: &package.users,
+            directories: &package.dirs,
+            config_files: &package.config_files,
+            scripts: recipe.value.scripts,
+            summary: &summary,
+        };
+        let lifecycle = lifecycle::of(&life, &self.prefix, platform, format);
+        let needs = package.needs(&recipe.value.name);
+        PackageSpec {
+            name: package_name(name, workspace),
+            section: package.section.as_ref().unwrap_or(&main.section).clone(),
+            description: super::description(package.description.as_deref(), self.application.facts),
+            depends: package.run_deps.clone(),
+            lifecycle: Box::new(lifecycle),
+            share: main.share.as_ref().map(|share| Box::new(share.of_part(name))),
+            companions: needs.iter().map(|needed| package_name(needed, workspace)).collect(),
+            summary,
+            ..main.clone()
+        }
+    }
+}
