@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "test support outside of test functions fails the test by panicking")]
 
 mod apt_oracle;
+mod bad_archives;
 mod bad_input;
 mod bad_names;
 mod build;
@@ -10,6 +11,7 @@ mod ci;
 mod django;
 mod dnf_oracle;
 mod el9;
+mod images;
 mod import_check;
 mod indexes;
 mod install;

@@ -106,7 +106,7 @@ pub enum ExecuteError {
     #[error("cannot take in what the action wrote")]
     Output(#[source] IngestError),
     /// A distribution package cannot be unpacked.
-    #[error("cannot unpack the root's packages")]
+    #[error("cannot unpack the root")]
     UnpackRoot(#[from] UnpackError),
     /// A configured root cannot be made reproducible.
     #[error("cannot finish the root")]

@@ -95,6 +95,11 @@ impl Mirror {
         self.directory.path().join("keyring.asc")
     }
 
+    /// Returns the id of the key that signs the index.
+    pub(crate) fn key_id(&self) -> String {
+        self.key.id()
+    }
+
     /// Makes a workspace fetch from here and from nowhere else.
     pub(crate) fn use_in(&self, env: &TestEnv) {
         self.use_after(env, &[]);

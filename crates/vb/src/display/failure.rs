@@ -1,5 +1,6 @@
 //! How a failed action is shown: its label, the recipe's line, what failed and where to look.
 
+mod image;
 mod libraries;
 mod step;
 
@@ -8,6 +9,7 @@ use std::error::Error;
 use vb_build::{BuildReport, CommandFailure, Contrast, ExecuteError, Failure, FetchAttempt, ShareError};
 use vb_graph::{Graph, Kind, Sha256};
 use vb_package::LifecycleError;
+use vb_platform::UnpackError;
 use vb_sandbox::Status;
 
 use super::locked::LockedFrom;
@@ -239,6 +241,7 @@ fn help(error: &ExecuteError) -> Option<String> {
         E::Pattern(_) => "correct the pattern in the recipe".to_owned(),
         E::Sandbox(_) => "`vb doctor` checks what the sandbox needs".to_owned(),
         E::NotReproducible { .. } => "make the step write the same bytes for the same input; the differing files are named above".to_owned(),
+        E::UnpackRoot(UnpackError::Image { source }) => image::help(source),
         E::Store(_) => "check the disk and the permissions of the store".to_owned(),
         _ => return None,
     })

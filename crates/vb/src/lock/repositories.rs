@@ -1,11 +1,12 @@
 //! Packages of the RPM family, and images: from what is signed, or given by its digest, to the exact list of each root.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{collections::BTreeMap, error::Error, time::SystemTime};
 
-use vb_fetch::Fetcher;
+use sha2::{Digest, Sha256 as Hasher};
+use vb_fetch::{FetchError, Fetcher, without_credentials};
 use vb_graph::{LockedPackage, Sha256};
 use vb_platform::{
-    image::{ImageLayer, LayoutError, find_layers},
+    image::{ImageLayer, find_layers},
     rpm::{Index, Repository, RepositoryError, RepositorySourcesError, ResolveError, load, resolve},
 };
 use vb_recipe::{Evaluated, Image, Platform, PlatformLock, Recipe, RootKind, Workspace};
@@ -93,9 +94,46 @@ pub(super) fn lock_image(
     Ok(())
 }
 
-/// Checks that an image can be read as far as that is possible without its files; returns how many it has.
+/// Reads an image whole, and holds each of its files against the digest that names it; returns how many there are.
 pub(crate) fn check_image(fetcher: &Fetcher, platform: &Platform, image: &Image) -> Result<usize, Fatal> {
-    image_files(fetcher, platform, image).map(|files| files.len())
+    let files = image_files(fetcher, platform, image)?;
+    let (base, _) = split_image(image);
+    for LockedPackage { path, sha256, .. } in &files {
+        check_file(fetcher, &format!("{base}/{path}"), sha256).map_err(|error| image_error(platform, error))?;
+    }
+    Ok(files.len())
+}
+
+/// A file of an image is not what it should be.
+#[derive(Debug, thiserror::Error)]
+enum ImageFileError {
+    /// It cannot be had.
+    #[error("cannot read a file of the image")]
+    Fetch {
+        /// Why not, with the location.
+        #[source]
+        source: FetchError,
+    },
+    /// It has another digest.
+    #[error("`{location}` has not the SHA-256 {expected}, but {found}")]
+    Digest {
+        /// The file.
+        location: String,
+        /// What it should have.
+        expected: Sha256,
+        /// What it has.
+        found: Sha256,
+    },
+}
+
+fn check_file(fetcher: &Fetcher, location: &str, expected: &Sha256) -> Result<(), ImageFileError> {
+    let mut hasher = Hasher::new();
+    fetcher.download(location, &mut hasher).map_err(|source| ImageFileError::Fetch { source })?;
+    let found = Sha256::from_bytes(hasher.finalize().into());
+    if found == *expected {
+        return Ok(());
+    }
+    Err(ImageFileError::Digest { location: without_credentials(location), expected: *expected, found })
 }
 
 fn image_files(fetcher: &Fetcher, platform: &Platform, image: &Image) -> Result<Vec<LockedPackage>, Fatal> {
@@ -158,7 +196,7 @@ fn index_error(platform: &Platform, error: RepositoryError) -> Fatal {
     )
 }
 
-fn image_error(platform: &Platform, error: LayoutError) -> Fatal {
+fn image_error<E: Error + Send + Sync + 'static>(platform: &Platform, error: E) -> Fatal {
     Fatal::caused(
         Exit::Environment,
         "vb::lock::image",

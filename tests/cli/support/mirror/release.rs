@@ -38,7 +38,7 @@ impl Release {
     }
 
     /// Returns the suites of the platform; all packages are in the first one.
-    pub(super) fn suites(self) -> [String; 3] {
+    pub(crate) fn suites(self) -> [String; 3] {
         ["", "-updates", "-security"].map(|end| format!("{}{end}", self.platform()))
     }
 
@@ -59,7 +59,7 @@ impl Release {
     }
 
     /// Returns when its key was made and when its indexes are signed, in seconds since 1970.
-    pub(super) fn times(self) -> (u32, u32) {
+    pub(crate) fn times(self) -> (u32, u32) {
         match self {
             Self::Bookworm => (1_767_225_600, 1_767_225_600),
             Self::Trusty => (1_336_694_400, 1_399_558_749),

@@ -54,12 +54,8 @@ impl Checker<'_> {
         match (&value.image, value.family) {
             (Some(image), _) => {
                 let count = check_image(self.fetcher, value, image)?;
-                say(
-                    value,
-                    &format!(
-                        "its image has {count} layers, which are compared with their digests when they are fetched"
-                    ),
-                );
+                let what = if count == 1 { "layer has its digest" } else { "layers have their digests" };
+                say(value, &format!("its image can be read: {count} {what}"));
                 Ok(())
             }
             (None, Family::Deb) => {
