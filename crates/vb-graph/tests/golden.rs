@@ -17,7 +17,7 @@ const GOLDEN: [(&str, &str); 20] = [
     ("ingest", "f3b19bce9242a3c7cbb101a24df88ce80ff8e37f270c5d60f152559712e849e5"),
     ("root", "0381e812da8746fa6242bac09bd7bb5a22e74a67b36519a4bd4382719a44ec96"),
     ("wheel", "07ea1d7dc77268db944e23ec97ae3af5f0973034d593cc8c5e652688f34055e0"),
-    ("unpack", "64dc6c2a263649c077c303e2e4a4fecdc06c38f9cad4839cfb8446bf8cbb6af2"),
+    ("unpack", "049132dd97dce09883ac8b48b09df70a2624962dbc270d9b39577feea76bc02f"),
     ("environment", "9735600b211c08fd467de9edfc5312e2f2e897da7b7086eee73324414c87a1f5"),
     ("node modules", "ae6665719f2cffc3ec07b33ea39f1e63ff979944eeba127978af169bb73df5e3"),
     ("compile less", "3fbaab5a7c772c2800ed463e9194518919ad31c87781ab6fa8de721af2fe2dfd"),

@@ -307,7 +307,8 @@ struct Places {
 
 impl Places {
     fn new(stem: &str, layout: &Layout) -> Self {
-        let name = stem.split('-').next().unwrap_or(stem);
+        // The format does not say where headers go. As uv has it, whatever the wheel's own spelling is.
+        let name = normalize_name(stem.split('-').next().unwrap_or(stem));
         Self {
             dist_info: format!("{stem}.dist-info/"),
             headers: format!("include/site/python{}/{name}", layout.python_version),

@@ -155,7 +155,7 @@ fn a_wheel_becomes_the_tree_that_pip_would_install() {
         [
             "755 bin/old-demo",
             "755 bin/run-demo",
-            "644 include/site/python3.11/demo_app/demo.h",
+            "644 include/site/python3.11/demo-app/demo.h",
             "644 lib/python3.11/site-packages/_native.cpython-311-x86_64-linux-gnu.so",
             "644 lib/python3.11/site-packages/demo/__init__.py",
             "755 lib/python3.11/site-packages/demo/tool.sh",
