@@ -11,7 +11,7 @@ use std::{
 
 use rayon::Scope;
 use vb_graph::{ActionDigest, ActionIndex, Graph, InputDigest, Kind, Node, ResolvedAction};
-use vb_store::ActionResult;
+use vb_store::{ActionLock, ActionResult};
 
 use crate::{
     builder::Builder,
@@ -20,6 +20,7 @@ use crate::{
     event::{Event, How},
     frontier::{Frontier, OnFailure, State, Step},
     inputs::Inputs,
+    recorder::{Record, Recorder},
 };
 
 /// How often a build starts again because something in the store was damaged.
@@ -163,15 +164,22 @@ impl<'a> Run<'a> {
     fn drive(&mut self) {
         let builder = self.builder;
         let (sender, receiver) = channel();
-        builder.actions.in_place_scope(|actions| {
-            builder.fetches.in_place_scope(|fetches| self.coordinate(actions, fetches, &sender, &receiver));
+        let unrecorded = Recorder::during(&builder.store, |recorder| {
+            builder.actions.in_place_scope(|actions| {
+                builder.fetches.in_place_scope(|fetches| {
+                    self.coordinate(actions, fetches, recorder, &sender, &receiver);
+                });
+            });
         });
+        let failure = |(action, error)| Failure { action, error: ExecuteError::Store(error) };
+        self.report.failures.extend(unrecorded.into_iter().map(failure));
     }
 
     fn coordinate<'scope>(
         &mut self,
         actions: &Scope<'scope>,
         fetches: &Scope<'scope>,
+        recorder: &Recorder,
         sender: &Sender<Message>,
         receiver: &Receiver<Message>,
     ) where
@@ -186,7 +194,8 @@ impl<'a> Run<'a> {
                     Step::LookUp(action) => self.look_up(action),
                     Step::Execute(action) => {
                         let is_fetch = matches!(self.graph.action(action).kind, Kind::Fetch(_));
-                        self.start(action, if is_fetch { fetches } else { actions }, sender.clone());
+                        let pool = if is_fetch { fetches } else { actions };
+                        self.start(action, pool, recorder.clone(), sender.clone());
                     }
                 }
             }
@@ -269,7 +278,7 @@ impl<'a> Run<'a> {
         inputs.iter().map(|input| digest(input.action).expect("inputs are done before an action is offered")).collect()
     }
 
-    fn start<'scope>(&mut self, action: ActionIndex, pool: &Scope<'scope>, sender: Sender<Message>)
+    fn start<'scope>(&mut self, action: ActionIndex, pool: &Scope<'scope>, recorder: Recorder, sender: Sender<Message>)
     where
         'a: 'scope,
     {
@@ -282,6 +291,7 @@ impl<'a> Run<'a> {
             mode: self.mode,
             cancel: self.cancel,
             events: self.events,
+            recorder,
         };
         pool.spawn(move |_| {
             let message = catch_unwind(AssertUnwindSafe(|| execution.run()));
@@ -392,6 +402,7 @@ struct Execution<'a> {
     mode: Mode,
     cancel: &'a AtomicBool,
     events: &'a (dyn Fn(&Event) + Sync),
+    recorder: Recorder,
 }
 
 impl Execution<'_> {
@@ -410,7 +421,7 @@ impl Execution<'_> {
         let resolved = self.graph.action(self.action).resolve(inputs.digests());
         let key = resolved.digest();
         let mut is_announced = false;
-        let _lock = loop {
+        let lock = loop {
             if self.cancel.load(Ordering::Relaxed) {
                 return Err(ExecuteError::Cancelled);
             }
@@ -430,7 +441,7 @@ impl Execution<'_> {
             return Ok((digest, How::ExecutedElsewhere));
         }
         (self.events)(&Event::Started { label: self.label(), kind: self.graph.action(self.action).kind.name() });
-        Ok((self.execute(resolved, &inputs)?, How::Executed))
+        Ok((self.execute(resolved, &inputs, lock)?, How::Executed))
     }
 
     fn made_elsewhere(&self, key: &ActionDigest) -> Option<InputDigest> {
@@ -443,7 +454,13 @@ impl Execution<'_> {
         }
     }
 
-    fn execute(&self, resolved: ResolvedAction, inputs: &Inputs) -> Result<InputDigest, ExecuteError> {
+    /// Executes the action. Its lock is held until its result is recorded.
+    fn execute(
+        &self,
+        resolved: ResolvedAction,
+        inputs: &Inputs,
+        lock: ActionLock,
+    ) -> Result<InputDigest, ExecuteError> {
         if let Kind::Fetch(fetch) = &self.graph.action(self.action).kind {
             self.builder.fetch(fetch, self.cancel)?;
             return Ok(InputDigest::File { file: fetch.file.clone(), sha256: fetch.sha256 });
@@ -463,7 +480,7 @@ impl Execution<'_> {
             wall_milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             previous,
         };
-        self.builder.store.put_action_result(&key, &result).map_err(ExecuteError::Store)?;
+        self.recorder.record(Record { action: self.action, key, result, lock });
         Ok(InputDigest::Node(executed.output))
     }
 

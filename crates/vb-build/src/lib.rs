@@ -20,6 +20,7 @@ mod frontier;
 mod inputs;
 mod locations;
 mod plan;
+mod recorder;
 mod resolve;
 mod selection;
 mod shell;

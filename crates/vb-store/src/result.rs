@@ -51,7 +51,23 @@ impl Store {
     /// # Errors
     /// What the system said.
     pub fn put_action_result(&self, digest: &ActionDigest, result: &ActionResult) -> io::Result<()> {
-        self.sync()?;
+        self.sync_written()?;
+        self.put_synced_result(digest, result)
+    }
+
+    /// Puts everything that was written so far on the disk, for any number of results that are recorded after it.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn sync_written(&self) -> io::Result<()> {
+        self.sync()
+    }
+
+    /// Records what an action gave. A call of [`Store::sync_written`] lies between its last write and this.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn put_synced_result(&self, digest: &ActionDigest, result: &ActionResult) -> io::Result<()> {
         self.write_checked(&self.place("results", &digest.to_string()), result)?;
         self.write_checked(&self.latest_path(&result.label), digest)
     }
