@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_names;
 mod build;
 mod ci;
+mod distributions;
 mod django;
 mod dnf_oracle;
 mod el9;

@@ -26,6 +26,9 @@ pub(crate) enum BenchError {
     /// A part of vb that is measured without its command line failed.
     #[error("what is measured failed")]
     Library(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Another installer failed.
+    #[error(transparent)]
+    Installer(#[from] vb_testkit::installers::InstallerError),
     /// A package to measure with cannot be made.
     #[error("cannot make a package")]
     Rpm(#[source] Box<rpm::Error>),

@@ -6,6 +6,7 @@
 mod bigapp;
 mod build;
 mod case;
+mod compare;
 mod environment;
 mod error;
 mod machine;
@@ -56,6 +57,8 @@ enum What {
     Build(build::Build),
     /// A root, beside mmdebstrap.
     Roots,
+    /// What is installed of hundreds of distributions, compared with what uv and pip install.
+    Compare(compare::Compare),
     /// The environment of a large application, beside uv.
     Environment,
     /// The packages of a large application, beside dpkg-deb, rpmbuild and nfpm.
@@ -74,6 +77,7 @@ fn main() -> Result<(), BenchError> {
         What::Repositories(of) => repositories::measure(&of, common.quick),
         What::Build(build) => build.measure(&common),
         What::Roots => roots::measure(&common),
+        What::Compare(of) => of.measure(&common),
         What::Environment => environment::measure(&common),
         What::Packing => packing::measure(&common),
         What::Solve => solve::measure(&common),

@@ -33,6 +33,11 @@ impl Program {
         if path.is_file() { Ok(Self { path, platform }) } else { Err(BenchError::NoProgram { path }) }
     }
 
+    /// Returns where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(crate) fn command(&self) -> Command {
         Command::new(&self.path)
     }

@@ -93,6 +93,14 @@ impl Copy {
         Ok(copy)
     }
 
+    /// Copies the recipes of the current directory and those of `tests/corpus`, to build one of the latter.
+    pub(crate) fn of_corpus(name: &str) -> Result<Self, BenchError> {
+        let mut copy = Self::of_current_directory(Path::new("recipes/whois.ncl"))?;
+        copy_tree(&copy.original.join("tests/corpus"), &copy.root().join("recipes"))?;
+        copy.recipe = PathBuf::from(format!("recipes/{name}.ncl"));
+        Ok(copy)
+    }
+
     /// Returns the distribution packages of one root, as the recipe's lock has them.
     pub(crate) fn locked_packages(&self, platform: &str, root: &str) -> Result<Vec<LockedFile>, BenchError> {
         let text = fs::read_to_string(self.root().join(&self.recipe).with_extension("lock"))?;

@@ -63,6 +63,11 @@ impl TestEnv {
         Self::of("tests/greeter", "greeter", &["greeter"]).begin()
     }
 
+    /// Copies one application of `tests/corpus`, and uses the shared store.
+    pub(crate) fn corpus(name: &str) -> Self {
+        Self::of("tests/corpus", name, &[name]).begin()
+    }
+
     fn of(place: &str, recipe: &str, sources: &[&str]) -> Self {
         let directory = tempfile::Builder::new().prefix("vb-test-").tempdir().unwrap();
         let env = Self { directory, store: shared_store() };
