@@ -16,6 +16,7 @@ mod images;
 mod import_check;
 mod indexes;
 mod install;
+mod interpreters;
 mod libraries;
 mod lintian;
 mod lock;

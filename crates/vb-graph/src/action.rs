@@ -102,9 +102,10 @@ impl Kind {
             Self::Step(step) => step.version(),
             Self::Package(spec) => match spec.format {
                 // 2: the dictionary of xz is no larger than a segment. 3: what stands in for a `debian/copyright`.
-                Format::Deb => 3,
-                // 2: versions are written so that rpm orders them as dpkg does. 3 and 4: as 2 and 3 of a `.deb`.
-                Format::Rpm => 4,
+                // 4: the interpreter is looked at first.
+                Format::Deb => 4,
+                // 2: versions are written so that rpm orders them as dpkg does. 3, 4 and 5: as 2, 3 and 4 of a `.deb`.
+                Format::Rpm => 5,
                 // 2: as 3 of a `.deb`.
                 Format::Tar => 2,
             },

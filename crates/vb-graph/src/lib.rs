@@ -28,7 +28,9 @@ pub use action::{
 pub use digest::{ActionDigest, BlobDigest, DirectoryDigest, ParseDigestError, Sha256};
 pub use directory::{Directory, EntryConflict, InvalidName, Name, Node};
 pub use graph::{ActionIndex, Graph, Input, Provenance};
-pub use lifecycle::{ConfigFile, Lifecycle, Manager, OnUpgrade, OwnedDirectory, Restart, ScriptPolicy, Service, User};
+pub use lifecycle::{
+    ConfigFile, Lifecycle, Manager, NeededInterpreter, OnUpgrade, OwnedDirectory, Restart, ScriptPolicy, Service, User,
+};
 pub use locked::{LockedDistribution, LockedFile, LockedNodePackage, LockedPackage};
 pub use package::{Compression, Format, PackageArchitecture, PackageSpec, ParseFormatError};
 pub use resolved::{InputDigest, Part, PartValue, ResolvedAction};

@@ -24,6 +24,19 @@ pub struct Lifecycle {
     pub unit_directory: String,
     /// Where run scripts of the other managers are, a directory for each service: `/vrmd/whois/etc/services`.
     pub service_directory: String,
+    /// The interpreter that is looked at before anything is unpacked; none where the package brings its own.
+    pub interpreter: Option<NeededInterpreter>,
+}
+
+/// The interpreter that a package needs, and does not bring.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NeededInterpreter {
+    /// The absolute path of its versioned command.
+    pub command: String,
+    /// Major and minor version that it has to say: `3.11`.
+    pub version: String,
+    /// The relations of the package that promise it.
+    pub depends: Vec<String>,
 }
 
 /// What becomes of a script that is written by hand, where one is made for the same moment.
@@ -171,25 +184,34 @@ pub struct ConfigFile {
 }
 
 impl Lifecycle {
-    /// Is there nothing that a package could do?
+    /// Is there nothing that a package could do, but look at its interpreter?
     pub fn is_empty(&self) -> bool {
         self.services.is_empty() && self.users.is_empty() && self.directories.is_empty() && self.config_files.is_empty()
     }
 
     pub(crate) fn parts(&self) -> Vec<Part> {
+        let mut parts: Vec<Part> = self.interpreter.iter().map(NeededInterpreter::part).collect();
         if self.is_empty() {
-            return vec![];
+            return parts;
         }
-        let mut parts = vec![
+        parts.extend([
             Part::text("scripts", format!("{:?}", self.scripts)),
             Part::text("unit directory", &self.unit_directory),
             Part::text("service directory", &self.service_directory),
-        ];
+        ]);
         parts.extend(self.services.iter().flat_map(Service::parts));
         parts.extend(self.users.iter().flat_map(User::parts));
         parts.extend(self.directories.iter().map(OwnedDirectory::part));
         parts.extend(self.config_files.iter().map(ConfigFile::part));
         parts
+    }
+}
+
+impl NeededInterpreter {
+    fn part(&self) -> Part {
+        let mut values = vec![self.command.clone(), self.version.clone()];
+        values.extend(self.depends.iter().cloned());
+        Part::list("interpreter", &values)
     }
 }
 

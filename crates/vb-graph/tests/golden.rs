@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use vb_graph::{
     Action, AssetLanguage, BlobDigest, BustCaches, CacheToken, Claim, CollectStatic, Compile, Compress, Compression,
     Compressor, ContentCoding, Directory, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input, InputDigest,
-    InterpreterSpec, Kind, Libraries, Node, NodeModules, Origin, PackageSpec, Part, PartValue, Pattern, Precompress,
-    Provenance, ResolvedAction, Root, RootContent, Run, Sha256, Share, Stage, Step, StyleLanguage, Unpack, Wheel, Work,
+    InterpreterSpec, Kind, Libraries, NeededInterpreter, Node, NodeModules, Origin, PackageSpec, Part, PartValue,
+    Pattern, Precompress, Provenance, ResolvedAction, Root, RootContent, Run, Sha256, Share, Stage, Step,
+    StyleLanguage, Unpack, Wheel, Work,
 };
 
 const GOLDEN: [(&str, &str); 20] = [
@@ -32,7 +33,7 @@ const GOLDEN: [(&str, &str); 20] = [
     ("stage", "ccff25c3b1ae67b2cee2a77725d4cab95aaca65d46fcfa24d9a1cb3427a88552"),
     ("libraries", "bcbeaa8eb368fc3bb58bea295da120894a7cc8e3c14767ba81a8c71086217a71"),
     ("import check", "d082d3fdd3aea71cae4df07025173740dc352d398cd2d61ce9615815818f8e2b"),
-    ("package", "743fb52bc360a580cd0f2279b738b964a479c74a3b24fad3a9ff25d055f6dc51"),
+    ("package", "f743486cd9a873725d788221fa75da229d2cd84a348d7798aabd4817e5264af5"),
 ];
 
 fn text(text: &str) -> String {
@@ -55,6 +56,10 @@ fn fetch() -> Fetch {
 fn share(part: &str, glob: &str) -> Share {
     let claim = Claim { patterns: vec![Pattern::Glob(text(glob))], config_files: vec![] };
     Share::of_main(BTreeMap::from([(text(part), claim)]))
+}
+
+fn needed(version: &str) -> NeededInterpreter {
+    NeededInterpreter { command: text("/usr/bin/python"), version: text(version), depends: vec![] }
 }
 
 fn package() -> PackageSpec {
@@ -341,7 +346,7 @@ fn interpreters() -> [InterpreterSpec; 2] {
 }
 
 fn package_variants() -> Vec<Kind> {
-    let changes: [fn(&mut PackageSpec); 20] = [
+    let changes: [fn(&mut PackageSpec); 22] = [
         |spec| spec.name.push('x'),
         |spec| spec.version.push('x'),
         |spec| spec.native_architecture.push('x'),
@@ -362,6 +367,8 @@ fn package_variants() -> Vec<Kind> {
         |spec| spec.share = Some(Box::new(share("cli", "bin/*").of_part("cli"))),
         |spec| spec.companions.push(text("vrmd-whois-cli")),
         |spec| spec.changelog = Some(text("vrmd-whois (1.2-3)")),
+        |spec| spec.lifecycle.interpreter = Some(needed("3.11")),
+        |spec| spec.lifecycle.interpreter = Some(needed("3.12")),
     ];
     let changed = |change: fn(&mut PackageSpec)| {
         let mut spec = package();

@@ -6,6 +6,7 @@
 //! Must not be here: anything that looks at the machine; the scripts do that when they run.
 
 mod error;
+mod interpreter;
 mod merge;
 mod runit;
 mod script;
@@ -35,9 +36,20 @@ pub fn enliven(
     mut put: impl FnMut(&[u8]) -> io::Result<BlobDigest>,
 ) -> Result<(FileTree, MaintainerFiles), LifecycleError> {
     let lifecycle = &spec.lifecycle;
-    if lifecycle.is_empty() {
-        return Ok((tree, maintainer));
+    let tree = if lifecycle.is_empty() { tree } else { bring_to_life(spec, &tree, &mut maintainer, &mut put)? };
+    if let Some(needed) = &lifecycle.interpreter {
+        interpreter::add(spec, needed, &mut maintainer);
     }
+    Ok((tree, maintainer))
+}
+
+fn bring_to_life(
+    spec: &PackageSpec,
+    tree: &FileTree,
+    maintainer: &mut MaintainerFiles,
+    put: &mut impl FnMut(&[u8]) -> io::Result<BlobDigest>,
+) -> Result<FileTree, LifecycleError> {
+    let lifecycle = &spec.lifecycle;
     let mut entries: BTreeMap<String, Entry> =
         tree.entries().iter().map(|entry| (entry.path.clone(), entry.clone())).collect();
     add_config_files(spec, &mut entries, tree.siblings())?;
@@ -61,11 +73,11 @@ pub fn enliven(
     }
     maintainer.conffiles.extend(lifecycle.config_files.iter().map(|file| file.path.clone()));
     match spec.format {
-        Format::Deb => script::add_debian(spec, &mut maintainer)?,
-        Format::Rpm => script::add_rpm(spec, &mut maintainer)?,
+        Format::Deb => script::add_debian(spec, maintainer)?,
+        Format::Rpm => script::add_rpm(spec, maintainer)?,
         Format::Tar => {}
     }
-    Ok((FileTree::from_entries(entries.into_values())?.beside(tree.siblings().values().cloned()), maintainer))
+    Ok(FileTree::from_entries(entries.into_values())?.beside(tree.siblings().values().cloned()))
 }
 
 /// A file that is made for a service.

@@ -118,7 +118,7 @@ fn check_interpreters(
     for name in recipe.value.platforms(&workspace.value) {
         let Some(platform) = platforms.get(name) else { continue };
         let python = recipe.value.for_platform(&workspace.value, name).python;
-        if platform.value.interpreter(&python).is_some() {
+        if platform.value.interpreter(python.system()).is_some() {
             continue;
         }
         let field = recipe.value.field_for(name, "python");

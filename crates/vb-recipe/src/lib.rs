@@ -23,6 +23,7 @@ mod packages;
 mod pipeline;
 mod platform;
 mod position;
+mod python;
 mod recipe;
 mod requirements;
 mod scan;
@@ -51,6 +52,7 @@ pub use platform::{
     DebPolicy, Family, Image, Interpreter, OutputPolicy, Pin, Platform, PlatformRepository, PlatformSuite, RpmPolicy,
 };
 pub use position::{Evaluated, Position, Positions, SourceFile};
+pub use python::Python;
 pub use recipe::{Npm, Override, PlatformRecipe, Recipe, Resolved, Source, SubApp};
 pub use requirements::{RequirementsForm, package_lock_file, requirement_files};
 pub use scripts::{StoppedService, stopped_services};

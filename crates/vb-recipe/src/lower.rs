@@ -9,8 +9,8 @@ mod share;
 
 use vb_graph::{
     ActionIndex, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input, InterpreterSpec, Kind, Libraries,
-    LockedDistribution, LockedFile, LockedPackage, Origin, PackageSpec, Pattern, Provenance, Root, RootContent,
-    Selection, Share, Stage, Unpack, Wheel,
+    Lifecycle, LockedDistribution, LockedFile, LockedPackage, NeededInterpreter, Origin, PackageSpec, Pattern,
+    Provenance, Root, RootContent, Selection, Share, Stage, Unpack, Wheel,
 };
 
 use self::formats::{compression_of, formats_for};
@@ -171,9 +171,9 @@ impl<'a> Lowering<'a> {
     fn new(graph: &'a mut Graph, application: Application<'a>) -> Result<Self, LowerError> {
         let Application { workspace, platform, .. } = application;
         let recipe = application.recipe.value.for_platform(workspace, &platform.name);
-        let interpreter = platform.interpreter(&recipe.python).ok_or_else(|| LowerError::Interpreter {
+        let interpreter = platform.interpreter(recipe.python.system()).ok_or_else(|| LowerError::Interpreter {
             platform: platform.name.clone(),
-            python: recipe.python.clone(),
+            python: recipe.python.to_string(),
         })?;
         let name = &application.recipe.value.name;
         let prefix = format!("{}/{name}", workspace.prefix.trim_end_matches('/'));
@@ -181,7 +181,7 @@ impl<'a> Lowering<'a> {
             graph,
             application,
             interpreter: InterpreterSpec {
-                version: platform.python_version(&recipe.python).to_owned(),
+                version: platform.python_version(recipe.python.system()).to_owned(),
                 command: interpreter.command.clone(),
             },
             interpreter_depends: &interpreter.depends,
@@ -437,7 +437,14 @@ impl<'a> Lowering<'a> {
             application: self.directory.clone(),
             vcs: value.vcs(workspace),
             has_bill: value.sbom.unwrap_or(workspace.sbom),
-            lifecycle: Box::new(lifecycle::of(&life, &self.prefix, platform, format)),
+            lifecycle: Box::new(Lifecycle {
+                interpreter: Some(NeededInterpreter {
+                    command: self.interpreter.command.clone(),
+                    version: self.interpreter.version.clone(),
+                    depends: self.interpreter_depends.to_vec(),
+                }),
+                ..lifecycle::of(&life, &self.prefix, platform, format)
+            }),
             share: share.map(Box::new),
             companions: self.companions(),
             changelog: None,

@@ -10,6 +10,7 @@ use vb_graph::Format;
 use crate::{
     packages::{Merged, SubPackage},
     pipeline::PipelineStep,
+    python::Python,
     service::{ConfigFileRecipe, DirectoryRecipe, Scripts, ServiceRecipe, UserRecipe},
     version::Version,
     workspace::Workspace,
@@ -55,8 +56,8 @@ pub struct Recipe {
     pub pipeline: Vec<PipelineStep>,
     /// The npm packages that the pipeline uses.
     pub npm: Option<Npm>,
-    /// The interpreter's version: `3.11`, or `3` for the platform's own.
-    pub python: String,
+    /// The interpreter.
+    pub python: Python,
     /// The requirements file, relative to the source.
     pub requirements: String,
     /// The extras of the project that the requirements file is of.
@@ -124,7 +125,7 @@ pub(crate) const OVERRIDABLE: [&str; 11] = [
 #[serde(deny_unknown_fields)]
 pub struct Resolved {
     /// See [`Recipe::python`].
-    pub python: String,
+    pub python: Python,
     /// See [`Recipe::build_deps`].
     pub build_deps: Vec<String>,
     /// See [`Recipe::run_deps`].
@@ -181,7 +182,7 @@ pub struct Npm {
 #[serde(deny_unknown_fields)]
 pub struct Override {
     /// See [`Recipe::python`].
-    pub python: Option<String>,
+    pub python: Option<Python>,
     /// See [`Recipe::build_deps`].
     pub build_deps: Option<Vec<String>>,
     /// See [`Recipe::run_deps`].
@@ -208,7 +209,7 @@ pub struct Override {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlatformRecipe {
     /// See [`Recipe::python`].
-    pub python: String,
+    pub python: Python,
     /// See [`Recipe::build_deps`].
     pub build_deps: Vec<String>,
     /// See [`Recipe::run_deps`].

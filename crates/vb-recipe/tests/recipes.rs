@@ -106,6 +106,7 @@ fail! {
     a_recipe_for_no_platform_is_refused: "no_platform",
     a_python_that_the_platform_lacks_is_refused: "unknown_python",
     a_python_that_the_overridden_platform_lacks_is_refused: "unknown_python_in_override",
+    a_tag_that_is_no_interpreter_is_refused: "wrong_interpreter",
     a_source_that_is_not_there_is_shown: "missing_source",
     missing_requirements_are_shown_at_the_source: "missing_requirements",
     missing_requirements_that_are_named_are_shown_at_their_name: "missing_named_requirements",
@@ -174,6 +175,11 @@ fn two_recipes_with_services_of_one_name_are_refused() {
 #[test]
 fn an_override_can_be_a_function_of_the_platform_and_fields_computed_from_it_follow() {
     check_ok("functions");
+}
+
+#[test]
+fn an_interpreter_has_a_tag_or_is_a_version_alone() {
+    check_ok("interpreter");
 }
 
 #[test]

@@ -277,9 +277,9 @@ impl Session {
     /// Returns what a lock has to answer for a recipe on a platform.
     pub(crate) fn request(&self, recipe: &Evaluated<Recipe>, platform: &Platform) -> Result<LockRequest, Fatal> {
         let value = recipe.value.for_platform(&self.workspace.value, &platform.name);
-        let python = platform.python_version(&value.python).to_owned();
+        let python = platform.python_version(value.python.system()).to_owned();
         let (mut base, mut toolchain) = (platform.base.clone(), platform.toolchain.clone());
-        if let Some(interpreter) = platform.interpreter(&value.python) {
+        if let Some(interpreter) = platform.interpreter(value.python.system()) {
             base.extend(interpreter.packages.iter().cloned());
             toolchain.extend(interpreter.build_packages.iter().cloned());
         }

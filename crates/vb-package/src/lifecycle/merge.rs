@@ -26,7 +26,7 @@ pub(super) fn into_rpm(written: &RpmScript, block: &str, file: &str) -> Result<R
     Ok(RpmScript { program: written.program.clone(), text: merged(&written.text, block, file)? })
 }
 
-fn is_shell(interpreter: &str) -> bool {
+pub(super) fn is_shell(interpreter: &str) -> bool {
     ["sh", "bash", "dash"].contains(&interpreter.rsplit('/').next().unwrap_or_default())
 }
 

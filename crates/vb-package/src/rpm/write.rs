@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use rpm::{Dependency, FileFlags};
+use rpm::{Dependency, DependencyFlags, FileFlags};
 use vb_graph::{PackageArchitecture, PackageSpec};
 
 use super::{
@@ -118,9 +118,17 @@ fn requires_of(spec: &PackageSpec, evr: &RpmVersion) -> Result<Vec<Dependency>, 
     let rule =
         "`name`, `name (>= version)`, `name >= version`, alternatives with `|`, or a rich relation in parentheses";
     let refused = |value: &String| FieldError { field: "Requires", value: value.clone(), rule };
-    let told = spec.depends.iter().map(|text| relation::parse(text).ok_or_else(|| refused(text)));
-    let companions = spec.companions.iter().map(|name| Ok(Dependency::eq(name.as_str(), evr.to_string())));
-    told.chain(companions).collect()
+    let parsed = |text: &String| relation::parse(text).ok_or_else(|| refused(text));
+    let mut requires: Vec<Dependency> = spec.depends.iter().map(parsed).collect::<Result<_, _>>()?;
+    // `%pre` looks at the interpreter, so rpm has to have it there by then. What is required for a script alone could be
+    // removed afterwards: it is required twice.
+    for text in spec.lifecycle.interpreter.iter().flat_map(|interpreter| &interpreter.depends) {
+        let mut needed = parsed(text)?;
+        needed.flags |= DependencyFlags::SCRIPT_PRE;
+        requires.push(needed);
+    }
+    requires.extend(spec.companions.iter().map(|name| Dependency::eq(name.as_str(), evr.to_string())));
+    Ok(requires)
 }
 
 /// Writes the files of the package.

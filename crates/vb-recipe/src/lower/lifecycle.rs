@@ -42,6 +42,7 @@ pub(super) fn of(life: &Life<'_>, prefix: &str, platform: &Platform, format: For
             Format::Deb | Format::Tar => platform.output.deb.unit_directory.clone(),
         },
         service_directory: format!("{prefix}/etc/services"),
+        interpreter: None,
     }
 }
 

@@ -1,0 +1,30 @@
+# Compiles CPython: sources $1, prefix $2, version $3, `true` for profiles and link-time optimisation $4, then the command
+# that makes bytecode. The prefix is writable and empty; the tests go to a directory of their own.
+set -eu
+source=$1 prefix=$2 version=$3 optimized=$4
+shift 4
+library=$prefix/lib/python$version
+
+mkdir -p "$WORK/source"
+tar -xf "$source" -C "$WORK/source" --strip-components=1 --no-same-owner
+cd "$WORK/source"
+options="--prefix=$prefix --with-ensurepip=no --without-static-libpython --disable-option-checking"
+[ "$optimized" = false ] || options="$options --enable-optimizations --with-lto"
+# The options have no blanks: a prefix is a clean path.
+# shellcheck disable=SC2086
+./configure $options
+make -j"$(nproc)"
+make install
+
+# What cannot run without Tk, and what only tests are for.
+rm -rf "$library/idlelib" "$library/tkinter" "$library/turtledemo" "$library/turtle.py" "$prefix"/bin/idle3*
+find "$prefix" -depth -name __pycache__ -exec rm -rf {} +
+mkdir -p "$TESTS"
+cp -R "$library/test/." "$TESTS/"
+rm -rf "$library/test"
+
+# The directory of the build says nothing where the interpreter runs.
+grep -rlI --null "$WORK/source" "$prefix" | xargs -0 -r sed -i "s|$WORK/source|/usr/src/python$version|g"
+
+# Bytecode is made last, of what the sources are by now.
+exec "$@"

@@ -1,0 +1,94 @@
+//! Which interpreter a recipe asks for, and how it is written: a version alone, or a tag.
+//!
+//! Must not be here: what a platform has, and whether it has what is asked for.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{
+        EnumAccess, MapAccess, Visitor,
+        value::{EnumAccessDeserializer, MapAccessDeserializer},
+    },
+};
+
+/// The interpreter that a recipe asks for. A version alone, `"3.11"`, is the same as `'System "3.11"`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Python {
+    /// One of the platform's own, by its version: `3.11`, or `3` for the one that the platform has as its own.
+    System(String),
+}
+
+impl Python {
+    /// Returns the version of a platform's own interpreter.
+    pub fn system(&self) -> &str {
+        let Self::System(version) = self;
+        version
+    }
+}
+
+impl fmt::Display for Python {
+    /// Writes it as recipes and locks have it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::System(version) = self;
+        f.write_str(version)
+    }
+}
+
+impl<'de> Deserialize<'de> for Python {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PythonVisitor)
+    }
+}
+
+/// A value with a tag, which serde reads by itself.
+#[derive(Deserialize)]
+enum Tagged {
+    System(String),
+}
+
+impl From<Tagged> for Python {
+    fn from(tagged: Tagged) -> Self {
+        let Tagged::System(version) = tagged;
+        Self::System(version)
+    }
+}
+
+/// Reads what Nickel gives, and what is remembered of it as JSON.
+struct PythonVisitor;
+
+impl<'de> Visitor<'de> for PythonVisitor {
+    type Value = Python;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a Python version, or an interpreter with a tag")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, version: &str) -> Result<Python, E> {
+        Ok(Python::System(version.to_owned()))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<Python, A::Error> {
+        Tagged::deserialize(EnumAccessDeserializer::new(access)).map(Python::from)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Python, A::Error> {
+        Tagged::deserialize(MapAccessDeserializer::new(map)).map(Python::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_reads_back_and_a_version_alone_is_the_platforms() {
+        let system = Python::System("3.11".to_owned());
+        let text = serde_json::to_string(&system).unwrap();
+        assert_eq!(text, r#"{"System":"3.11"}"#);
+        assert_eq!(serde_json::from_str::<Python>(&text).unwrap(), system);
+        assert_eq!(serde_json::from_str::<Python>("\"3.11\"").unwrap(), system);
+        assert!(serde_json::from_str::<Python>(r#"{"Systen":"3.11"}"#).is_err());
+        assert!(serde_json::from_str::<Python>("3.11").is_err());
+    }
+}
