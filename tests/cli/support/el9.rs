@@ -69,6 +69,7 @@ impl El9 {
         let trees = [output("whois bookworm root build"), output("whois bookworm root run"), test_root_tree("rpm")];
         let archive = Self { directory: tempfile::Builder::new().prefix("vb-el9-").tempdir().unwrap() };
         archive.write_packages(&trees);
+        archive.write_triggers();
         let key = Key::generate(KeyOptions::default());
         fs::write(archive.keyring(), key.to_armor()).unwrap();
         for (_, path) in REPOSITORIES {
@@ -117,7 +118,9 @@ impl El9 {
                 "filesystem" => MERGED.iter().fold(package, |package, name| {
                     package.directory(&format!("/usr/{name}"), 0o755).link(&format!("/{name}"), &format!("usr/{name}"))
                 }),
-                "system-release" => package.file("/etc/system-release", "A fixture, release 9\n", 0o644),
+                "system-release" => {
+                    package.requires("triggers").file("/etc/system-release", "A fixture, release 9\n", 0o644)
+                }
                 "coreutils-single" => package.link("/usr/bin/awk", "mawk"),
                 _ => package,
             });
@@ -134,6 +137,22 @@ impl El9 {
         fs::write(directory.join(name), package.to_rpm()).unwrap();
     }
 
+    /// Has the real rpmbuild make a package with what the fixtures' own writer has not: a scriptlet in Lua, and triggers.
+    fn write_triggers(&self) {
+        let repository = self.base().join(REPOSITORIES[0].1);
+        fs::write(repository.join(SPEC), TRIGGERS).unwrap();
+        let script = format!(
+            "SOURCE_DATE_EPOCH=1700000000 rpmbuild --quiet -bb --define '_topdir /tmp/build' \
+             --define '_rpmdir /repository' --define '_rpmfilename Packages/%%{{NAME}}.rpm' \
+             --define 'use_source_date_epoch_as_buildtime 1' --define '_buildhost fixture' /repository/{SPEC}"
+        );
+        let mut spec = test_root("rpm").spec(&["/bin/sh", "-c", &script], Identity::Root);
+        spec.binds = vec![bind(&repository, "/repository", Access::ReadWrite)];
+        spec.filter = Filter::PretendOwnership;
+        run_spec(&spec).ok();
+        fs::remove_file(repository.join(SPEC)).unwrap();
+    }
+
     /// Has the real createrepo_c make the index of a repository, and signs it.
     fn index(&self, repository: &Path, key: &Key) {
         let argv = ["createrepo_c", "--quiet", "--no-database", "--revision=1700000000", "/repository"];
@@ -145,6 +164,28 @@ impl El9 {
         fs::write(repository.join("repodata/repomd.xml.asc"), key.sign(&repomd, 1_700_000_000)).unwrap();
     }
 }
+
+const SPEC: &str = "triggers.spec";
+
+/// What runs when the root is made: by rpm's own Lua, for files that other packages have, and for another package.
+const TRIGGERS: &str = r#"Name: triggers
+Version: 9
+Release: 1
+Summary: a fixture
+License: none
+BuildArch: noarch
+%description
+A fixture.
+%files
+%post -p <lua>
+local trace = io.open("/etc/scriptlets-that-ran", "a")
+trace:write("lua\n")
+trace:close()
+%transfiletriggerin -- /usr/include
+echo "file trigger" >> /etc/scriptlets-that-ran
+%triggerin -- python3.11
+echo "trigger" >> /etc/scriptlets-that-ran
+"#;
 
 /// Directories of the root that are links into `/usr`.
 const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
