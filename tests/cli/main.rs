@@ -46,4 +46,5 @@ mod subpackages;
 mod support;
 mod transitions;
 mod trusty;
+mod unpacked;
 mod versions;

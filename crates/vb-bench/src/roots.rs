@@ -1,4 +1,5 @@
-//! The root of an interpreter from fetched packages, beside mmdebstrap with the same packages from a local mirror.
+//! The root of an interpreter from fetched packages, with maintainer scripts and without, beside mmdebstrap with the same
+//! packages from a local mirror.
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
@@ -30,28 +31,36 @@ pub(crate) fn measure(common: &Common) -> Result<String, BenchError> {
     let source = format!("deb [trusted=yes] copy:{} {} main", mirror.display(), common.platform);
     let include = format!("--include={}", names.into_iter().collect::<Vec<_>>().join(","));
     let peer = find_program(PEER).unwrap_or_default();
+    let unpacked = Copy::of_current_directory(Path::new(RECIPE))?;
+    unpacked.make_roots_without_scripts(&common.platform)?;
     let mut cases = Vec::new();
-    if peer.is_file() {
-        let hook = "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr";
+    let variants =
+        [("essential", &workspace, "vb, fetched packages"), ("extract", &unpacked, "vb, `configure = 'Unpack`")];
+    for (variant, workspace, name) in variants {
+        if peer.is_file() {
+            let (peer, target, include, source) = (&peer, &target, &include, &source);
+            cases.push(Case::new(
+                format!("mmdebstrap --variant={variant}, local mirror"),
+                || remove(target),
+                move || {
+                    let mut command = Command::new(peer);
+                    let hook = "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr";
+                    command.args(["--quiet", "--mode=root", hook]).arg(format!("--variant={variant}")).arg(include);
+                    command.arg(&common.platform).arg(target).arg(source);
+                    command
+                },
+            ));
+        }
+        let (program, store, fetched) = (&program, &store, &fetched);
         cases.push(Case::new(
-            "mmdebstrap --variant=essential, local mirror",
-            || remove(&target),
-            || {
-                let mut command = Command::new(&peer);
-                command.args(["--quiet", "--mode=root", hook, "--variant=essential"]).arg(&include);
-                command.arg(&common.platform).arg(&target).arg(&source);
-                command
+            name,
+            move || {
+                remove(store)?;
+                workspace.copy_store_into(fetched, store)
             },
+            move || program.output(workspace, store, "root interpreter"),
         ));
     }
-    cases.push(Case::new(
-        "vb, fetched packages",
-        || {
-            remove(&store)?;
-            workspace.copy_store_into(&fetched, &store)
-        },
-        || program.output(&workspace, &store, "root interpreter"),
-    ));
     let samples = interleave(&cases, if common.quick { 1 } else { 5 })?;
     let count = packages.len();
     Ok(format!("{header}\n{}{count} packages.\n\n{}", absent(&[PEER]), table(&cases, &samples)))

@@ -127,6 +127,14 @@ impl Copy {
         place_of_blob(&store.join("files").join(outer).join(inner))?.map(|place| store.join(place)).ok_or_else(missing)
     }
 
+    /// Has the roots of a platform made without maintainer scripts.
+    pub(crate) fn make_roots_without_scripts(&self, platform: &str) -> Result<(), BenchError> {
+        let path = self.root().join(format!("recipes/platforms/{platform}.ncl"));
+        let text = fs::read_to_string(&path)?;
+        fs::write(path, text.replacen("  has_merged_usr =", "  configure = 'Unpack,\n  has_merged_usr =", 1))?;
+        Ok(())
+    }
+
     /// Makes another store of the same content, by links: nothing in a store is written twice.
     pub(crate) fn copy_store_into(&self, store: &Path, target: &Path) -> Result<(), BenchError> {
         transfer_tree(store, target, &|source, target| fs::hard_link(source, target))

@@ -197,6 +197,8 @@ pub struct Root {
 pub enum RootContent {
     /// `.deb` packages, which dpkg configures.
     Debs,
+    /// `.deb` packages whose maintainer scripts are not run.
+    UnpackedDebs,
     /// `.rpm` packages, whose scriptlets rpm runs.
     Rpms,
     /// Archives of a root that is given whole, each over the one before.
@@ -212,6 +214,7 @@ impl Root {
         match self.content {
             // A key without this part is that of a root of `.deb` packages.
             RootContent::Debs => {}
+            RootContent::UnpackedDebs => parts.push(Part::text("content", "unpacked debs")),
             RootContent::Rpms => parts.push(Part::text("content", "rpms")),
             RootContent::Layers => parts.push(Part::text("content", "layers")),
         }

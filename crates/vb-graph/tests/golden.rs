@@ -256,6 +256,7 @@ fn variants() -> Vec<Kind> {
             Kind::Root(root) => {
                 variants.push(Kind::Root(Root { architecture: text("arm64"), ..root.clone() }));
                 variants.push(Kind::Root(Root { has_merged_usr: false, ..root.clone() }));
+                variants.push(Kind::Root(Root { content: RootContent::UnpackedDebs, ..root.clone() }));
                 variants.push(Kind::Root(Root { content: RootContent::Rpms, ..root.clone() }));
                 variants.push(Kind::Root(Root { content: RootContent::Layers, ..root }));
             }

@@ -38,7 +38,7 @@ pub use relation::ParseRelationError;
 pub use resolve::{ResolveError, Resolver, UnknownPackage};
 pub use root::{
     FinishError, LibraryNeed, LibraryPackages, RootOptions, SystemLibraries, UnpackError, configure_script,
-    find_soname_owner, finish, unpack,
+    find_soname_owner, finish, unpack, unpacked_script,
 };
 pub use signature::{Refusal, RefusalReason, SignatureError};
 pub use sources::{AptSource, ArchiveLocation, SignedBy, SourcesError, locate_suite, read_sources};

@@ -17,7 +17,7 @@ mod soname;
 mod tree;
 mod unpack;
 
-pub use configure::configure_script;
+pub use configure::{configure_script, unpacked_script};
 pub use error::UnpackError;
 pub use finish::{FinishError, finish};
 pub use libraries::{LibraryNeed, LibraryPackages, SystemLibraries};

@@ -49,7 +49,8 @@ pub use pipeline::{
     PipelineStep, PrecompressOptions, RunOptions, TokenSource,
 };
 pub use platform::{
-    DebPolicy, Family, Image, Interpreter, OutputPolicy, Pin, Platform, PlatformRepository, PlatformSuite, RpmPolicy,
+    Configure, DebPolicy, Family, Image, Interpreter, OutputPolicy, Pin, Platform, PlatformRepository, PlatformSuite,
+    RpmPolicy,
 };
 pub use position::{Evaluated, Position, Positions, SourceFile};
 pub use python::Python;

@@ -17,7 +17,7 @@ use self::formats::{compression_of, formats_for};
 use self::pipeline::Layer;
 use crate::{
     lock::{DistributionLock, PlatformLock, RootKind},
-    platform::{Family, Platform},
+    platform::{Configure, Family, Platform},
     position::Evaluated,
     recipe::{PlatformRecipe, Recipe, Source},
     source::SourceFacts,
@@ -119,7 +119,10 @@ pub fn lower_root(
 ) -> ActionIndex {
     let content = match (&platform.image, platform.family) {
         (Some(_), _) => RootContent::Layers,
-        (None, Family::Deb) => RootContent::Debs,
+        (None, Family::Deb) => match platform.configure {
+            Configure::Full => RootContent::Debs,
+            Configure::Unpack => RootContent::UnpackedDebs,
+        },
         (None, Family::Rpm) => RootContent::Rpms,
     };
     let what = if content == RootContent::Layers { "layer" } else { "package" };

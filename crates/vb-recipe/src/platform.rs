@@ -40,6 +40,8 @@ pub struct Platform {
     pub check_valid_until: bool,
     /// Are `/bin`, `/lib` and `/sbin` links into `/usr`?
     pub has_merged_usr: bool,
+    /// How unpacked packages become a root, for [`Family::Deb`].
+    pub configure: Configure,
     /// The version of its C library: `2.36`.
     pub glibc: String,
     /// Packages of every root.
@@ -71,6 +73,15 @@ impl Family {
             Self::Rpm => Format::Rpm,
         }
     }
+}
+
+/// How the unpacked packages of a root are brought into use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Configure {
+    /// Their maintainer scripts are run, once and all.
+    Full,
+    /// No script is run; what compilers, interpreters and the usual tools need is made without them.
+    Unpack,
 }
 
 /// One suite of an archive, with those of its components that are used.

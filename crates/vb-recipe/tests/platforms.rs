@@ -7,7 +7,7 @@ use std::path::Path;
 use expect_test::expect_file;
 use tempfile::TempDir;
 use vb_graph::{Compression, Format};
-use vb_recipe::{Evaluated, Family, Image, Loader, Pin, Platform, RecipeErrors, check, find_root};
+use vb_recipe::{Configure, Evaluated, Family, Image, Loader, Pin, Platform, RecipeErrors, check, find_root};
 
 const WORKSPACE: &str = "{ maintainer = \"Jane Doe <jane@example.org>\" }";
 
@@ -51,6 +51,15 @@ fn a_platform_of_rpm_packages_has_repositories_and_its_own_format() {
     assert_eq!(platform.output.formats, [Format::Rpm]);
     assert_eq!(platform.output.rpm.compression, Compression::Zstd);
     assert_eq!(platform.output.deb.compression, Compression::Xz);
+}
+
+#[test]
+fn only_roots_of_deb_packages_are_made_without_scripts() {
+    let deb = load("family = 'Deb, suites = [{ name = \"x\" }], configure = 'Unpack").unwrap().value;
+    assert_eq!(deb.configure, Configure::Unpack);
+    let rpm = errors("family = 'Rpm, repositories = [{ name = \"x\" }], configure = 'Unpack");
+    assert_eq!(rpm, ["vb::recipe::wrong_value: only roots of `.deb` packages can be made without their scripts"]);
+    assert!(errors("family = 'Deb, suites = [{ name = \"x\" }], configure = 'Half")[0].contains("wrong_value"));
 }
 
 #[test]

@@ -26,10 +26,13 @@ impl Builder {
         let options = RootOptions { has_merged_usr: root.has_merged_usr, architecture: root.architecture.clone() };
         let mut binds = vec![];
         let script = match root.content {
-            RootContent::Debs => {
+            RootContent::Debs | RootContent::UnpackedDebs => {
                 let packages = self.packages(inputs)?;
                 self.on_data_pool(|| vb_platform::unpack(&packages, &target, &options))?;
-                vb_platform::configure_script()
+                match root.content {
+                    RootContent::UnpackedDebs => vb_platform::unpacked_script(),
+                    _ => vb_platform::configure_script(),
+                }
             }
             RootContent::Rpms => {
                 let packages = self.packages(inputs)?;

@@ -3,7 +3,7 @@
 use super::interpreters_help;
 use crate::{
     diagnostic::{Code, RecipeDiagnostic, quote_all},
-    platform::{Family, Platform},
+    platform::{Configure, Family, Platform},
     position::Evaluated,
 };
 
@@ -12,6 +12,7 @@ pub fn check(platform: &Evaluated<Platform>) -> Vec<RecipeDiagnostic> {
     let mut diagnostics = Vec::new();
     diagnostics.extend(check_default_python(platform));
     diagnostics.extend(check_archive(platform));
+    diagnostics.extend(check_configure(platform));
     diagnostics.extend(check_pins(platform));
     diagnostics.extend(check_formats(platform));
     diagnostics
@@ -38,6 +39,16 @@ fn check_archive(platform: &Evaluated<Platform>) -> Option<RecipeDiagnostic> {
         let message = format!("the platform `{}` has nothing that its roots are made of", value.name);
         RecipeDiagnostic::at_field(Code::NoArchive, message, platform, field)
             .help(format!("name the parts of its archive in `{field}`, or give a root as `image`"))
+    })
+}
+
+/// Only roots of `.deb` packages have a way without scripts.
+fn check_configure(platform: &Evaluated<Platform>) -> Option<RecipeDiagnostic> {
+    let Platform { configure, family, image, .. } = &platform.value;
+    let is_possible = *configure == Configure::Full || (*family == Family::Deb && image.is_none());
+    (!is_possible).then(|| {
+        let message = "only roots of `.deb` packages can be made without their scripts";
+        RecipeDiagnostic::at_field(Code::WrongValue, message, platform, "configure").help("take `configure` out")
     })
 }
 

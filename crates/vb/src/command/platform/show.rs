@@ -1,6 +1,6 @@
 //! `vb platform show`: everything that is said of one platform, and by whom.
 
-use vb_recipe::{Family, Image, Loader, Platform, Workspace};
+use vb_recipe::{Configure, Family, Image, Loader, Platform, Workspace};
 
 use super::{aligned, load, release};
 use crate::{display, exit::Exit, fatal::Fatal, machine::Machine, session::recipe_errors};
@@ -29,7 +29,15 @@ fn system(platform: &Platform) -> Vec<Row> {
         ("architecture", format!("{} ({})", platform.architecture, platform.machine)),
         ("glibc", platform.glibc.clone()),
         ("merged /usr", if platform.has_merged_usr { "yes" } else { "no" }.to_owned()),
+        ("scripts in roots", configure_text(platform.configure).to_owned()),
     ]
+}
+
+fn configure_text(configure: Configure) -> &'static str {
+    match configure {
+        Configure::Full => "are run",
+        Configure::Unpack => "are not run",
+    }
 }
 
 fn archive(machine: &Machine, workspace: &Workspace, platform: &Platform) -> Vec<Row> {
