@@ -3,6 +3,7 @@
 use std::{
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use fs_err as fs;
@@ -114,8 +115,8 @@ impl Repository {
         publisher: &Publisher,
     ) -> Result<Changed, AddError> {
         let _lock = self.storage.lock(GARBAGE_LOCK, LockKind::Shared)?;
-        let records: Vec<Record> =
-            incoming.par_iter().map(|one| self.take(channel, one, publisher.time)).collect::<Result<_, _>>()?;
+        let take = |one| self.take(channel, one, publisher.time).map(Arc::new);
+        let records: Vec<Arc<Record>> = incoming.par_iter().map(take).collect::<Result<_, _>>()?;
         let components: Vec<&str> = incoming.iter().map(|one| one.component.as_str()).collect();
         Ok(self.change(channel, publisher, |draft| self.insert_all(draft, channel, &components, &records))?)
     }
@@ -126,7 +127,7 @@ impl Repository {
         draft: &mut Draft<'_>,
         channel: &ChannelId,
         components: &[&str],
-        records: &[Record],
+        records: &[Arc<Record>],
     ) -> Result<Option<Operation>, ChangeError> {
         let format = self.format(channel)?;
         let mut added = Vec::new();
@@ -174,7 +175,7 @@ pub(crate) fn insert(
     draft: &mut Draft<'_>,
     channel: &ChannelId,
     component: &str,
-    record: &Record,
+    record: &Arc<Record>,
 ) -> Result<bool, ChangeError> {
     match draft.find(&record.key)? {
         Some((_, known)) if known.source() == record.source() => Ok(false),
@@ -182,7 +183,7 @@ pub(crate) fn insert(
         None => {
             let architecture = record.key.architecture.clone();
             let section = SectionId { component: component.to_owned(), architecture };
-            draft.insert(&section, record.clone())?;
+            draft.insert(&section, Arc::clone(record))?;
             Ok(true)
         }
     }

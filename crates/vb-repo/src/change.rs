@@ -5,7 +5,7 @@ use crate::{
     draft::Draft,
     generation::{Generation, GenerationId, Operation},
     piece::StateError,
-    publish::PublishError,
+    publish::{PublishError, encode},
     record::{Format, RecordKey},
     repository::Repository,
     storage::{Expected, Lock, LockKind, PutOutcome, StorageError},
@@ -123,10 +123,10 @@ impl Repository {
             };
             let (id, bytes) = generation.encode();
             self.storage.put_immutable(&id.object(), &bytes)?;
-            self.storage.flush()?;
             let expected = position.map_or(Expected::Absent, |position| Expected::Unchanged(position.token));
-            let pointer = serde_json::to_vec(&id).expect("an id is a text");
-            if self.storage.put_if(&channel.pointer(), &pointer, &expected)? == PutOutcome::Written {
+            let pointer = self.storage.stage(&channel.pointer(), &encode(&id))?;
+            self.storage.flush(&id.object())?;
+            if self.storage.commit_if(pointer, &expected)? == PutOutcome::Written {
                 self.publish(channel, lock.as_ref())?;
                 return Ok(Changed::To { id, number: generation.number, operation: generation.operation });
             }

@@ -3,6 +3,8 @@
 //! A record whose key's digest ends in seven zero bits begins a chunk, so that a channel's list of chunks is a function
 //! of the set of its packages, and a package that comes or goes changes one chunk, or splits it, or joins two.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Record, RecordKey};
@@ -18,7 +20,7 @@ pub struct ChunkId(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
     id: ChunkId,
-    records: Vec<Record>,
+    records: Vec<Arc<Record>>,
 }
 
 impl ChunkId {
@@ -34,37 +36,31 @@ impl ChunkId {
 }
 
 impl Chunk {
-    /// Cuts sorted records into chunks.
-    pub(crate) fn cut(records: Vec<Record>) -> Vec<Self> {
-        let mut chunks = Vec::new();
-        let mut current: Vec<Record> = Vec::new();
+    /// Cuts sorted records into those of chunks, none of them empty.
+    pub(crate) fn cut(records: impl IntoIterator<Item = Arc<Record>>) -> Vec<Vec<Arc<Record>>> {
+        let mut chunks: Vec<Vec<Arc<Record>>> = Vec::new();
         for record in records {
-            if begins_chunk(&record.key) && !current.is_empty() {
-                chunks.push(Self::of(std::mem::take(&mut current)));
+            match chunks.last_mut() {
+                Some(current) if !begins_chunk(&record.key) => current.push(record),
+                _ => chunks.push(vec![record]),
             }
-            current.push(record);
-        }
-        if !current.is_empty() {
-            chunks.push(Self::of(current));
         }
         chunks
     }
 
-    fn of(records: Vec<Record>) -> Self {
-        let id = ChunkId(blake3::hash(&encode(&records)).to_hex().to_string());
-        Self { id, records }
+    /// Makes a chunk; returns the bytes of its object, too.
+    pub(crate) fn of(records: Vec<Arc<Record>>) -> (Self, Vec<u8>) {
+        let encoded: Vec<&Record> = records.iter().map(Arc::as_ref).collect();
+        let bytes = serde_json::to_vec(&encoded).expect("records have string keys and finite numbers");
+        let id = ChunkId(blake3::hash(&bytes).to_hex().to_string());
+        (Self { id, records }, bytes)
     }
 
     /// Reads a chunk's object.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         let records: Vec<Record> = serde_json::from_slice(bytes)?;
         let id = ChunkId(blake3::hash(bytes).to_hex().to_string());
-        Ok(Self { id, records })
-    }
-
-    /// Returns the bytes of the chunk's object.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        encode(&self.records)
+        Ok(Self { id, records: records.into_iter().map(Arc::new).collect() })
     }
 
     /// Returns its name.
@@ -73,18 +69,14 @@ impl Chunk {
     }
 
     /// Returns its records.
-    pub fn records(&self) -> &[Record] {
+    pub fn records(&self) -> &[Arc<Record>] {
         &self.records
     }
 
     /// Takes the records out.
-    pub(crate) fn into_records(self) -> Vec<Record> {
+    pub(crate) fn into_records(self) -> Vec<Arc<Record>> {
         self.records
     }
-}
-
-fn encode(records: &[Record]) -> Vec<u8> {
-    serde_json::to_vec(records).expect("records have string keys and finite numbers")
 }
 
 pub(crate) fn begins_chunk(key: &RecordKey) -> bool {
@@ -100,12 +92,12 @@ pub(crate) mod tests {
     use super::*;
     use crate::record::Format;
 
-    pub(crate) fn record(index: usize) -> Record {
+    pub(crate) fn record(index: usize) -> Arc<Record> {
         let name = format!("package-{index:05}");
         let key = RecordKey { name, version: "1.0".to_owned(), architecture: "all".to_owned() };
         let sha256 = vb_graph::Sha256::from_bytes([0; 32]);
         let text = "Package: x".to_owned();
-        Record {
+        Arc::new(Record {
             path: Record::pool_path(&key.name, &sha256, "x.deb"),
             key,
             format: Format::Deb,
@@ -115,12 +107,12 @@ pub(crate) mod tests {
             text,
             attachments: [].into(),
             notes: [].into(),
-        }
+        })
     }
 
     #[test]
     fn one_more_record_changes_one_chunk() {
-        let mut records: Vec<Record> = (0..3000).map(record).collect();
+        let mut records: Vec<Arc<Record>> = (0..3000).map(record).collect();
         let removed = records.remove(1500);
         let before = Chunk::cut(records.clone());
         assert!((12..48).contains(&before.len()), "{}", before.len());
@@ -128,14 +120,14 @@ pub(crate) mod tests {
         let after = Chunk::cut(records.clone());
         let kept = after.iter().filter(|chunk| before.contains(chunk)).count();
         assert!(kept + 2 >= after.len(), "{kept} of {}", after.len());
-        let joined: Vec<Record> = after.into_iter().flat_map(Chunk::into_records).collect();
+        let joined: Vec<Arc<Record>> = after.into_iter().flatten().collect();
         assert_eq!(joined, records);
     }
 
     #[test]
     fn a_chunk_comes_back_with_its_name() {
-        let chunk = Chunk::cut((0..3).map(record).collect()).remove(0);
-        assert_eq!(Chunk::decode(&chunk.encode()).unwrap(), chunk);
+        let (chunk, bytes) = Chunk::of((0..3).map(record).collect());
+        assert_eq!(Chunk::decode(&bytes).unwrap(), chunk);
         assert!(Chunk::cut(Vec::new()).is_empty());
     }
 }

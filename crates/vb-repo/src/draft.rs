@@ -1,6 +1,8 @@
 //! A draft: what a channel will hold, while it is being changed. Only chunks that a change touches are read.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
+
+use rayon::prelude::*;
 
 use crate::{
     chunk::{Chunk, begins_chunk},
@@ -17,25 +19,28 @@ pub(crate) struct Draft<'a> {
     sections: BTreeMap<SectionId, Vec<Slot>>,
 }
 
-/// A chunk that is as it was, or sorted records in its place.
+/// A chunk that is as it was, or records in its place.
 #[derive(Debug)]
 enum Slot {
     Kept(ChunkRef),
-    Changed(Vec<Record>),
+    Changed(Records),
 }
+
+type Records = BTreeMap<RecordKey, Arc<Record>>;
 
 impl Slot {
     /// Returns its first key; a slot that lost all its records has none.
     fn first(&self) -> Option<&RecordKey> {
         match self {
             Self::Kept(chunk) => Some(&chunk.first),
-            Self::Changed(records) => records.first().map(|record| &record.key),
+            Self::Changed(records) => records.first_key_value().map(|(key, _)| key),
         }
     }
 
-    fn open(&mut self, storage: &Storage) -> Result<&mut Vec<Record>, StateError> {
+    fn open(&mut self, storage: &Storage) -> Result<&mut Records, StateError> {
         if let Self::Kept(chunk) = self {
-            *self = Self::Changed(load_chunk(storage, chunk)?.into_records());
+            let records = load_chunk(storage, chunk)?.into_records().into_iter();
+            *self = Self::Changed(records.map(|record| (record.key.clone(), record)).collect());
         }
         match self {
             Self::Changed(records) => Ok(records),
@@ -58,21 +63,20 @@ impl<'a> Draft<'a> {
     }
 
     /// Finds the record of a key, with its section.
-    pub(crate) fn find(&mut self, key: &RecordKey) -> Result<Option<(SectionId, Record)>, StateError> {
+    pub(crate) fn find(&mut self, key: &RecordKey) -> Result<Option<(SectionId, Arc<Record>)>, StateError> {
         for (id, slots) in self.sections.iter_mut().filter(|(id, _)| id.architecture == key.architecture) {
             let Some(slot) = slots.iter_mut().rfind(|slot| slot.first().is_some_and(|first| first <= key)) else {
                 continue;
             };
-            let records = slot.open(self.storage)?;
-            if let Ok(at) = records.binary_search_by(|record| record.key.cmp(key)) {
-                return Ok(Some((id.clone(), records[at].clone())));
+            if let Some(record) = slot.open(self.storage)?.get(key) {
+                return Ok(Some((id.clone(), Arc::clone(record))));
             }
         }
         Ok(None)
     }
 
     /// Returns every record of a name, with its section.
-    pub(crate) fn named(&mut self, name: &str) -> Result<Vec<(SectionId, Record)>, StateError> {
+    pub(crate) fn named(&mut self, name: &str) -> Result<Vec<(SectionId, Arc<Record>)>, StateError> {
         let mut found = Vec::new();
         for (id, slots) in &mut self.sections {
             // A run of one name can begin in the middle of a chunk, and go on in those after it.
@@ -81,21 +85,21 @@ impl<'a> Draft<'a> {
                 if slot.first().is_some_and(|first| first.name.as_str() > name) {
                     break;
                 }
-                let records = slot.open(self.storage)?.iter().filter(|record| record.key.name == name);
-                found.extend(records.map(|record| (id.clone(), record.clone())));
+                let records = slot.open(self.storage)?.values().filter(|record| record.key.name == name);
+                found.extend(records.map(|record| (id.clone(), Arc::clone(record))));
             }
         }
         Ok(found)
     }
 
     /// Returns every record, with its section.
-    pub(crate) fn all(&self) -> Result<Vec<(SectionId, Record)>, StateError> {
+    pub(crate) fn all(&self) -> Result<Vec<(SectionId, Arc<Record>)>, StateError> {
         let mut found = Vec::new();
         for (id, slots) in &self.sections {
             for slot in slots {
                 let records = match slot {
                     Slot::Kept(chunk) => load_chunk(self.storage, chunk)?.into_records(),
-                    Slot::Changed(records) => records.clone(),
+                    Slot::Changed(records) => records.values().cloned().collect(),
                 };
                 found.extend(records.into_iter().map(|record| (id.clone(), record)));
             }
@@ -104,28 +108,24 @@ impl<'a> Draft<'a> {
     }
 
     /// Adds a record; one of the same key is replaced.
-    pub(crate) fn insert(&mut self, section: &SectionId, record: Record) -> Result<(), StateError> {
+    pub(crate) fn insert(&mut self, section: &SectionId, record: Arc<Record>) -> Result<(), StateError> {
         let slots = self.sections.entry(section.clone()).or_default();
         let is_before = |slot: &Slot| slot.first().is_none_or(|first| *first <= record.key);
         let at = slots.partition_point(is_before).saturating_sub(1);
         if slots.is_empty() {
-            slots.push(Slot::Changed(Vec::new()));
+            slots.push(Slot::Changed(Records::new()));
         }
-        let records = slots[at].open(self.storage)?;
-        match records.binary_search_by(|own| own.key.cmp(&record.key)) {
-            Ok(at) => records[at] = record,
-            Err(at) => records.insert(at, record),
-        }
+        slots[at].open(self.storage)?.insert(record.key.clone(), record);
         Ok(())
     }
 
     /// Removes the record of a key, if it is there.
-    pub(crate) fn remove(&mut self, key: &RecordKey) -> Result<Option<Record>, StateError> {
+    pub(crate) fn remove(&mut self, key: &RecordKey) -> Result<Option<Arc<Record>>, StateError> {
         let Some((section, record)) = self.find(key)? else { return Ok(None) };
         let slots = self.sections.get_mut(&section).expect("the record was found in it");
         for slot in slots.iter_mut() {
             if let Slot::Changed(records) = slot {
-                records.retain(|record| record.key != *key);
+                records.remove(key);
             }
         }
         // Every slot has a first key, so that slots can be searched.
@@ -136,21 +136,19 @@ impl<'a> Draft<'a> {
     /// Cuts what changed into chunks and writes them; returns what the channel holds.
     pub(crate) fn finish(self) -> Result<Vec<Section>, StateError> {
         let Self { storage, sections } = self;
+        let finish = |slot| match slot {
+            Slot::Kept(chunk) => Ok(vec![chunk]),
+            Slot::Changed(records) => {
+                let chunks = Chunk::cut(records.into_values()).into_par_iter();
+                chunks.map(|records| write_chunk(storage, records)).collect()
+            }
+        };
         let mut finished = Vec::new();
         for (id, slots) in sections {
-            let mut chunks = Vec::new();
-            for slot in joined(storage, slots)? {
-                match slot {
-                    Slot::Kept(chunk) => chunks.push(chunk),
-                    Slot::Changed(records) => {
-                        for chunk in Chunk::cut(records) {
-                            chunks.push(write_chunk(storage, &chunk)?);
-                        }
-                    }
-                }
-            }
+            let chunks: Vec<Vec<ChunkRef>> =
+                joined(storage, slots)?.into_par_iter().map(finish).collect::<Result<_, StateError>>()?;
             if !chunks.is_empty() {
-                finished.push(Section { id, chunks });
+                finished.push(Section { id, chunks: chunks.concat() });
             }
         }
         Ok(finished)
@@ -163,17 +161,19 @@ fn joined(storage: &Storage, slots: Vec<Slot>) -> Result<Vec<Slot>, StateError> 
     for slot in slots {
         match (slot, joined.last_mut()) {
             (Slot::Changed(records), _) if records.is_empty() => {}
-            (Slot::Changed(records), Some(before)) if !begins_chunk(&records[0].key) => {
-                before.open(storage)?.extend(records);
-            }
-            (slot, _) => joined.push(slot),
+            (slot @ Slot::Kept(_), _) => joined.push(slot),
+            (Slot::Changed(mut records), before) => match (before, records.keys().next().is_some_and(begins_chunk)) {
+                (Some(before), false) => before.open(storage)?.append(&mut records),
+                _ => joined.push(Slot::Changed(records)),
+            },
         }
     }
     Ok(joined)
 }
 
-fn write_chunk(storage: &Storage, chunk: &Chunk) -> Result<ChunkRef, StateError> {
-    storage.put_immutable(&chunk.id().object(), &chunk.encode())?;
+fn write_chunk(storage: &Storage, records: Vec<Arc<Record>>) -> Result<ChunkRef, StateError> {
+    let (chunk, bytes) = Chunk::of(records);
+    storage.put_immutable(&chunk.id().object(), &bytes)?;
     let records = chunk.records();
     Ok(ChunkRef { id: chunk.id().clone(), count: records.len(), first: records[0].key.clone() })
 }
@@ -214,7 +214,7 @@ mod tests {
             state = generation(draft.finish().unwrap());
         }
         assert_ne!(state.sections, whole);
-        let keys: Vec<RecordKey> = (1000..1600).map(|index| record(index).key).collect();
+        let keys: Vec<RecordKey> = (1000..1600).map(|index| record(index).key.clone()).collect();
         for keys in keys.chunks(50) {
             let mut draft = Draft::new(&storage, Some(&state));
             for key in keys {
@@ -233,14 +233,14 @@ mod tests {
         let mut draft = Draft::new(&storage, None);
         (0..3).for_each(|index| draft.insert(&section(), record(index)).unwrap());
         for version in 0..700 {
-            let mut record = record(1);
+            let mut record = Arc::unwrap_or_clone(record(1));
             record.key.version = format!("2.{version}");
-            draft.insert(&section(), record).unwrap();
+            draft.insert(&section(), Arc::new(record)).unwrap();
         }
         let state = generation(draft.finish().unwrap());
         assert!(state.sections[0].chunks.len() > 2);
-        let name = record(1).key.name;
-        assert_eq!(Draft::new(&storage, Some(&state)).named(&name).unwrap().len(), 701);
+        let name = &record(1).key.name;
+        assert_eq!(Draft::new(&storage, Some(&state)).named(name).unwrap().len(), 701);
         assert_eq!(Draft::new(&storage, Some(&state)).named("package").unwrap().len(), 0);
     }
 }

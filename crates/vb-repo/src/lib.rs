@@ -68,7 +68,7 @@ pub use sign::{
 };
 pub use storage::{
     Expected, LocalDirectory, Lock, LockKind, Metadata, ObjectStorage, OpenObjectStoreError, PutOutcome, SshDirectory,
-    SshLocationError, Storage, StorageError, Token, Transfer,
+    SshLocationError, Staged, Storage, StorageError, Token, Transfer,
 };
 pub use verify::{Problem, VerifyError, VerifyReport};
 pub use version::compare_versions;

@@ -1,6 +1,9 @@
 //! Packages pass between channels, leave them, and come back: nothing is uploaded, only pointers move.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +58,7 @@ pub struct Snapshot {
     pub channels: Vec<(ChannelId, GenerationId)>,
 }
 
-type Found = (SectionId, Record);
+type Found = (SectionId, Arc<Record>);
 
 impl Repository {
     /// Adds packages of one channel to another: the version that is asked for, or the latest of each architecture.
@@ -108,7 +111,7 @@ impl Repository {
                 let found = draft.named(&wanted.name)?;
                 let is_meant = |record: &Record| wanted.version.as_ref().is_none_or(|own| *own == record.key.version);
                 let keys: Vec<RecordKey> =
-                    found.into_iter().filter(|(_, record)| is_meant(record)).map(|(_, record)| record.key).collect();
+                    found.iter().filter(|(_, record)| is_meant(record)).map(|(_, record)| record.key.clone()).collect();
                 if keys.is_empty() {
                     return Err(no_package(channel, wanted));
                 }
@@ -134,7 +137,7 @@ impl Repository {
         let format = self.format(channel)?;
         let promoted = if rule.keeps_promoted { self.held_elsewhere(channel)? } else { BTreeSet::new() };
         self.change(channel, publisher, |draft| {
-            let mut packages: BTreeMap<(String, String), Vec<Record>> = BTreeMap::new();
+            let mut packages: BTreeMap<(String, String), Vec<Arc<Record>>> = BTreeMap::new();
             for (_, record) in draft.all()? {
                 let package = (record.key.name.clone(), record.key.architecture.clone());
                 packages.entry(package).or_default().push(record);
@@ -147,7 +150,7 @@ impl Repository {
                     let is_young = rule.younger_than.is_some_and(|limit| age < limit);
                     if !is_young && !promoted.contains(&record.key) {
                         draft.remove(&record.key)?;
-                        removed.push(record.key);
+                        removed.push(record.key.clone());
                     }
                 }
             }
@@ -159,7 +162,7 @@ impl Repository {
         let mut keys = BTreeSet::new();
         for other in self.channels()? {
             if other.platform == channel.platform && other != *channel {
-                keys.extend(self.packages(&other)?.into_iter().map(|(_, record)| record.key));
+                keys.extend(self.packages(&other)?.into_iter().map(|(_, record)| record.key.clone()));
             }
         }
         Ok(keys)
@@ -169,7 +172,7 @@ impl Repository {
     ///
     /// # Errors
     /// [`StateError`] when the state is damaged.
-    pub fn packages(&self, channel: &ChannelId) -> Result<Vec<(SectionId, Record)>, StateError> {
+    pub fn packages(&self, channel: &ChannelId) -> Result<Vec<(SectionId, Arc<Record>)>, StateError> {
         let position = self.position(channel)?;
         Draft::new(&self.storage, position.as_ref().map(|position| &position.generation)).all()
     }
@@ -178,7 +181,7 @@ impl Repository {
     ///
     /// # Errors
     /// [`StateError`] when the state is damaged.
-    pub fn packages_named(&self, channel: &ChannelId, name: &str) -> Result<Vec<(SectionId, Record)>, StateError> {
+    pub fn packages_named(&self, channel: &ChannelId, name: &str) -> Result<Vec<Found>, StateError> {
         let position = self.position(channel)?;
         Draft::new(&self.storage, position.as_ref().map(|position| &position.generation)).named(name)
     }
@@ -246,7 +249,7 @@ impl Repository {
         let coming = if names.is_empty() { earlier.all()? } else { records.clone() };
         for (_, record) in coming {
             if self.storage.metadata(&record.path)?.is_none() {
-                return Err(StateError::Missing { name: record.path }.into());
+                return Err(StateError::Missing { name: record.path.clone() }.into());
             }
         }
         self.change(channel, publisher, |draft| {
@@ -259,7 +262,7 @@ impl Repository {
                 }
             }
             for (section, record) in &records {
-                draft.insert(section, record.clone())?;
+                draft.insert(section, Arc::clone(record))?;
             }
             Ok(Some(Operation::Rollback { to: id.clone(), packages: names.to_vec() }))
         })
@@ -296,7 +299,7 @@ impl Repository {
             return Ok(chunks.map(|chunk| chunk.id.object()).collect());
         }
         for name in names {
-            content.extend(draft.named(name)?.into_iter().map(|(_, record)| record.path));
+            content.extend(draft.named(name)?.into_iter().map(|(_, record)| record.path.clone()));
         }
         Ok(content)
     }

@@ -4,7 +4,7 @@ use crate::{
     chunk::Chunk,
     generation::ChunkRef,
     record::AttachmentId,
-    storage::{Storage, StorageError},
+    storage::{Staged, Storage, StorageError},
 };
 
 /// An object of the repository's state could not be read.
@@ -55,6 +55,14 @@ pub(crate) fn load_attachment(storage: &Storage, id: &AttachmentId) -> Result<Ve
     Ok(storage.get(&name)?.ok_or(StateError::Missing { name })?.0)
 }
 
+/// What an index has of a chunk.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) bytes: Vec<u8>,
+    /// It was not there, and can be kept.
+    pub(crate) made: Option<Staged>,
+}
+
 /// Returns the piece of a kind, made of the chunk if it is not there. The kind must name everything that decides how it
 /// is made.
 ///
@@ -64,13 +72,13 @@ pub(crate) fn piece(
     storage: &Storage,
     chunk: &ChunkRef,
     kind: &str,
-    make: impl FnOnce(&Chunk) -> Vec<u8>,
-) -> Result<Vec<u8>, StateError> {
+    make: impl FnOnce(&Chunk) -> Result<Vec<u8>, StateError>,
+) -> Result<Piece, StateError> {
     let name = chunk.id.piece(kind);
     if let Some((bytes, _)) = storage.get(&name)? {
-        return Ok(bytes);
+        return Ok(Piece { bytes, made: None });
     }
-    let bytes = make(&load_chunk(storage, chunk)?);
-    storage.put_immutable(&name, &bytes)?;
-    Ok(bytes)
+    let bytes = make(&load_chunk(storage, chunk)?)?;
+    let made = Some(storage.stage(&name, &bytes)?);
+    Ok(Piece { bytes, made })
 }

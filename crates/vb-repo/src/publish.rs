@@ -20,7 +20,7 @@ use crate::{
     record::Format,
     repository::Repository,
     sign::Signers,
-    storage::{Expected, Lock, PutOutcome, StorageError},
+    storage::{Expected, Lock, PutOutcome, Staged, StorageError},
     yum,
 };
 
@@ -77,12 +77,15 @@ impl Repository {
             if published.is_some_and(|(bytes, _)| bytes == encode(&position.id)) {
                 return Ok(());
             }
-            let publication = self.publication(&position.generation)?;
+            let mut publication = self.publication(&position.generation)?;
             self.write_immutable(&position.id, &publication)?;
             let written = match lock {
                 Some(_) => self.write_locked(channel, &position.id, &publication)?,
                 None => self.write_fenced(channel, &position.id, &publication)?,
             };
+            for piece in publication.pieces.drain(..) {
+                self.storage.commit(piece)?;
+            }
             if written == Step::Done && lock.is_some() {
                 return Ok(());
             }
@@ -124,22 +127,31 @@ impl Repository {
                 Content::SameAs(other) => self.storage.copy(other, &file.name)?,
             }
         }
-        Ok(self.storage.flush()?)
+        Ok(())
     }
 
+    /// Nothing that clients read is replaced before its bytes, what it names, and the pointer are durable.
     fn write_locked(
         &self,
         channel: &ChannelId,
         id: &GenerationId,
         publication: &Publication,
     ) -> Result<Step, StorageError> {
-        for file in &publication.named {
-            match &file.content {
-                Content::Bytes(bytes) => self.storage.put(&file.name, bytes)?,
-                Content::SameAs(other) => self.storage.copy(other, &file.name)?,
+        let stage = |file: &ClientFile| match &file.content {
+            Content::Bytes(bytes) => self.storage.stage(&file.name, bytes).map(Some),
+            Content::SameAs(_) => Ok(None),
+        };
+        let staged: Vec<Option<Staged>> = publication.named.iter().map(stage).collect::<Result<_, _>>()?;
+        let last = self.storage.stage(&published(channel), &encode(id))?;
+        self.storage.flush(&channel.pointer())?;
+        for (file, staged) in publication.named.iter().zip(staged) {
+            match (staged, &file.content) {
+                (Some(staged), _) => self.storage.commit(staged)?,
+                (None, Content::SameAs(other)) => self.storage.copy(other, &file.name)?,
+                (None, Content::Bytes(_)) => unreachable!("bytes were staged"),
             }
         }
-        self.storage.put(&published(channel), &encode(id))?;
+        self.storage.commit(last)?;
         Ok(Step::Done)
     }
 

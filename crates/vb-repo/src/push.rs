@@ -1,6 +1,6 @@
 //! Packages come into several channels at once, with a note of what they are made of.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use rayon::prelude::*;
 
@@ -58,9 +58,9 @@ impl Repository {
                 };
                 let mut record = self.take(channel, &incoming, publisher.time)?;
                 record.notes.insert(MADE_OF.to_owned(), package.made_of.clone());
-                Ok(record)
+                Ok(Arc::new(record))
             };
-            let records: Vec<Record> = packages.par_iter().map(take).collect::<Result<_, AddError>>()?;
+            let records: Vec<Arc<Record>> = packages.par_iter().map(take).collect::<Result<_, AddError>>()?;
             taken.push((channel, records));
         }
         for (channel, records) in &taken {
@@ -83,7 +83,11 @@ impl Repository {
     ///
     /// # Errors
     /// [`StateError`] when the state is damaged.
-    pub fn packages_of_platform(&self, platform: &str, name: &str) -> Result<Vec<(ChannelId, Record)>, StateError> {
+    pub fn packages_of_platform(
+        &self,
+        platform: &str,
+        name: &str,
+    ) -> Result<Vec<(ChannelId, Arc<Record>)>, StateError> {
         let mut found = Vec::new();
         for channel in &self.settings.channels {
             let Ok(channel) = ChannelId::new(platform, channel) else { continue };

@@ -13,6 +13,8 @@ use std::{
     time::SystemTime,
 };
 
+use tempfile::TempPath;
+
 pub use self::{
     local::LocalDirectory,
     object::{ObjectStorage, OpenObjectStoreError},
@@ -70,6 +72,21 @@ pub enum StorageError {
         #[source]
         source: Box<object_store::Error>,
     },
+}
+
+/// Bytes on their way to a name, which nobody sees before [`Storage::commit`]. What is dropped instead leaves nothing.
+#[derive(Debug)]
+pub struct Staged {
+    name: String,
+    bytes: StagedBytes,
+}
+
+#[derive(Debug)]
+enum StagedBytes {
+    /// A file beside the objects, which a rename makes one.
+    File(TempPath),
+    /// They are sent when they get their name.
+    Memory(Vec<u8>),
 }
 
 /// Tells one state of an object from all others: an ETag, or what a file system knows of a file.
@@ -186,6 +203,43 @@ impl Storage {
         }
     }
 
+    /// Prepares the writing of an object: on a directory, the next [`flush`](Self::flush) makes its bytes durable, so that
+    /// an object that replaces another one is whole after a power failure, too.
+    ///
+    /// # Errors
+    /// What the storage said.
+    pub fn stage(&self, name: &str, bytes: &[u8]) -> Result<Staged, StorageError> {
+        let bytes = match self {
+            Self::Local(directory) => StagedBytes::File(directory.stage(name, bytes)?),
+            Self::Object(_) | Self::Ssh(_) => StagedBytes::Memory(bytes.to_vec()),
+        };
+        Ok(Staged { name: name.to_owned(), bytes })
+    }
+
+    /// Writes an object that was prepared, whatever was there.
+    ///
+    /// # Errors
+    /// What the storage said.
+    pub fn commit(&self, staged: Staged) -> Result<(), StorageError> {
+        match (self, staged.bytes) {
+            (Self::Local(directory), StagedBytes::File(file)) => directory.commit(&staged.name, file),
+            (_, StagedBytes::Memory(bytes)) => self.put(&staged.name, &bytes),
+            (_, StagedBytes::File(_)) => unreachable!("only a directory stages files"),
+        }
+    }
+
+    /// Writes an object that was prepared, if it is as expected; of several such writes at once, one succeeds.
+    ///
+    /// # Errors
+    /// What the storage said; that the object is not as expected is no error.
+    pub fn commit_if(&self, staged: Staged, expected: &Expected) -> Result<PutOutcome, StorageError> {
+        match (self, staged.bytes) {
+            (Self::Local(directory), StagedBytes::File(file)) => directory.commit_if(&staged.name, file, expected),
+            (_, StagedBytes::Memory(bytes)) => self.put_if(&staged.name, &bytes, expected),
+            (_, StagedBytes::File(_)) => unreachable!("only a directory stages files"),
+        }
+    }
+
     /// Writes an object whose name says what its bytes are. One that is there is kept, and counts as written at this
     /// moment, so that [`Metadata::modified`] tells when it was wanted last.
     ///
@@ -248,13 +302,14 @@ impl Storage {
         }
     }
 
-    /// Waits until everything that was written would survive a power failure.
+    /// Waits until everything that this process wrote or staged, and an object, whoever wrote it, would survive a power
+    /// failure.
     ///
     /// # Errors
     /// What the storage said.
-    pub fn flush(&self) -> Result<(), StorageError> {
+    pub fn flush(&self, name: &str) -> Result<(), StorageError> {
         match self {
-            Self::Local(directory) => directory.flush(),
+            Self::Local(directory) => directory.flush(name),
             // An object store answers when it has an object for good.
             Self::Object(_) => Ok(()),
             Self::Ssh(server) => server.flush(),

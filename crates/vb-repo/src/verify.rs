@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Read,
+    sync::Arc,
 };
 
 use rayon::prelude::*;
@@ -94,7 +95,7 @@ impl Repository {
     pub fn verify(&self, channels: &[ChannelId]) -> Result<VerifyReport, VerifyError> {
         let keys = self.public_keys()?;
         let mut report = VerifyReport::default();
-        let mut records: BTreeMap<String, Record> = BTreeMap::new();
+        let mut records: BTreeMap<String, Arc<Record>> = BTreeMap::new();
         for channel in channels {
             let Some((_, generation)) = self.current(channel)? else { continue };
             for chunk in generation.sections.iter().flat_map(|section| &section.chunks) {

@@ -1,6 +1,6 @@
 //! What the workspace's repository says of packages that are to be made: their build numbers, and those that it has.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use vb_build::Builder;
 use vb_graph::{ActionDigest, Format};
@@ -108,7 +108,8 @@ pub(crate) fn open_to_read(location: &str) -> Result<Option<Repository>, Fatal> 
 fn latest(repository: &Repository, platform: &str, name: &str) -> Result<Option<Record>, Fatal> {
     let found = repository.packages_of_platform(platform, name).map_err(state_error)?;
     let records = found.into_iter().map(|(_, record)| record);
-    Ok(records.max_by(|one, other| compare_versions(one.format, &one.key.version, &other.key.version)))
+    let latest = records.max_by(|one, other| compare_versions(one.format, &one.key.version, &other.key.version));
+    Ok(latest.map(Arc::unwrap_or_clone))
 }
 
 /// Returns the version that the recipe gave a package; an `.rpm` has a release behind it.

@@ -17,11 +17,11 @@ use super::{
 use crate::{
     chunk::Chunk,
     generation::{ChunkRef, Generation, Section},
-    piece::{StateError, piece},
+    piece::{Piece, StateError, piece},
     publication::{ClientFile, Content, Publication},
     settings::{AptLayout, PlatformSettings, Settings},
     sign::{SignError, Signers},
-    storage::Storage,
+    storage::{Staged, Storage},
 };
 
 const COMPONENT: &str = "main";
@@ -84,17 +84,19 @@ impl Form {
     }
 
     /// Puts pieces together to a file; an error is the number of a piece that is none.
-    fn join(self, pieces: &[Vec<u8>]) -> Result<Vec<u8>, usize> {
+    fn join(self, pieces: &[Piece]) -> Result<Vec<u8>, usize> {
         if pieces.is_empty() {
             return Ok(self.compress(b""));
         }
         if self != Self::Xz {
-            return Ok(pieces.concat());
+            let mut joined = Vec::with_capacity(pieces.iter().map(|piece| piece.bytes.len()).sum());
+            pieces.iter().for_each(|piece| joined.extend_from_slice(&piece.bytes));
+            return Ok(joined);
         }
         let (mut joiner, mut joined) = (XzJoiner::default(), Vec::new());
         let in_memory = "writing to memory does not fail";
         for (index, piece) in pieces.iter().enumerate() {
-            if !joiner.append_piece(piece, &mut joined).expect(in_memory) {
+            if !joiner.append_piece(&piece.bytes, &mut joined).expect(in_memory) {
                 return Err(index);
             }
         }
@@ -179,21 +181,32 @@ fn add_packages(
     sections: &[&Section],
 ) -> Result<(), StateError> {
     let chunks: Vec<&ChunkRef> = sections.iter().flat_map(|section| &section.chunks).collect();
-    let joined: Vec<Vec<u8>> = Form::ALL
+    let joined: Vec<Joined> = Form::ALL
         .par_iter()
         .map(|form| {
+            let pieces = pieces(storage, &chunks, *form)?;
             let name = |index: usize| chunks[index].id.piece(&form.piece_kind());
-            form.join(&pieces(storage, &chunks, *form)?).map_err(|index| StateError::DamagedPiece { name: name(index) })
+            let bytes = form.join(&pieces).map_err(|index| StateError::DamagedPiece { name: name(index) })?;
+            let made = pieces.into_iter().filter_map(|piece| piece.made).collect();
+            Ok(Joined { sha256: hex::encode(Sha256::digest(&bytes)), bytes, made })
         })
         .collect::<Result<_, StateError>>()?;
-    for (form, bytes) in Form::ALL.iter().zip(joined) {
-        files.add(directory, &format!("Packages{}", form.extension()), bytes);
+    for (form, joined) in Form::ALL.iter().zip(joined) {
+        files.publication.pieces.extend(joined.made);
+        files.add_hashed(directory, &format!("Packages{}", form.extension()), joined.bytes, joined.sha256);
     }
     Ok(())
 }
 
-fn pieces(storage: &Storage, chunks: &[&ChunkRef], form: Form) -> Result<Vec<Vec<u8>>, StateError> {
-    let make = |chunk: &Chunk| form.compress(packages_text(chunk).as_bytes());
+/// One form of an index, and the pieces that were made for it.
+struct Joined {
+    bytes: Vec<u8>,
+    sha256: String,
+    made: Vec<Staged>,
+}
+
+fn pieces(storage: &Storage, chunks: &[&ChunkRef], form: Form) -> Result<Vec<Piece>, StateError> {
+    let make = |chunk: &Chunk| Ok(form.compress(packages_text(chunk).as_bytes()));
     chunks.par_iter().map(|chunk| piece(storage, chunk, &form.piece_kind(), make)).collect()
 }
 
@@ -212,6 +225,10 @@ impl Files {
     /// Adds an index under its digest and under its name.
     fn add(&mut self, directory: &str, name: &str, bytes: Vec<u8>) {
         let sha256 = hex::encode(Sha256::digest(&bytes));
+        self.add_hashed(directory, name, bytes, sha256);
+    }
+
+    fn add_hashed(&mut self, directory: &str, name: &str, bytes: Vec<u8>, sha256: String) {
         let by_hash = format!("{}/{directory}by-hash/SHA256/{sha256}", self.base);
         self.listed.push(Listed { path: format!("{directory}{name}"), size: bytes.len(), sha256 });
         let named =

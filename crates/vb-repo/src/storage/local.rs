@@ -1,16 +1,23 @@
 //! A repository in a directory: rename makes writes whole, `flock` makes compare-and-swap one step.
+//!
+//! Nothing is durable before [`LocalDirectory::flush`], which writes out the files that were written since the last one,
+//! and the directories that have their names: not the rest of the file system, on which others work, too.
 
 use std::{
     io::{self, Read, Write},
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
     time::SystemTime,
 };
 
 use fs_err as fs;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
+use self::unsynced::Unsynced;
 use super::{Expected, LockKind, Metadata, PutOutcome, StorageError, Token, Transfer};
+
+mod unsynced;
 
 /// Unfinished files are here: on the repository's file system, and in no directory that is listed or served.
 const TMP: &str = "state/tmp";
@@ -22,9 +29,10 @@ const MODE: u32 = 0o644;
 #[derive(Clone, Debug)]
 pub struct LocalDirectory {
     path: PathBuf,
+    unsynced: Arc<Unsynced>,
     /// After so many changes every other one fails, as after a crash.
     #[cfg(test)]
-    changes_left: Option<std::sync::Arc<std::sync::atomic::AtomicUsize>>,
+    changes_left: Option<Arc<std::sync::atomic::AtomicUsize>>,
 }
 
 impl LocalDirectory {
@@ -32,6 +40,7 @@ impl LocalDirectory {
     pub fn new(path: PathBuf) -> Self {
         Self {
             path,
+            unsynced: Arc::default(),
             #[cfg(test)]
             changes_left: None,
         }
@@ -40,7 +49,7 @@ impl LocalDirectory {
     /// Names a directory that can be changed so many times.
     #[cfg(test)]
     pub(crate) fn failing_after(path: PathBuf, changes: usize) -> Self {
-        Self { changes_left: Some(std::sync::Arc::new(changes.into())), ..Self::new(path) }
+        Self { changes_left: Some(Arc::new(changes.into())), ..Self::new(path) }
     }
 
     /// Stands before everything that others can see.
@@ -115,6 +124,16 @@ impl LocalDirectory {
         self.temporary(bytes).and_then(|file| self.persist(file, name)).map_err(failed("write", name))
     }
 
+    pub(super) fn stage(&self, name: &str, bytes: &[u8]) -> Result<TempPath, StorageError> {
+        let file = self.temporary(bytes).map_err(failed("write", name))?;
+        self.unsynced.note(file.path());
+        Ok(file.into_temp_path())
+    }
+
+    pub(super) fn commit(&self, name: &str, file: TempPath) -> Result<(), StorageError> {
+        self.persist_path(file, name).map_err(failed("write", name))
+    }
+
     pub(super) fn put_immutable(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
         let put =
             || if self.touch(name, bytes.len() as u64)? { Ok(()) } else { self.persist(self.temporary(bytes)?, name) };
@@ -141,10 +160,26 @@ impl LocalDirectory {
     fn link(&self, file: &Path, name: &str) -> io::Result<()> {
         let target = self.place(name);
         make_parent(&target)?;
-        fs::hard_link(file, &target)
+        fs::hard_link(file, &target)?;
+        self.unsynced.note(&target);
+        Ok(())
     }
 
     pub(super) fn put_if(&self, name: &str, bytes: &[u8], expected: &Expected) -> Result<PutOutcome, StorageError> {
+        let stage = || {
+            let file = self.temporary(bytes)?;
+            file.as_file().sync_all()?;
+            Ok(file.into_temp_path())
+        };
+        self.commit_if(name, stage().map_err(failed("write", name))?, expected)
+    }
+
+    pub(super) fn commit_if(
+        &self,
+        name: &str,
+        file: TempPath,
+        expected: &Expected,
+    ) -> Result<PutOutcome, StorageError> {
         let _lock = self.lock("put", LockKind::Exclusive)?;
         let found = self.metadata(name)?.map(|metadata| metadata.token);
         let is_expected = match expected {
@@ -154,12 +189,7 @@ impl LocalDirectory {
         if !is_expected {
             return Ok(PutOutcome::Refused);
         }
-        let put = || {
-            let file = self.temporary(bytes)?;
-            file.as_file().sync_all()?;
-            self.persist(file, name)
-        };
-        put().map(|()| PutOutcome::Written).map_err(failed("write", name))
+        self.commit(name, file).map(|()| PutOutcome::Written)
     }
 
     pub(super) fn copy(&self, from: &str, to: &str) -> Result<(), StorageError> {
@@ -178,9 +208,9 @@ impl LocalDirectory {
         if_there("remove", name, fs::remove_file(self.place(name))).map(drop)
     }
 
-    pub(super) fn flush(&self) -> Result<(), StorageError> {
-        let sync = || -> io::Result<()> { Ok(rustix::fs::syncfs(fs::File::open(&self.path)?)?) };
-        sync().map_err(failed("flush", "."))
+    pub(super) fn flush(&self, name: &str) -> Result<(), StorageError> {
+        self.unsynced.note(&self.place(name));
+        self.unsynced.flush(&self.path).map_err(failed("flush", "."))
     }
 
     pub(super) fn lock(&self, name: &str, kind: LockKind) -> Result<fs::File, StorageError> {
@@ -207,6 +237,8 @@ impl LocalDirectory {
             return Ok(false);
         }
         file.file().set_modified(SystemTime::now())?;
+        // Whoever wrote it may have died before it was durable.
+        self.unsynced.note(&self.place(name));
         Ok(true)
     }
 
@@ -226,7 +258,10 @@ impl LocalDirectory {
     }
 
     fn persist(&self, file: NamedTempFile, name: &str) -> io::Result<()> {
-        let path = file.into_temp_path();
+        self.persist_path(file.into_temp_path(), name)
+    }
+
+    fn persist_path(&self, path: TempPath, name: &str) -> io::Result<()> {
         self.rename(&path, name)?;
         // It has its name; there is nothing left to remove.
         drop(path.keep());
@@ -243,7 +278,9 @@ impl LocalDirectory {
                 fs::rename(from, &target)
             }
             result => result,
-        }
+        }?;
+        self.unsynced.note(&target);
+        Ok(())
     }
 }
 

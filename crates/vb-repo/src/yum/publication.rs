@@ -14,12 +14,13 @@ use super::{
 };
 use crate::{
     apt::IndexError,
+    chunk::Chunk,
     generation::{ChunkRef, Generation},
-    piece::{StateError, load_chunk},
+    piece::{self, StateError},
     publication::{ClientFile, Content, Publication},
     settings::{self, PlatformSettings},
     sign::Signers,
-    storage::Storage,
+    storage::{Staged, Storage},
 };
 
 /// Packages for every architecture are in the index of each.
@@ -38,8 +39,9 @@ pub(crate) fn publication(
     let mut publication = Publication::default();
     for architecture in architectures(platform, generation) {
         let base = format!("rpm/{}/{architecture}", generation.channel.suite());
-        let files = indexes(storage, compression(platform), generation, &architecture)?;
+        let (files, made) = indexes(storage, compression(platform), generation, &architecture)?;
         let text = repomd(generation.number, generation.time, &files.iter().collect::<Vec<_>>());
+        publication.pieces.extend(made);
         for file in files {
             let name = format!("{base}/{}", file.name());
             publication.immutable.push(ClientFile { name, content: Content::Bytes(file.bytes) });
@@ -79,45 +81,35 @@ fn indexes(
     compression: IndexCompression,
     generation: &Generation,
     architecture: &str,
-) -> Result<Vec<IndexFile>, StateError> {
+) -> Result<(Vec<IndexFile>, Vec<Staged>), StateError> {
     let sections = generation.sections.iter();
     let belongs = sections.filter(|section| [architecture, NOARCH].contains(&section.id.architecture.as_str()));
     let chunks: Vec<&ChunkRef> = belongs.flat_map(|section| &section.chunks).collect();
     let count = chunks.iter().map(|chunk| chunk.count).sum();
     let join = |kind: &IndexKind| {
-        let pieces: Vec<Piece> =
-            chunks.par_iter().map(|chunk| piece(storage, chunk, *kind, compression)).collect::<Result<_, _>>()?;
-        let mut index = Index::new(*kind, compression, count);
-        for (chunk, piece) in chunks.iter().zip(&pieces) {
-            let damaged = |_| StateError::DamagedPiece { name: piece_name(chunk, *kind, compression) };
-            index.append(piece).map_err(damaged)?;
+        let name = piece_kind(*kind, compression);
+        let make = |chunk: &Chunk| Ok(compress_piece(&text_of(storage, chunk, *kind)?, compression).0);
+        let pieces: Vec<piece::Piece> =
+            chunks.par_iter().map(|chunk| piece::piece(storage, chunk, &name, make)).collect::<Result<_, _>>()?;
+        let (mut index, mut made) = (Index::new(*kind, compression, count), Vec::new());
+        for (chunk, piece) in chunks.iter().zip(pieces) {
+            let damaged = |_| StateError::DamagedPiece { name: chunk.id.piece(&name) };
+            index.append(&Piece(piece.bytes)).map_err(damaged)?;
+            made.extend(piece.made);
         }
-        Ok(index.finish())
+        Ok((index.finish(), made))
     };
-    IndexKind::ALL.par_iter().map(join).collect()
+    let joined: Vec<_> = IndexKind::ALL.par_iter().map(join).collect::<Result<_, StateError>>()?;
+    let (files, made): (Vec<IndexFile>, Vec<Vec<Staged>>) = joined.into_iter().unzip();
+    Ok((files, made.into_iter().flatten().collect()))
 }
 
-fn piece_name(chunk: &ChunkRef, kind: IndexKind, compression: IndexCompression) -> String {
-    chunk.id.piece(&format!("{}-9.{}", kind.as_str(), compression.extension()))
+fn piece_kind(kind: IndexKind, compression: IndexCompression) -> String {
+    format!("{}-9.{}", kind.as_str(), compression.extension())
 }
 
-/// Returns what an index has of a chunk, made of the chunk if it is not there.
-fn piece(
-    storage: &Storage,
-    chunk: &ChunkRef,
-    kind: IndexKind,
-    compression: IndexCompression,
-) -> Result<Piece, StateError> {
-    let name = piece_name(chunk, kind, compression);
-    if let Some((bytes, _)) = storage.get(&name)? {
-        return Ok(Piece(bytes));
-    }
-    let chunk = load_chunk(storage, chunk)?;
-    let texts: Result<String, StateError> =
-        chunk.records().iter().map(|record| text_for(storage, record, kind)).collect();
-    let piece = compress_piece(&texts?, compression);
-    storage.put_immutable(&name, &piece.0)?;
-    Ok(piece)
+fn text_of(storage: &Storage, chunk: &Chunk, kind: IndexKind) -> Result<String, StateError> {
+    chunk.records().iter().map(|record| text_for(storage, record, kind)).collect()
 }
 
 /// Puts the signatures of earlier versions after those of this one.

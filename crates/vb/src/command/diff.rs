@@ -81,7 +81,7 @@ fn read_published(
     let fits = |record: &&Record| Some(record.format) == format_of(other_path);
     let latest = packages
         .iter()
-        .map(|(_, record)| record)
+        .map(|(_, record)| &**record)
         .filter(fits)
         .max_by(|one, two| compare_versions(one.format, &one.key.version, &two.key.version));
     let Some(record) = latest else {

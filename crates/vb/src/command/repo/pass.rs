@@ -76,7 +76,7 @@ fn wanted(opened: &Opened, packages: &[String], channels: &[ChannelId]) -> Resul
 
 fn everything(opened: &Opened, channel: &ChannelId) -> Result<Vec<Wanted>, Fatal> {
     let packages = opened.repository.packages(channel).map_err(state_error)?;
-    let mut names: Vec<String> = packages.into_iter().map(|(_, record)| record.key.name).collect();
+    let mut names: Vec<String> = packages.into_iter().map(|(_, record)| record.key.name.clone()).collect();
     names.sort();
     names.dedup();
     Ok(names.into_iter().map(|name| Wanted { name, version: None }).collect())
