@@ -10,7 +10,7 @@ use rpm::{BuildConfig, CompressionWithLevel, FileOptions, PackageBuilder};
 use vb_sandbox::{Access, Filter, Identity};
 use vb_testkit::archive::Package;
 
-use crate::support::{TestEnv, bind, repository, run_spec, test_root};
+use crate::support::{Run, TestEnv, WebServer, bind, repository, run_spec, test_root};
 
 /// What their tools made, and a repository of vb beside it.
 struct Takeover {
@@ -53,9 +53,12 @@ impl Takeover {
     }
 
     /// Imports from what their tool made in a directory; returns what was said.
-    fn import(&self, from: &str, maps: &[&str], more: &[&str]) -> crate::support::Run {
-        let source = self.made().join(from).display().to_string();
-        let mut arguments = vec!["repo", "import", "repo/", &source];
+    fn import(&self, from: &str, maps: &[&str], more: &[&str]) -> Run {
+        self.import_from(&self.made().join(from).display().to_string(), maps, more)
+    }
+
+    fn import_from(&self, source: &str, maps: &[&str], more: &[&str]) -> Run {
+        let mut arguments = vec!["repo", "import", "repo/", source];
         maps.iter().for_each(|map| arguments.extend(["--map", map]));
         arguments.extend(more);
         self.env.vb(&arguments)
@@ -63,8 +66,11 @@ impl Takeover {
 
     /// Imports what their key signed.
     fn import_signed(&self, from: &str, maps: &[&str]) -> String {
-        let key = self.made().join("key.asc").display().to_string();
-        self.import(from, maps, &["--source-key", &key]).ok().stdout
+        self.import(from, maps, &["--source-key", &self.key()]).ok().stdout
+    }
+
+    fn key(&self) -> String {
+        self.made().join("key.asc").display().to_string()
     }
 
     /// Returns `channel name version architecture` of everything, sorted.
@@ -161,6 +167,57 @@ fn an_import_takes_nothing_that_is_not_what_a_trusted_index_says() {
     fs::write(&index, text.replace("Package: first", "Package: fir5t")).unwrap();
     let refused = takeover.import("reprepro", &map, &["--trust"]).expect(4);
     assert!(refused.stderr.contains("vb::repo::damaged_source"), "{}", refused.stderr);
+}
+
+#[test]
+fn repositories_are_taken_over_from_the_server_that_serves_them() {
+    let takeover = Takeover::new();
+    let server = WebServer::start(takeover.made());
+    let import =
+        |from: &str, map: &str| takeover.import_from(&server.url(from), &[map], &["--source-key", &takeover.key()]);
+    let ours = takeover.env.workspace().join("repo/key.asc").display().to_string();
+    let map = "bookworm=bookworm-production";
+    let refused = takeover.import_from(&server.url("reprepro"), &[map], &["--source-key", &ours]).expect(2);
+    assert!(refused.stderr.contains("vb::repo::untrusted_source"), "{}", refused.stderr);
+    let refused = import("reprepro", "nothing=bookworm-production").expect(2);
+    assert!(refused.stderr.contains("vb::repo::no_source"), "{}", refused.stderr);
+    let package = find(&takeover.made().join("reprepro/pool"), "second_1.0_amd64.deb");
+    let whole = fs::read(&package).unwrap();
+    fs::write(&package, &whole[..whole.len() - 1]).unwrap();
+    let refused = import("reprepro", map).expect(4);
+    assert!(refused.stderr.contains("vb::repo::damaged_source"), "{}", refused.stderr);
+    assert_eq!(takeover.list(), [""; 0]);
+    fs::write(&package, &whole).unwrap();
+
+    import("reprepro/", map).ok();
+    import("aptly/public", "stable=trixie-production").ok();
+    import("yum", ".=el9-production").ok();
+    import("flat", ".=bullseye-production").ok();
+    assert_eq!(
+        takeover.list(),
+        [
+            "bookworm-production every 1.0 all",
+            "bookworm-production first 1.0 amd64",
+            "bookworm-production second 1.0 amd64",
+            "bookworm-production third 1.0 amd64",
+            "bullseye-production first 1.0 amd64",
+            "el9-production app 1.0-1 noarch",
+            "el9-production app 1.1-1 noarch",
+            "trixie-production every 1.0 all",
+            "trixie-production first 1.0 amd64",
+        ]
+    );
+    takeover.vb(&["repo", "verify", "repo/"]);
+
+    // What the channel holds is not fetched again.
+    server.take_asked();
+    assert!(import("reprepro", map).ok().stdout.contains("0 packages imported, 4 known"));
+    let asked = server.take_asked();
+    assert!(!asked.is_empty() && !asked.iter().any(|name| name.ends_with(".deb")), "{asked:?}");
+    let gone = server.url("reprepro");
+    drop(server);
+    let refused = takeover.import_from(&gone, &[map], &["--trust"]).expect(4);
+    assert!(refused.stderr.contains("vb::repo::source_unreachable"), "{}", refused.stderr);
 }
 
 fn find(directory: &Path, name: &str) -> PathBuf {

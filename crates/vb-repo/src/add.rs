@@ -16,7 +16,8 @@ use crate::{
     channel::ChannelId,
     draft::Draft,
     generation::{Operation, SectionId},
-    record::{Format, Record},
+    import::ReadForeignError,
+    record::{Format, Record, RecordKey},
     repository::Repository,
     storage::{LockKind, StorageError, Transfer},
     yum::{TakeRpmError, take_rpm},
@@ -56,6 +57,9 @@ pub enum AddError {
     /// A package cannot be in a repository of yum.
     #[error(transparent)]
     Rpm(#[from] TakeRpmError),
+    /// A package of another repository cannot be had.
+    #[error(transparent)]
+    Foreign(#[from] ReadForeignError),
     /// A package is not what an index said of it.
     #[error("`{path}` has not the size and digest that its index has for it")]
     Digest {
@@ -117,21 +121,25 @@ impl Repository {
         let _lock = self.storage.lock(GARBAGE_LOCK, LockKind::Shared)?;
         let take = |one| self.take(channel, one, publisher.time).map(Arc::new);
         let records: Vec<Arc<Record>> = incoming.par_iter().map(take).collect::<Result<_, _>>()?;
-        let components: Vec<&str> = incoming.iter().map(|one| one.component.as_str()).collect();
-        Ok(self.change(channel, publisher, |draft| self.insert_all(draft, channel, &components, &records))?)
+        let components = incoming.iter().map(|one| one.component.clone());
+        let packages: Vec<(String, Arc<Record>)> = components.zip(records).collect();
+        let add = |draft: &mut Draft<'_>| {
+            let added = self.insert_all(draft, channel, &packages)?;
+            Ok((!added.is_empty()).then_some(Operation::Add { packages: added }))
+        };
+        Ok(self.change(channel, publisher, add)?)
     }
 
-    /// Adds records to a draft, each to its component, and returns what that came to if not all are there.
+    /// Adds records to a draft, each to its component, and returns the keys of those that were not there.
     pub(crate) fn insert_all(
         &self,
         draft: &mut Draft<'_>,
         channel: &ChannelId,
-        components: &[&str],
-        records: &[Arc<Record>],
-    ) -> Result<Option<Operation>, ChangeError> {
+        packages: &[(String, Arc<Record>)],
+    ) -> Result<Vec<RecordKey>, ChangeError> {
         let format = self.format(channel)?;
         let mut added = Vec::new();
-        for (record, component) in records.iter().zip(components) {
+        for (component, record) in packages {
             if record.format != format {
                 return Err(ChangeError::Format { channel: channel.clone(), package: Box::new(record.key.clone()) });
             }
@@ -139,7 +147,7 @@ impl Repository {
                 added.push(record.key.clone());
             }
         }
-        Ok((!added.is_empty()).then_some(Operation::Add { packages: added }))
+        Ok(added)
     }
 
     /// Reads a package and puts it into the pool.

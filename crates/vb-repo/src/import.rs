@@ -6,11 +6,16 @@
 
 mod apt;
 mod checked;
+mod place;
 mod yum;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use rayon::prelude::*;
+use vb_fetch::FetchError;
 use vb_graph::Sha256;
+
+pub use self::place::ForeignPlace;
 
 use crate::{
     add::{AddError, Incoming},
@@ -48,7 +53,8 @@ pub struct ForeignSuite {
 struct ForeignPackage {
     key: RecordKey,
     component: String,
-    path: PathBuf,
+    /// Where it is, relative to the other repository.
+    place: String,
     size: u64,
     sha256: Sha256,
 }
@@ -72,6 +78,28 @@ pub enum ReadForeignError {
     NoIndex {
         /// Where one was expected.
         path: PathBuf,
+    },
+    /// A file that an index names is not there.
+    #[error("`{path}` is not there")]
+    Absent {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file could not be fetched.
+    #[error("cannot fetch from the repository")]
+    Fetch {
+        /// What was answered.
+        #[source]
+        source: Box<FetchError>,
+    },
+    /// What was fetched could not be kept for the time being.
+    #[error("cannot keep a copy of `{name}`")]
+    Copy {
+        /// What was fetched.
+        name: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
     },
     /// A file could not be read.
     #[error("cannot read `{path}`")]
@@ -140,25 +168,22 @@ pub enum ReadForeignError {
 
 impl ForeignSuite {
     /// Reads a suite of apt (`dists/<name>` or, in the flat layout, `<name>`), or a repository of yum (`<name>`, the
-    /// directory with `repodata/`) below a directory.
+    /// directory with `repodata/`) of another repository.
     ///
     /// # Errors
     /// [`ReadForeignError`] when there is none, it is not signed by a trusted key, or is not whole.
-    pub fn read(directory: &Path, name: &str, trust: &Trust) -> Result<Self, ReadForeignError> {
-        let suite = directory.join("dists").join(name);
-        if suite.is_dir() {
-            let packages = apt::read(directory, &suite, trust)?;
-            return Ok(Self { format: Format::Deb, packages });
+    pub fn read(place: &ForeignPlace, name: &str, trust: &Trust) -> Result<Self, ReadForeignError> {
+        let suite = format!("dists/{name}");
+        if is_suite(place, &suite)? {
+            return Ok(Self { format: Format::Deb, packages: apt::read(place, &suite, trust)? });
         }
-        let other = directory.join(name);
-        if other.join("repodata").is_dir() {
-            return Ok(Self { format: Format::Rpm, packages: yum::read(&other, trust)? });
+        if place.find(&format!("{name}/repodata/repomd.xml"))?.is_some() {
+            return Ok(Self { format: Format::Rpm, packages: yum::read(place, name, trust)? });
         }
-        if ["InRelease", "Release"].iter().any(|name| other.join(name).is_file()) {
-            // Paths in a flat repository begin at the directory that apt's sources name.
-            return Ok(Self { format: Format::Deb, packages: apt::read(directory, &other, trust)? });
+        if is_suite(place, name)? {
+            return Ok(Self { format: Format::Deb, packages: apt::read(place, name, trust)? });
         }
-        Err(ReadForeignError::NoIndex { path: other })
+        Err(ReadForeignError::NoIndex { path: place.shown(name) })
     }
 
     /// Returns what kind of packages it has.
@@ -168,18 +193,24 @@ impl ForeignSuite {
 
     /// Returns the files of its packages.
     pub fn files(&self) -> Vec<PathBuf> {
-        self.packages.iter().map(|package| package.path.clone()).collect()
+        self.packages.iter().map(|package| PathBuf::from(&package.place)).collect()
     }
 }
 
+fn is_suite(place: &ForeignPlace, directory: &str) -> Result<bool, ReadForeignError> {
+    Ok(place.find(&format!("{directory}/InRelease"))?.is_some()
+        || place.find(&format!("{directory}/Release"))?.is_some())
+}
+
 impl Repository {
-    /// Takes the packages of another repository's suite into a channel; what the channel has is left.
+    /// Takes the packages of another repository's suite into a channel; what the channel has is left, and not fetched.
     ///
     /// # Errors
     /// [`AddError`] when a package is not what the index said, or the channel has another one of the same name and
     /// version. Whole batches before it were taken.
     pub fn import(
         &self,
+        place: &ForeignPlace,
         suite: &ForeignSuite,
         channel: &ChannelId,
         transfer: Transfer,
@@ -189,14 +220,17 @@ impl Repository {
         let mut imported =
             Imported { taken: wanted.len(), known: suite.packages.len() - wanted.len(), changes: Vec::new() };
         for batch in wanted.chunks(BATCH) {
-            let incoming = |package: &&ForeignPackage| Incoming {
-                path: package.path.clone(),
-                component: package.component.clone(),
-                expected: Some((package.sha256, package.size)),
-                transfer,
+            let incoming = |package: &&ForeignPackage| {
+                Ok(Incoming {
+                    path: place.need(&package.place)?,
+                    component: package.component.clone(),
+                    expected: Some((package.sha256, package.size)),
+                    transfer,
+                })
             };
-            let incoming: Vec<Incoming> = batch.iter().map(incoming).collect();
+            let incoming: Vec<Incoming> = batch.par_iter().map(incoming).collect::<Result<_, AddError>>()?;
             imported.changes.push(self.take_in(channel, &incoming, publisher)?);
+            batch.iter().for_each(|package| place.forget(&package.place));
         }
         Ok(imported)
     }

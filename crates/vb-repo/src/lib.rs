@@ -53,7 +53,7 @@ pub use chunk::{Chunk, ChunkId};
 pub use client::ClientConfig;
 pub use garbage::{GarbagePolicy, GarbageReport};
 pub use generation::{ChunkRef, Generation, GenerationId, Operation, Section, SectionId};
-pub use import::{ForeignSuite, Imported, ReadForeignError, Trust};
+pub use import::{ForeignPlace, ForeignSuite, Imported, ReadForeignError, Trust};
 pub use pass::{RetentionRule, RollbackTarget, Snapshot, Wanted, is_snapshot_name};
 pub use piece::StateError;
 pub use publication::{ClientFile, Content, Publication};

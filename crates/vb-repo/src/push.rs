@@ -1,14 +1,15 @@
 //! Packages come into several channels at once, with a note of what they are made of.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use rayon::prelude::*;
 
 use crate::{
     add::{AddError, COMPONENT, GARBAGE_LOCK, Incoming},
-    change::{ChangeError, Changed, Publisher},
+    change::{ChangeError, Changed, Edit, Publisher},
     channel::ChannelId,
     draft::Draft,
+    generation::Operation,
     piece::StateError,
     record::Record,
     repository::Repository,
@@ -20,11 +21,29 @@ const MADE_OF: &str = "made-of";
 
 /// A package to be pushed.
 #[derive(Clone, Debug)]
-pub struct PushedPackage {
-    /// Where its file is.
-    pub path: PathBuf,
-    /// Says what it is made of, its version and its commit aside: equal texts, equal inputs.
-    pub made_of: String,
+pub enum PushedPackage {
+    /// A file of this machine.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// Says what it is made of, its version and its commit aside: equal texts, equal inputs.
+        made_of: String,
+    },
+    /// A package that another channel holds.
+    Held {
+        /// The other channel.
+        from: ChannelId,
+        /// The package's name.
+        name: String,
+        /// Its version, as the repository has it.
+        version: String,
+    },
+}
+
+/// What comes into a channel, and the other channel if all of it is from there.
+struct Taken {
+    packages: Vec<(String, Arc<Record>)>,
+    from: Option<ChannelId>,
 }
 
 impl Record {
@@ -36,47 +55,70 @@ impl Record {
 
 impl Repository {
     /// Adds packages to channels. All are in the pool, and fit into their channels, before the first channel changes;
-    /// each channel then changes once.
+    /// each channel then changes once. A channel without packages is completed, if its last publisher died.
     ///
     /// # Errors
-    /// [`AddError`] as with [`Repository::add`]; then no channel is changed, unless a storage fails in between. Who
-    /// pushes again completes what was begun.
+    /// [`AddError`] as with [`Repository::add`]; then no channel is changed, unless it is [`ChangeError::Partly`]. Who pushes
+    /// again completes what was begun.
     pub fn push(
         &self,
-        parts: &[(ChannelId, Vec<PushedPackage>)],
+        parts: &BTreeMap<ChannelId, Vec<PushedPackage>>,
         publisher: &Publisher,
     ) -> Result<Vec<(ChannelId, Changed)>, AddError> {
         let _lock = self.storage.lock(GARBAGE_LOCK, LockKind::Shared)?;
-        let mut taken = Vec::new();
+        let mut edits: BTreeMap<ChannelId, Box<Edit<'_>>> = BTreeMap::new();
         for (channel, packages) in parts {
-            let take = |package: &PushedPackage| {
-                let incoming = Incoming {
-                    path: package.path.clone(),
-                    component: COMPONENT.to_owned(),
-                    expected: None,
-                    transfer: Transfer::Copy,
-                };
-                let mut record = self.take(channel, &incoming, publisher.time)?;
-                record.notes.insert(MADE_OF.to_owned(), package.made_of.clone());
-                Ok(Arc::new(record))
+            let taken = self.take_pushed(channel, packages, publisher)?;
+            let edit = move |draft: &mut Draft<'_>| {
+                let packages = self.insert_all(draft, channel, &taken.packages)?;
+                let from = taken.from.clone();
+                let is_new = !packages.is_empty();
+                Ok(is_new.then_some(match from {
+                    Some(from) => Operation::Promote { packages, from },
+                    None => Operation::Add { packages },
+                }))
             };
-            let records: Vec<Arc<Record>> = packages.par_iter().map(take).collect::<Result<_, AddError>>()?;
-            taken.push((channel, records));
+            edits.insert(channel.clone(), Box::new(edit));
         }
-        for (channel, records) in &taken {
-            let position = self.position(channel).map_err(ChangeError::from)?;
-            let mut draft = Draft::new(&self.storage, position.as_ref().map(|position| &position.generation));
-            let components = vec![COMPONENT; records.len()];
-            self.insert_all(&mut draft, channel, &components, records)?;
+        Ok(self.change_together(&edits, publisher)?)
+    }
+
+    fn take_pushed(
+        &self,
+        channel: &ChannelId,
+        pushed: &[PushedPackage],
+        publisher: &Publisher,
+    ) -> Result<Taken, AddError> {
+        let take = |package: &PushedPackage| match package {
+            PushedPackage::File { path, made_of } => {
+                let (component, transfer) = (COMPONENT.to_owned(), Transfer::Copy);
+                let incoming = Incoming { path: path.clone(), component: component.clone(), expected: None, transfer };
+                let mut record = self.take(channel, &incoming, publisher.time)?;
+                record.notes.insert(MADE_OF.to_owned(), made_of.clone());
+                Ok(vec![(component, Arc::new(record))])
+            }
+            PushedPackage::Held { from, name, version } => self.held(from, name, version),
+        };
+        let packages: Vec<Vec<_>> = pushed.par_iter().map(take).collect::<Result<_, AddError>>()?;
+        let mut sources = pushed.iter().map(|package| match package {
+            PushedPackage::File { .. } => None,
+            PushedPackage::Held { from, .. } => Some(from),
+        });
+        let first = sources.next().flatten();
+        let from = first.filter(|first| sources.all(|source| source == Some(first))).cloned();
+        Ok(Taken { packages: packages.concat(), from })
+    }
+
+    /// Finds a version of a package, for all architectures, with its components.
+    fn held(&self, from: &ChannelId, name: &str, version: &str) -> Result<Vec<(String, Arc<Record>)>, AddError> {
+        let found = self.packages_named(from, name).map_err(ChangeError::from)?;
+        let found = found.into_iter().filter(|(_, record)| record.key.version == version);
+        let found: Vec<_> = found.map(|(section, record)| (section.component, record)).collect();
+        if found.is_empty() {
+            let package = format!("{name}={version}");
+            return Err(ChangeError::NoPackage { channel: from.clone(), package }.into());
         }
-        let mut changes = Vec::new();
-        for (channel, records) in &taken {
-            let components = vec![COMPONENT; records.len()];
-            let changed =
-                self.change(channel, publisher, |draft| self.insert_all(draft, channel, &components, records))?;
-            changes.push(((*channel).clone(), changed));
-        }
-        Ok(changes)
+        Ok(found)
     }
 
     /// Returns everything of a name that the channels of a platform hold, in the order of the repository's channels.

@@ -17,6 +17,7 @@ mod run;
 mod s3;
 mod small;
 mod ssh;
+mod web;
 
 pub(crate) use self::{
     distribution::{sha256, write_sdist, write_wheel, write_wheel_requiring},
@@ -36,4 +37,5 @@ pub(crate) use self::{
     s3::S3Server,
     small::{GOOD_SETUP, SMALL, add_small_recipe},
     ssh::SshServer,
+    web::WebServer,
 };

@@ -2,24 +2,22 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use vb_graph::Sha256;
 
 use super::{
-    ForeignPackage, ReadForeignError, Trust,
-    checked::{inside, open, read as read_file, read_checked},
+    ForeignPackage, ForeignPlace, ReadForeignError, Trust,
+    checked::{inside, open, read_checked},
 };
 use crate::record::RecordKey;
 
-/// The forms of an index, the cheapest to read first.
-const EXTENSIONS: [&str; 4] = ["", ".zst", ".gz", ".xz"];
 const MAIN: &str = "main";
 
-/// Reads every package of a suite; paths of packages begin at `base`.
-pub(super) fn read(base: &Path, suite: &Path, trust: &Trust) -> Result<Vec<ForeignPackage>, ReadForeignError> {
-    let (path, release) = release(suite, trust)?;
+/// Reads every package of a suite, which is a directory of the place; paths of packages begin at the place.
+pub(super) fn read(place: &ForeignPlace, suite: &str, trust: &Trust) -> Result<Vec<ForeignPackage>, ReadForeignError> {
+    let (path, release) = release(place, suite, trust)?;
     let listed = listed(&release);
     let stems: BTreeSet<&str> = listed.keys().filter_map(|name| packages_stem(name)).collect();
     if stems.is_empty() {
@@ -27,17 +25,9 @@ pub(super) fn read(base: &Path, suite: &Path, trust: &Trust) -> Result<Vec<Forei
     }
     let mut packages: BTreeMap<(RecordKey, String), ForeignPackage> = BTreeMap::new();
     for stem in stems {
-        let names = EXTENSIONS.iter().map(|extension| format!("{stem}{extension}"));
-        let Some(name) =
-            names.into_iter().find(|name| listed.contains_key(name.as_str()) && suite.join(name).is_file())
-        else {
-            return Err(ReadForeignError::NoIndex { path: suite.join(stem) });
-        };
-        let (sha256, size) = listed[name.as_str()];
-        let index = suite.join(&name);
-        let text = open(&index, &read_checked(&index, sha256, size)?)?;
+        let (index, text) = index(place, suite, stem, &listed)?;
         for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()) {
-            let package = package(base, &index, component_of(stem), paragraph)?;
+            let package = package(&index, component_of(stem), paragraph)?;
             // Packages for all architectures are in the index of each.
             packages.insert((package.key.clone(), package.sha256.to_string()), package);
         }
@@ -45,33 +35,54 @@ pub(super) fn read(base: &Path, suite: &Path, trust: &Trust) -> Result<Vec<Forei
     Ok(packages.into_values().collect())
 }
 
+type Listed<'a> = BTreeMap<&'a str, (&'a str, Option<u64>)>;
+
+/// Returns the text of an index, in whichever form it is there, and where it is.
+fn index(
+    place: &ForeignPlace,
+    suite: &str,
+    stem: &str,
+    listed: &Listed<'_>,
+) -> Result<(PathBuf, String), ReadForeignError> {
+    for extension in place.extensions() {
+        let file = format!("{stem}{extension}");
+        let Some((sha256, size)) = listed.get(file.as_str()) else { continue };
+        let name = format!("{suite}/{file}");
+        if place.find(&name)?.is_some() {
+            let index = place.shown(&name);
+            let text = open(&index, &read_checked(place, &name, sha256, *size)?)?;
+            return Ok((index, text));
+        }
+    }
+    Err(ReadForeignError::NoIndex { path: place.shown(&format!("{suite}/{stem}")) })
+}
+
 /// Returns the text of the release file, and where it is.
-fn release(suite: &Path, trust: &Trust) -> Result<(std::path::PathBuf, String), ReadForeignError> {
-    let (inline, plain) = (suite.join("InRelease"), suite.join("Release"));
+fn release(place: &ForeignPlace, suite: &str, trust: &Trust) -> Result<(PathBuf, String), ReadForeignError> {
+    let (inline, plain) = (format!("{suite}/InRelease"), format!("{suite}/Release"));
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let Trust::Keys(keys) = trust else {
-        let path = if plain.is_file() { plain } else { inline };
-        let read = text(read_file(&path)?);
-        return Ok((path, read));
+        let name = if place.find(&plain)?.is_some() { plain } else { inline };
+        return Ok((place.shown(&name), text(place.read(&name)?)));
     };
-    if inline.is_file() {
-        let signed = text(read_file(&inline)?);
+    if place.find(&inline)?.is_some() {
+        let (path, signed) = (place.shown(&inline), text(place.read(&inline)?));
         let checked = keys.check_clearsigned(&signed);
-        let release = checked.map_err(|source| ReadForeignError::Signature { path: inline.clone(), source })?;
-        return Ok((inline, release));
+        let release = checked.map_err(|source| ReadForeignError::Signature { path: path.clone(), source })?;
+        return Ok((path, release));
     }
-    let detached = suite.join("Release.gpg");
-    if !detached.is_file() {
-        return Err(ReadForeignError::Unsigned { path: plain });
+    let (path, detached) = (place.shown(&plain), format!("{plain}.gpg"));
+    if place.find(&detached)?.is_none() {
+        return Err(ReadForeignError::Unsigned { path });
     }
-    let (bytes, signature) = (read_file(&plain)?, read_file(&detached)?);
+    let (bytes, signature) = (place.read(&plain)?, place.read(&detached)?);
     let checked = keys.check_detached(&bytes, &signature);
-    checked.map_err(|source| ReadForeignError::Signature { path: plain.clone(), source })?;
-    Ok((plain, text(bytes)))
+    checked.map_err(|source| ReadForeignError::Signature { path: path.clone(), source })?;
+    Ok((path, text(bytes)))
 }
 
 /// Returns the files of the `SHA256` field with their digest and size.
-fn listed(release: &str) -> BTreeMap<&str, (&str, Option<u64>)> {
+fn listed(release: &str) -> Listed<'_> {
     let lines = release.lines().skip_while(|line| !line.eq_ignore_ascii_case("SHA256:")).skip(1);
     let mut found = BTreeMap::new();
     for line in lines.take_while(|line| line.starts_with(' ')) {
@@ -87,7 +98,7 @@ fn listed(release: &str) -> BTreeMap<&str, (&str, Option<u64>)> {
 fn packages_stem(name: &str) -> Option<&str> {
     let end = name.rfind("Packages")?;
     let stem = &name[..end + "Packages".len()];
-    let is_index = EXTENSIONS.contains(&&name[stem.len()..]);
+    let is_index = ["", ".zst", ".gz", ".xz"].contains(&&name[stem.len()..]);
     let is_packages = stem == "Packages" || stem == "./Packages" || stem.contains("/binary-");
     let is_installer = stem.contains("debian-installer/");
     (is_index && is_packages && !is_installer).then_some(stem)
@@ -98,7 +109,7 @@ fn component_of(stem: &str) -> &str {
     stem.split_once("/binary-").map_or(MAIN, |(component, _)| component)
 }
 
-fn package(base: &Path, index: &Path, component: &str, paragraph: &str) -> Result<ForeignPackage, ReadForeignError> {
+fn package(index: &Path, component: &str, paragraph: &str) -> Result<ForeignPackage, ReadForeignError> {
     let field = |name: &'static str| {
         let mut lines = paragraph.lines().filter_map(|line| line.split_once(':'));
         let value = lines.find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim());
@@ -118,7 +129,7 @@ fn package(base: &Path, index: &Path, component: &str, paragraph: &str) -> Resul
             architecture: field("Architecture")?.to_owned(),
         },
         component: component.to_owned(),
-        path: inside(base, index, place)?,
+        place: inside("", index, place)?,
         size: field("Size")?.parse().map_err(|_| ReadForeignError::Entry { path: index.to_owned(), field: "Size" })?,
         sha256,
     })

@@ -2,29 +2,28 @@
 
 use std::{
     io::{self, Read},
-    path::{Component, Path, PathBuf},
+    path::{Component, Path},
 };
 
 use flate2::read::MultiGzDecoder;
-use fs_err as fs;
 use liblzma::read::XzDecoder;
 use sha2::{Digest, Sha256};
 
-use super::ReadForeignError;
-
-/// Reads a file.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, ReadForeignError> {
-    fs::read(path).map_err(|source| ReadForeignError::Read { path: path.to_owned(), source })
-}
+use super::{ForeignPlace, ReadForeignError};
 
 /// Reads a file whose SHA-256 in hexadecimal digits, and perhaps size, are known.
-pub(super) fn read_checked(path: &Path, sha256: &str, size: Option<u64>) -> Result<Vec<u8>, ReadForeignError> {
-    let bytes = read(path)?;
+pub(super) fn read_checked(
+    place: &ForeignPlace,
+    name: &str,
+    sha256: &str,
+    size: Option<u64>,
+) -> Result<Vec<u8>, ReadForeignError> {
+    let bytes = place.read(name)?;
     let is_size = size.is_none_or(|size| bytes.len() as u64 == size);
     if is_size && hex::encode(Sha256::digest(&bytes)).eq_ignore_ascii_case(sha256) {
         Ok(bytes)
     } else {
-        Err(ReadForeignError::Digest { path: path.to_owned() })
+        Err(ReadForeignError::Digest { path: place.shown(name) })
     }
 }
 
@@ -46,12 +45,11 @@ pub(super) fn open(path: &Path, bytes: &[u8]) -> Result<String, ReadForeignError
     String::from_utf8(text).map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)))
 }
 
-/// Returns a place that an index names, if it is below the repository.
-pub(super) fn inside(directory: &Path, index: &Path, place: &str) -> Result<PathBuf, ReadForeignError> {
-    let relative = Path::new(place);
-    let is_inside = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    if is_inside && !place.is_empty() {
-        Ok(directory.join(relative))
+/// Returns a place that an index names, if it is below the repository; `directory` is where the index begins its paths.
+pub(super) fn inside(directory: &str, index: &Path, place: &str) -> Result<String, ReadForeignError> {
+    let is_part = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+    if Path::new(place).components().all(is_part) && !place.is_empty() {
+        Ok(if directory.is_empty() { place.to_owned() } else { format!("{directory}/{place}") })
     } else {
         Err(ReadForeignError::Outside { path: index.to_owned(), place: place.to_owned() })
     }
@@ -65,8 +63,9 @@ mod tests {
     fn a_place_outside_of_the_repository_is_refused() {
         let index = Path::new("Packages");
         for place in ["/etc/passwd", "../a.deb", "pool/../../a.deb", ""] {
-            assert!(matches!(inside(Path::new("/r"), index, place), Err(ReadForeignError::Outside { .. })), "{place}");
+            assert!(matches!(inside("r", index, place), Err(ReadForeignError::Outside { .. })), "{place}");
         }
-        assert_eq!(inside(Path::new("/r"), index, "./pool/a.deb").unwrap(), Path::new("/r/pool/a.deb"));
+        assert_eq!(inside("r", index, "pool/a.deb").unwrap(), "r/pool/a.deb");
+        assert_eq!(inside("", index, "./pool/a.deb").unwrap(), "./pool/a.deb");
     }
 }

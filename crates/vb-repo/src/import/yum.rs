@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    ForeignPackage, ReadForeignError, Trust,
-    checked::{inside, open, read as read_file, read_checked},
+    ForeignPackage, ForeignPlace, ReadForeignError, Trust,
+    checked::{inside, open, read_checked},
 };
 use crate::{
     record::RecordKey,
@@ -15,16 +15,20 @@ use crate::{
 const MAIN: &str = "main";
 const SHA256: &str = "sha256";
 
-/// Reads every package of the repository in a directory.
-pub(super) fn read(directory: &Path, trust: &Trust) -> Result<Vec<ForeignPackage>, ReadForeignError> {
-    let path = directory.join("repodata/repomd.xml");
-    let bytes = read_file(&path)?;
+/// Reads every package of the repository in a directory of a place.
+pub(super) fn read(
+    place: &ForeignPlace,
+    directory: &str,
+    trust: &Trust,
+) -> Result<Vec<ForeignPackage>, ReadForeignError> {
+    let repomd = format!("{directory}/repodata/repomd.xml");
+    let (path, bytes) = (place.shown(&repomd), place.read(&repomd)?);
     if let Trust::Keys(keys) = trust {
-        let signature = directory.join("repodata/repomd.xml.asc");
-        if !signature.is_file() {
+        let signature = format!("{repomd}.asc");
+        if place.find(&signature)?.is_none() {
             return Err(ReadForeignError::Unsigned { path });
         }
-        let checked = keys.check_detached(&bytes, &read_file(&signature)?);
+        let checked = keys.check_detached(&bytes, &place.read(&signature)?);
         checked.map_err(|source| ReadForeignError::Signature { path: path.clone(), source })?;
     }
     let in_xml = |path: &Path| {
@@ -36,14 +40,15 @@ pub(super) fn read(directory: &Path, trust: &Trust) -> Result<Vec<ForeignPackage
     let is_primary = |kind: &str| kind == "primary";
     let primary = entries.iter().find(|entry| is_primary(&entry.kind) && entry.checksum_type == SHA256);
     let primary = primary.ok_or_else(no_primary)?;
-    let index = inside(directory, &path, &primary.href)?;
-    let text = open(&index, &read_checked(&index, &primary.checksum, primary.size)?)?;
+    let name = inside(directory, &path, &primary.href)?;
+    let index = place.shown(&name);
+    let text = open(&index, &read_checked(place, &name, &primary.checksum, primary.size)?)?;
     let mut found = Vec::new();
     read_primary(text.as_bytes(), |package| found.push(package)).map_err(in_xml(&index))?;
     found.into_iter().map(|package| foreign(directory, &index, package)).collect()
 }
 
-fn foreign(directory: &Path, index: &Path, package: IndexedPackage) -> Result<ForeignPackage, ReadForeignError> {
+fn foreign(directory: &str, index: &Path, package: IndexedPackage) -> Result<ForeignPackage, ReadForeignError> {
     if let Some(base) = package.base {
         return Err(ReadForeignError::Outside { path: index.to_owned(), place: base });
     }
@@ -51,7 +56,7 @@ fn foreign(directory: &Path, index: &Path, package: IndexedPackage) -> Result<Fo
     let sha256 = (package.checksum_type == SHA256).then(|| package.checksum.parse().ok()).flatten();
     Ok(ForeignPackage {
         sha256: sha256.ok_or_else(no_sha256)?,
-        path: inside(directory, index, &package.href)?,
+        place: inside(directory, index, &package.href)?,
         key: RecordKey { version: version(&package.version), name: package.name, architecture: package.architecture },
         component: MAIN.to_owned(),
         size: package.size,

@@ -111,9 +111,9 @@ pub(crate) struct Add {
 
 #[derive(Args, Debug)]
 pub(crate) struct Import {
-    /// The repository, if it is not the workspace's, and the directory of the other one.
+    /// The repository, if it is not the workspace's, and the other one: a directory, or the address that serves it.
     #[arg(value_name = "REPO|SOURCE", required = true, num_args = 1..=2)]
-    pub(crate) places: Vec<PathBuf>,
+    pub(crate) places: Vec<String>,
     /// What goes where: a suite of apt, or a directory that has `repodata/`, and the platform and channel that get its
     /// packages; may be given several times.
     #[arg(long, value_name = "SUITE=PLATFORM-CHANNEL", required = true)]

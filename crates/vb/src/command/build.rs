@@ -35,13 +35,7 @@ pub(crate) fn run(common: &Common, arguments: &Build) -> Result<Exit, Fatal> {
     let build = || bench.builder.build(&bench.graph, &goals, on_failure, cancel, &|event| display.event(event));
     let output = arguments.output.clone().unwrap_or_else(|| bench.session.root.join("dist"));
     let place = |report: &BuildReport| place_packages(bench.builder.store(), &output, &bench.targets, report);
-    let mut report = build();
-    let mut placed = place(&report);
-    if placed.as_ref().is_err_and(PlaceError::is_lost) {
-        // A damaged package has been removed from the store by now, so that it is made again.
-        report = build();
-        placed = place(&report);
-    }
+    let (mut report, placed) = build_until_placed(build, place);
     if placed.is_ok() && arguments.check && report.is_success() {
         let check = bench.builder.check(&bench.graph, &goals, cancel, &|event| display.event(event));
         report.failures = check.failures;
@@ -86,12 +80,7 @@ pub(crate) fn build_and_place(
     let cancel = crate::command::interrupt_flag();
     let build = || bench.builder.build(&bench.graph, &goals, OnFailure::Stop, cancel, &|event| display.event(event));
     let place = |report: &BuildReport| place_packages(bench.builder.store(), output, targets, report);
-    let mut report = build();
-    let mut placed = place(&report);
-    if placed.as_ref().is_err_and(PlaceError::is_lost) {
-        report = build();
-        placed = place(&report);
-    }
+    let (report, placed) = build_until_placed(build, place);
     if !report.is_success() {
         let surroundings = Surroundings {
             shell: &|label| Some(shell_command(&bench.session, label)),
@@ -108,6 +97,22 @@ pub(crate) fn build_and_place(
         return Err(Fatal::message(exit, "vb::push::build", message, "mend it, and run the command again"));
     }
     Ok(placed?)
+}
+
+/// Builds, and once more if a package turns out to be damaged: it has been removed from the store then, and is made again.
+fn build_until_placed(
+    build: impl Fn() -> BuildReport,
+    place: impl Fn(&BuildReport) -> Result<Vec<PathBuf>, PlaceError>,
+) -> (BuildReport, Result<Vec<PathBuf>, PlaceError>) {
+    let report = build();
+    match place(&report) {
+        Err(error) if error.is_lost() => {
+            let report = build();
+            let placed = place(&report);
+            (report, placed)
+        }
+        placed => (report, placed),
+    }
 }
 
 /// The command that opens a shell where an action failed.

@@ -1,11 +1,13 @@
 //! `vb push`: packages are built, and then published; what is published already is left.
 
-use vb_repo::{ChannelId, Format, PushedPackage, Record, Wanted};
+use std::collections::BTreeMap;
+
+use vb_repo::{Changed, ChannelId, Format, PushedPackage, Record};
 
 use super::{
     build::build_and_place,
     repo::{
-        errors::{add_error, change_error, state_error},
+        errors::{add_error, state_error},
         open::{LazyWorkspace, Opened, Purpose, Surroundings, publisher},
         show::tell,
     },
@@ -55,38 +57,49 @@ pub(crate) fn run(common: &Common, arguments: &Push) -> Result<Exit, Fatal> {
     let mut opened = Opened::in_workspace(&arguments.place, None, Purpose::Write, workspace)?;
     let items = items(&bench, &opened, arguments)?;
 
-    let targets: Vec<Target> = items.iter().filter_map(Item::target).cloned().collect();
-    let display = Display::new(common.json);
-    let output = bench.session.root.join("dist");
-    let placed = build_and_place(&bench, &targets, &output, &display)?;
-    display.finish();
-
-    let built = items.iter().filter(|item| item.target().is_some());
-    let mut parts: Vec<(ChannelId, Vec<PushedPackage>)> = Vec::new();
-    for (item, path) in built.zip(placed) {
-        let format = vb_repo::format_of(&path).unwrap_or(Format::Deb);
-        opened.know_platform(&item.channel.platform, format, std::slice::from_ref(&path))?;
-        let package = PushedPackage { path, made_of: item.made_of.clone() };
-        match parts.iter_mut().find(|(channel, _)| *channel == item.channel) {
-            Some((_, packages)) => packages.push(package),
-            None => parts.push((item.channel.clone(), vec![package])),
-        }
-    }
-    let mut changes = opened.repository.push(&parts, &publisher()).map_err(add_error)?;
-    for item in &items {
-        let Way::Promote(from) = &item.way else { continue };
-        let wanted = [Wanted { name: item.name.clone(), version: Some(item.version.clone()) }];
-        let changed = opened.repository.promote(from, &item.channel, &wanted, &publisher()).map_err(change_error)?;
-        changes.push((item.channel.clone(), changed));
-    }
+    let parts = build(common, &bench, &mut opened, &items)?;
+    let changes = opened.repository.push(&parts, &publisher()).map_err(add_error)?;
     if common.json {
         display::lines(&items.iter().map(Item::event).collect::<Vec<_>>());
         return Ok(Exit::Success);
     }
-    changes.iter().for_each(|(channel, changed)| tell(channel, changed));
+    let changed = changes.iter().filter(|(_, changed)| *changed != Changed::Nothing);
+    changed.for_each(|(channel, changed)| tell(channel, changed));
     let present = items.iter().filter(|item| matches!(item.way, Way::Present));
     display::lines(&present.map(Item::present_line).collect::<Vec<_>>());
     Ok(Exit::Success)
+}
+
+/// Builds what has to be built; returns what comes into each channel, which is nothing where all is there.
+fn build(
+    common: &Common,
+    bench: &Workbench,
+    opened: &mut Opened,
+    items: &[Item],
+) -> Result<BTreeMap<ChannelId, Vec<PushedPackage>>, Fatal> {
+    let targets: Vec<Target> = items.iter().filter_map(Item::target).cloned().collect();
+    let display = Display::new(common.json);
+    let output = bench.session.root.join("dist");
+    let mut placed = build_and_place(bench, &targets, &output, &display)?.into_iter();
+    display.finish();
+    let mut parts: BTreeMap<ChannelId, Vec<PushedPackage>> = BTreeMap::new();
+    for item in items {
+        let part = parts.entry(item.channel.clone()).or_default();
+        match &item.way {
+            Way::Present => {}
+            Way::Promote(from) => {
+                let (name, version) = (item.name.clone(), item.version.clone());
+                part.push(PushedPackage::Held { from: from.clone(), name, version });
+            }
+            Way::Build(_) => {
+                let path = placed.next().expect("each package that is built has a place");
+                let format = vb_repo::format_of(&path).unwrap_or(Format::Deb);
+                opened.know_platform(&item.channel.platform, format, std::slice::from_ref(&path))?;
+                part.push(PushedPackage::File { path, made_of: item.made_of.clone() });
+            }
+        }
+    }
+    Ok(parts)
 }
 
 impl Item {

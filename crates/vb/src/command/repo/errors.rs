@@ -38,6 +38,7 @@ pub(crate) fn state_error(error: StateError) -> Fatal {
 pub(crate) fn add_error(error: AddError) -> Fatal {
     match error {
         AddError::Change(error) => change_error(error),
+        AddError::Foreign(error) => foreign_error(error),
         error @ AddError::Digest { .. } => {
             let help =
                 "repair that package or have its repository's indexes written again; what came before it is taken";
@@ -63,6 +64,11 @@ pub(crate) fn foreign_error(error: ReadForeignError) -> Fatal {
             "vb::repo::untrusted_source",
             "name the key that signs it with `--source-key`, or say `--trust` if you trust where it is",
         ),
+        ReadForeignError::Fetch { .. } | ReadForeignError::Copy { .. } => (
+            Exit::Environment,
+            "vb::repo::source_unreachable",
+            "check the address and the network; packages that were taken stay, and are not fetched again",
+        ),
         _ => (Exit::Environment, "vb::repo::damaged_source", "have its own tool write its indexes again"),
     };
     Fatal::caused(exit, code, "cannot import".to_owned(), help, error)
@@ -73,6 +79,10 @@ pub(crate) fn change_error(error: ChangeError) -> Fatal {
     match error {
         ChangeError::State(error) => state_error(error),
         ChangeError::Publish(error) => publish_error(error),
+        error @ ChangeError::Partly { .. } => {
+            let help = "mend what the cause says, and run the same command again: it completes what is left";
+            Fatal::caused(Exit::Environment, "vb::repo::partly", "cannot change all channels", help, error)
+        }
         error => {
             let (code, help) = match &error {
                 ChangeError::Conflict { .. } => (

@@ -1,6 +1,9 @@
 //! `vb repo import`: the packages of a repository that another tool made.
 
-use vb_repo::{ChannelId, ForeignSuite, Imported, Transfer, Trust};
+use std::path::PathBuf;
+
+use vb_fetch::{FetchOptions, Fetcher};
+use vb_repo::{ChannelId, ForeignPlace, ForeignSuite, Imported, ReadForeignError, Transfer, Trust};
 
 use super::{
     errors::{add_error, foreign_error},
@@ -18,27 +21,38 @@ use crate::{
 /// Runs the command.
 pub(crate) fn run(place: &Place, arguments: &Import) -> Result<Exit, Fatal> {
     let (at, source) = match &arguments.places[..] {
-        [at, source] => (Some(at.display().to_string()), source),
+        [at, source] => (Some(at.as_str()), source),
         places => (None, &places[0]),
     };
+    let source = place_of(source)?;
     let trust = match &arguments.source_key {
         Some(path) => Trust::Keys(read_public_keys(path)?),
         None => Trust::Unchecked,
     };
     let transfer = if arguments.link { Transfer::Link } else { Transfer::Copy };
-    let mut opened = Opened::new(place, at.as_deref(), Purpose::Write)?;
+    let mut opened = Opened::new(place, at, Purpose::Write)?;
     // Everything is read before anything is taken, so that a mistake in the last suite is found first.
     let mut suites = Vec::new();
     for mapping in &arguments.map {
         let (suite, channel) = parse(&opened, mapping)?;
-        suites.push((channel, ForeignSuite::read(source, suite, &trust).map_err(foreign_error)?));
+        suites.push((channel, ForeignSuite::read(&source, suite, &trust).map_err(foreign_error)?));
     }
     for (channel, suite) in &suites {
         opened.know_platform(&channel.platform, suite.format(), &suite.files())?;
-        let imported = opened.repository.import(suite, channel, transfer, &publisher()).map_err(add_error)?;
+        let imported = opened.repository.import(&source, suite, channel, transfer, &publisher()).map_err(add_error)?;
         show(channel, &imported);
     }
     Ok(Exit::Success)
+}
+
+/// An address, or else a directory.
+fn place_of(source: &str) -> Result<ForeignPlace, Fatal> {
+    if !source.starts_with("https://") && !source.starts_with("http://") {
+        return Ok(ForeignPlace::directory(PathBuf::from(source)));
+    }
+    let fetcher = Fetcher::new(&FetchOptions::default());
+    let fetcher = fetcher.map_err(|source| ReadForeignError::Fetch { source: Box::new(source) });
+    fetcher.and_then(|fetcher| ForeignPlace::web(source, fetcher)).map_err(foreign_error)
 }
 
 /// Takes `bookworm=bookworm-production` apart.
