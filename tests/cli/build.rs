@@ -1,5 +1,7 @@
 //! A build, and a build after it.
 
+use expect_test::expect;
+
 use crate::support::TestEnv;
 
 #[test]
@@ -22,4 +24,19 @@ fn one_changed_line_of_the_application_builds_only_what_reads_it() {
     let run = env.vb(&["build", "recipes/whois.ncl"]).ok();
     let expected = ["whois bookworm import check", "whois bookworm package", "whois bookworm stage", "whois source"];
     assert_eq!(run.executed(), expected);
+}
+
+#[test]
+fn a_platform_that_no_selected_recipe_is_for_is_told_and_nothing_is_built() {
+    let env = TestEnv::new();
+    let run = env.vb(&["build", "recipes/whois.ncl", "--platform", "bookworm", "--platform", "el9"]);
+    expect![[r#"
+        exit code 2
+        vb::usage::nothing_selected
+
+          x no recipe that is selected is built for `el9`
+          help: leave that `--platform` out, or add it to `platforms` of a recipe
+    "#]]
+    .assert_eq(&format!("exit code {}\n{}", run.code, run.stderr));
+    assert!(!env.workspace().join("dist").exists());
 }

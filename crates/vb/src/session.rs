@@ -160,15 +160,21 @@ impl Session {
         }
     }
 
+    /// Something is selected, and each platform that is named is one of some recipe: what was asked for is never left out
+    /// without a word.
     fn check_selection(&self) -> Result<(), Fatal> {
-        if !self.pairs().is_empty() {
+        let pairs = self.pairs();
+        let is_idle = |name: &&String| pairs.iter().all(|(_, platform)| platform.name != **name);
+        let idle: Vec<String> = self.only.iter().filter(is_idle).map(|name| format!("`{name}`")).collect();
+        if !pairs.is_empty() && idle.is_empty() {
             return Ok(());
         }
+        let platforms = if idle.is_empty() { "any platform".to_owned() } else { idle.join(" and ") };
         Err(Fatal::message(
             Exit::Usage,
             "vb::usage::nothing_selected",
-            "nothing is selected: no recipe is built for these platforms".to_owned(),
-            "leave out `--platform`, or add the platform to a recipe's `platforms`",
+            format!("no recipe that is selected is built for {platforms}"),
+            "leave that `--platform` out, or add it to `platforms` of a recipe",
         ))
     }
 
