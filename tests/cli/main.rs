@@ -28,6 +28,7 @@ mod pipeline;
 mod pipeline_errors;
 mod plan_why;
 mod policy;
+mod prune;
 mod push;
 mod recipe_errors;
 mod refresh;

@@ -198,3 +198,25 @@ fn a_pattern_that_matches_nothing_and_a_file_of_two_packages_are_shown_at_their_
         "  asked for at  recipes/whois.ncl:{line}\n  because       `vrmd/whois/bin/none*` of `whois-a` matches no file"
     ));
 }
+
+#[test]
+fn the_changelog_of_git_is_in_packages_of_both_formats_and_a_commit_elsewhere_changes_nothing() {
+    let env = TestEnv::new();
+    fs_err::remove_file(env.workspace().join("recipes/apps/whois/debian/changelog")).unwrap();
+    env.edit(RECIPE, "  platforms = ", "  version = 'Fixed \"1.1\",\n  formats = [\"deb\", \"rpm\"],\n  platforms = ");
+    env.commit();
+    drop(env.git(&["tag", "v1.0.0"]));
+    env.edit("recipes/apps/whois/schema.sql", "CREATE", "-- Edited.\nCREATE");
+    env.commit();
+    env.vb(&["build", RECIPE]).ok();
+    let dist = env.workspace().join("dist/bookworm");
+    let deb = vb_package::read_package(&dist.join("vrmd-whois_1.1_amd64.deb")).unwrap().changelog.unwrap();
+    assert!(deb.starts_with("vrmd-whois (1.1) unstable; urgency=medium\n\n  * "), "{deb}");
+    assert!(deb.contains("\nvrmd-whois (1.0.0) unstable; urgency=medium\n"), "{deb}");
+    let rpm = vb_package::read_rpm(&dist.join("vrmd-whois-1.1-1.x86_64.rpm")).unwrap();
+    let authors: Vec<&str> = rpm.changelog.iter().map(|change| change.author.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(authors, ["1.1-1", "1.0.0-1"]);
+    env.write("elsewhere.txt", "");
+    env.commit();
+    assert_eq!(env.vb(&["build", RECIPE]).ok().executed(), [""; 0]);
+}

@@ -281,6 +281,8 @@ pub struct Environment {
     pub interpreter: InterpreterSpec,
     /// Directories that are put on the module path: the application's own.
     pub module_paths: Vec<String>,
+    /// Globs of files below the directory of packages that are left out.
+    pub prune: Vec<String>,
 }
 
 impl Environment {
@@ -288,6 +290,9 @@ impl Environment {
         let mut parts = self.interpreter.parts();
         parts.push(Part::text("prefix", &self.prefix));
         parts.push(Part::list("module paths", &self.module_paths));
+        if !self.prune.is_empty() {
+            parts.push(Part::list("prune", &self.prune));
+        }
         parts
     }
 }
@@ -357,10 +362,24 @@ pub struct ImportCheck {
     pub prefix: String,
     /// The application's own directory.
     pub application: String,
+    /// Modules that are not imported, and nothing below them is.
+    pub skip: Vec<String>,
+    /// How long one import may take, where that is not [`ImportCheck::SECONDS`].
+    pub seconds: u32,
 }
 
 impl ImportCheck {
+    /// How long one import may take if nothing is said.
+    pub const SECONDS: u32 = 60;
+
     fn parts(&self) -> Vec<Part> {
-        vec![Part::text("prefix", &self.prefix), Part::text("application", &self.application)]
+        let mut parts = vec![Part::text("prefix", &self.prefix), Part::text("application", &self.application)];
+        if !self.skip.is_empty() {
+            parts.push(Part::list("skip", &self.skip));
+        }
+        if self.seconds != Self::SECONDS {
+            parts.push(Part::text("seconds", self.seconds.to_string()));
+        }
+        parts
     }
 }

@@ -98,7 +98,8 @@ mod tests {
         let ingest = Ingest { path: path.to_owned(), excludes: vec![] };
         let source = graph.add(Kind::Ingest(ingest), vec![], provenance("source"));
         let interpreter = InterpreterSpec { version: "3.11".to_owned(), command: "/usr/bin/python3.11".to_owned() };
-        let environment = Environment { prefix: "/vrmd/x".to_owned(), interpreter, module_paths: vec![] };
+        let environment =
+            Environment { prefix: "/vrmd/x".to_owned(), interpreter, module_paths: vec![], prune: vec![] };
         let selection = selection.map(|glob| Selection {
             directory: String::new(),
             patterns: vec![Pattern::Glob(glob.to_owned())],

@@ -104,6 +104,7 @@ fn kinds() -> Vec<Kind> {
             prefix: prefix.clone(),
             interpreter: interpreter(),
             module_paths: vec![application.clone()],
+            prune: vec![],
         }),
     ];
     kinds.push(Kind::NodeModules(NodeModules { scripts: vec![text("esbuild")] }));
@@ -116,7 +117,7 @@ fn kinds() -> Vec<Kind> {
             names_packages: false,
             share: None,
         }),
-        Kind::ImportCheck(ImportCheck { prefix, application }),
+        Kind::ImportCheck(ImportCheck { prefix, application, skip: vec![], seconds: ImportCheck::SECONDS }),
         Kind::Package(Box::new(package())),
     ]);
     kinds
@@ -273,7 +274,8 @@ fn variants() -> Vec<Kind> {
                 let with = |interpreter| Environment { interpreter, ..environment.clone() };
                 variants.extend(interpreters().map(|interpreter| Kind::Environment(with(interpreter))));
                 variants.push(Kind::Environment(Environment { prefix: text("/other"), ..environment.clone() }));
-                variants.push(Kind::Environment(Environment { module_paths: Vec::new(), ..environment }));
+                variants.push(Kind::Environment(Environment { module_paths: Vec::new(), ..environment.clone() }));
+                variants.push(Kind::Environment(Environment { prune: vec![text("**/*.c")], ..environment }));
             }
             Kind::NodeModules(_) => variants.push(Kind::NodeModules(NodeModules { scripts: vec![] })),
             Kind::Stage(stage) => {
@@ -290,7 +292,9 @@ fn variants() -> Vec<Kind> {
             }
             Kind::ImportCheck(check) => {
                 variants.push(Kind::ImportCheck(ImportCheck { prefix: text("/other"), ..check.clone() }));
-                variants.push(Kind::ImportCheck(ImportCheck { application: text("/other"), ..check }));
+                variants.push(Kind::ImportCheck(ImportCheck { application: text("/other"), ..check.clone() }));
+                variants.push(Kind::ImportCheck(ImportCheck { skip: vec![text("whois.gpu")], ..check.clone() }));
+                variants.push(Kind::ImportCheck(ImportCheck { seconds: 5, ..check }));
             }
             Kind::Step(step) => {
                 variants.push(Kind::Step(Step { application: text("/other"), ..step.clone() }));

@@ -47,7 +47,7 @@ pub struct Identity {
     pub installed_size: u64,
 }
 
-/// How one package differs from another. Times are not compared.
+/// How one package differs from another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PackageDiff {
     /// The first package.
@@ -64,8 +64,12 @@ pub struct PackageDiff {
     pub scripts: BTreeMap<String, Change<String>>,
     /// Which files became configuration files, or are none any more.
     pub conffiles: BTreeMap<String, Change<()>>,
-    /// Which paths differ.
+    /// What differs of the changelog.
+    pub changelog: Option<Change<String>>,
+    /// Which paths differ in more than their time.
     pub files: BTreeMap<String, Change<FileFacts>>,
+    /// Which paths differ in their time alone, in seconds since 1970.
+    pub times: BTreeMap<String, Change<u64>>,
     /// How many paths are the same in both.
     pub same_files: usize,
 }
@@ -74,6 +78,12 @@ impl PackageDiff {
     /// Compares two packages.
     pub fn of(old: &PackageFacts, new: &PackageFacts) -> Self {
         let files = changes(&old.files, &new.files, FileFacts::is_same);
+        let time = |(path, file): (&String, &FileFacts)| {
+            let other = new.files.get(path).filter(|_| !files.contains_key(path))?;
+            let change = Change::Changed { old: file.time, new: other.time };
+            (file.time != other.time).then(|| (path.clone(), change))
+        };
+        let times: BTreeMap<String, Change<u64>> = old.files.iter().filter_map(time).collect();
         let gone_or_changed = files.values().filter(|change| !matches!(change, Change::Added { .. })).count();
         Self {
             old: Identity::of(old),
@@ -83,7 +93,9 @@ impl PackageDiff {
             distributions: changes(&old.distributions, &new.distributions, String::eq),
             scripts: changes(&old.scripts, &new.scripts, String::eq),
             conffiles: changes(&as_map(&old.conffiles), &as_map(&new.conffiles), |(), ()| true),
-            same_files: old.files.len() - gone_or_changed,
+            changelog: change_of(old.changelog.as_ref(), new.changelog.as_ref(), String::eq),
+            same_files: old.files.len() - gone_or_changed - times.len(),
+            times,
             files,
         }
     }
@@ -95,7 +107,14 @@ impl PackageDiff {
             && self.distributions.is_empty()
             && self.scripts.is_empty()
             && self.conffiles.is_empty()
+            && self.changelog.is_none()
             && self.files.is_empty()
+            && self.times.is_empty()
+    }
+
+    /// Is nothing different at all?
+    pub fn is_same(&self) -> bool {
+        self.is_empty() && self.old == self.new
     }
 }
 
@@ -118,13 +137,17 @@ fn changes<T: Clone>(
     is_same: impl Fn(&T, &T) -> bool,
 ) -> BTreeMap<String, Change<T>> {
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let change = |name: &String| match (old.get(name), new.get(name)) {
+    let change = |name: &String| change_of(old.get(name), new.get(name), &is_same);
+    names.into_iter().filter_map(|name| Some((name.clone(), change(name)?))).collect()
+}
+
+fn change_of<T: Clone>(old: Option<&T>, new: Option<&T>, is_same: impl Fn(&T, &T) -> bool) -> Option<Change<T>> {
+    match (old, new) {
         (Some(old), Some(new)) if is_same(old, new) => None,
         (Some(old), Some(new)) => Some(Change::Changed { old: old.clone(), new: new.clone() }),
         (Some(old), None) => Some(Change::Removed { old: old.clone() }),
         (None, new) => new.map(|new| Change::Added { new: new.clone() }),
-    };
-    names.into_iter().filter_map(|name| Some((name.clone(), change(name)?))).collect()
+    }
 }
 
 fn as_map(names: &BTreeSet<String>) -> BTreeMap<String, ()> {
@@ -177,6 +200,41 @@ mod tests {
             ("d".to_owned(), Change::Added { new: "1".to_owned() }),
         ];
         assert_eq!(found, expect.into());
+    }
+
+    fn facts(time: u64, mode: u32, changelog: &str) -> PackageFacts {
+        let kind = crate::facts::PathKind::File { size: 1, digest: Some("aa".to_owned()) };
+        let file = FileFacts { kind, mode, owner: "root".to_owned(), group: "root".to_owned(), time };
+        PackageFacts {
+            format: Format::Deb,
+            name: "vrmd-whois".to_owned(),
+            version: "1.0".to_owned(),
+            architecture: "all".to_owned(),
+            packed_size: 1,
+            installed_size: 1,
+            compression: None,
+            fields: BTreeMap::new(),
+            relations: BTreeMap::new(),
+            scripts: BTreeMap::new(),
+            conffiles: BTreeSet::new(),
+            distributions: BTreeMap::new(),
+            files: [("/a".to_owned(), file)].into(),
+            changelog: Some(changelog.to_owned()),
+        }
+    }
+
+    #[test]
+    fn times_and_changelogs_are_compared_and_a_time_counts_where_nothing_else_differs() {
+        let old = facts(1, 0o644, "one");
+        assert!(PackageDiff::of(&old, &old).is_same());
+        let later = PackageDiff::of(&old, &facts(2, 0o644, "one"));
+        assert_eq!(later.times, [("/a".to_owned(), Change::Changed { old: 1, new: 2 })].into());
+        assert_eq!((later.is_same(), later.files.len(), later.same_files), (false, 0, 0));
+        let other = PackageDiff::of(&old, &facts(2, 0o600, "two"));
+        assert_eq!((other.times.len(), other.files.len()), (0, 1));
+        assert_eq!(other.changelog, Some(Change::Changed { old: "one".to_owned(), new: "two".to_owned() }));
+        let larger = PackageDiff::of(&old, &PackageFacts { packed_size: 2, ..old.clone() });
+        assert!(larger.is_empty() && !larger.is_same());
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct PackageFacts {
     pub distributions: BTreeMap<String, String>,
     /// What is at which absolute path.
     pub files: BTreeMap<String, FileFacts>,
+    /// What its changelog says; that of an `.rpm` is in its header.
+    pub changelog: Option<String>,
 }
 
 /// What is at one path of a package.
@@ -64,6 +66,8 @@ pub struct FileFacts {
     pub owner: String,
     /// The name of its group.
     pub group: String,
+    /// Its time, in seconds since 1970.
+    pub time: u64,
 }
 
 /// What a path of a package is.
@@ -166,6 +170,7 @@ impl PackageFacts {
             conffiles: BTreeSet::new(),
             distributions: BTreeMap::new(),
             files: BTreeMap::new(),
+            changelog: None,
         }
     }
 
@@ -258,6 +263,7 @@ mod tests {
             mode,
             owner: "root".to_owned(),
             group: "root".to_owned(),
+            time: 0,
         };
         assert!(file("aa", 0o644).is_same(&file("bbbb", 0o644)));
         assert!(!file("aa", 0o644).is_same(&file("bb", 0o644)));

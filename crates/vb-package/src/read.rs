@@ -67,6 +67,9 @@ pub struct DebEntry {
     pub sha256: Option<String>,
 }
 
+/// A changelog up to this size is read.
+const LARGEST_CHANGELOG: u64 = 4 << 20;
+
 /// What a package says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DebMetadata {
@@ -86,6 +89,8 @@ pub struct DebMetadata {
     pub control_entries: Vec<DebEntry>,
     /// The entries of the data member.
     pub entries: Vec<DebEntry>,
+    /// The changelog, where it has one of a usual size.
+    pub changelog: Option<String>,
 }
 
 impl DebMetadata {
@@ -184,7 +189,10 @@ fn read(path: &Path, depth: Depth) -> Result<DebMetadata, ReadDebError> {
                 reader.ok_or_else(|| ReadDebError::Compression { path: path.to_owned(), member: name.clone() })?;
             let (entries, files) = read_tar(reader, tar_member).map_err(cannot_read)?;
             match tar_member {
-                TarMember::Data => metadata.entries = entries,
+                TarMember::Data => {
+                    metadata.changelog = changelog_of(&files);
+                    metadata.entries = entries;
+                }
                 TarMember::Control => {
                     metadata.control_entries = entries;
                     take_control_files(files, &mut metadata)
@@ -242,19 +250,44 @@ pub(crate) fn read_tar(reader: impl Read, member: TarMember) -> io::Result<(Vec<
         let mut described = describe(&entry)?;
         if described.kind == DebEntryKind::File {
             let mut content = Vec::new();
-            let mut hashed = match member {
-                TarMember::Control => Hashed::new(&mut content as &mut dyn Write),
-                TarMember::Data => Hashed::new(&mut sink as &mut dyn Write),
+            let is_kept = member == TarMember::Control || is_changelog(&described);
+            let mut hashed = match is_kept {
+                true => Hashed::new(&mut content as &mut dyn Write),
+                false => Hashed::new(&mut sink as &mut dyn Write),
             };
             io::copy(&mut entry, &mut hashed)?;
             described.sha256 = Some(hashed.digest().0);
-            if member == TarMember::Control {
+            if is_kept {
                 files.insert(described.path.trim_start_matches("./").to_owned(), content);
             }
         }
         entries.push(described);
     }
     Ok((entries, files))
+}
+
+/// Is it a changelog, as Debian Policy 12.7 has them?
+fn is_changelog(entry: &DebEntry) -> bool {
+    let path = entry.path.trim_start_matches("./");
+    let name = path.strip_prefix("usr/share/doc/").and_then(|path| path.split_once('/'));
+    name.is_some_and(|(_, name)| name.starts_with("changelog")) && entry.size <= LARGEST_CHANGELOG
+}
+
+/// Returns the packaging's changelog among the files of a data member; where there are two, the upstream one is another.
+pub(crate) fn changelog_of(files: &Files) -> Option<String> {
+    let is_packaging = |path: &&String| path.contains("/changelog.Debian");
+    let path = files.keys().find(is_packaging).or_else(|| files.keys().next())?;
+    let content = &files[path];
+    let mut text = Vec::new();
+    match path.ends_with(".gz") {
+        true => flate2::read::MultiGzDecoder::new(content.as_slice())
+            .take(LARGEST_CHANGELOG)
+            .read_to_end(&mut text)
+            .map(drop)
+            .ok()?,
+        false => text.clone_from(content),
+    }
+    Some(String::from_utf8_lossy(&text).into_owned())
 }
 
 fn describe(entry: &tar::Entry<'_, impl Read>) -> io::Result<DebEntry> {

@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 const SCRIPT: &str = include_str!("import_check.py");
 
@@ -114,10 +114,30 @@ impl fmt::Display for ImportFailure {
     }
 }
 
+/// What an import check does otherwise than usual.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ImportCheckOptions {
+    /// Modules that are not imported, and nothing below them is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skip: Vec<String>,
+    /// How long one import may take, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u32>,
+}
+
 /// Returns the command line that checks the imports of the sources below `application` with the environment's interpreter
 /// `python`, and writes its report to the file `report`. It fails only if the check itself cannot run.
-pub fn import_check_command(python: &str, application: &str, report: &str) -> Vec<String> {
-    [python, "-c", SCRIPT, application, report].map(str::to_owned).into()
+pub fn import_check_command(
+    python: &str,
+    application: &str,
+    report: &str,
+    options: &ImportCheckOptions,
+) -> Vec<String> {
+    let mut command: Vec<String> = [python, "-c", SCRIPT, application, report].map(str::to_owned).into();
+    if *options != ImportCheckOptions::default() {
+        command.push(serde_json::to_string(options).expect("options are plain data"));
+    }
+    command
 }
 
 /// Reads the content of the report file.
@@ -136,6 +156,10 @@ mod tests {
 
     /// Checks an application of these files; its directory is on the module path, as an environment would have it.
     fn check(files: &[(&str, &str)]) -> ImportReport {
+        check_with(files, &ImportCheckOptions::default())
+    }
+
+    fn check_with(files: &[(&str, &str)], options: &ImportCheckOptions) -> ImportReport {
         let dir = tempfile::tempdir().unwrap();
         let application = dir.path().join("application");
         for (name, text) in files {
@@ -144,7 +168,7 @@ mod tests {
             fs_err::write(path, text).unwrap();
         }
         let report = dir.path().join("report.json");
-        let command = import_check_command("python3", application.to_str().unwrap(), report.to_str().unwrap());
+        let command = import_check_command("python3", application.to_str().unwrap(), report.to_str().unwrap(), options);
         let output = Command::new(&command[0])
             .args(&command[1..])
             .env("PYTHONPATH", &application)
@@ -280,6 +304,23 @@ class C:
             "`c_exit` cannot be imported: it ends the interpreter (SystemExit: no configuration) (needed by `main.py:1`)"
         );
         assert_eq!(text[3], "`d_raise` cannot be imported: ValueError: bad setting (needed by `main.py:1`)");
+    }
+
+    #[test]
+    fn what_is_skipped_is_not_imported_and_nothing_below_it_is() {
+        let options = ImportCheckOptions { skip: vec!["absent.gpu".to_owned(), "gone".to_owned()], seconds: None };
+        let files = [("a.py", "import absent.gpu.fast\nfrom absent import gpu, cpu\nimport gone\nimport goner\n")];
+        let report = check_with(&files, &options);
+        let modules: Vec<&str> = report.failures.iter().map(|failure| failure.module.as_str()).collect();
+        assert_eq!(modules, ["absent", "goner"]);
+    }
+
+    #[test]
+    fn an_import_that_takes_longer_than_it_may_is_told() {
+        let options = ImportCheckOptions { skip: vec![], seconds: Some(1) };
+        let report = check_with(&[("a.py", "import slow\n"), ("slow.py", "while True: pass\n")], &options);
+        assert_eq!(report.failures[0].cause(), ImportCause::TimedOut);
+        assert_eq!(report.failures[0].message, "the import did not end within 1 seconds");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub enum EnvironmentFile {
 /// `bin/python` leads to the interpreter's *versioned* command, so that another version of the distribution's Python never
 /// comes to see `site-packages` that is not its own.
 pub fn environment_files(environment: &Environment) -> Vec<(String, EnvironmentFile)> {
-    let Environment { prefix, interpreter, module_paths } = environment;
+    let Environment { prefix, interpreter, module_paths, .. } = environment;
     let layout = Layout { prefix: prefix.clone(), python_version: interpreter.version.clone() };
     let mut files = vec![
         ("bin/activate".to_owned(), text(&activate(prefix))),
@@ -128,6 +128,7 @@ mod tests {
             prefix: "/vrmd/whois".into(),
             interpreter: InterpreterSpec { version: "3.11".into(), command: "/usr/bin/python3.11".into() },
             module_paths: module_paths.iter().map(|path| (*path).to_owned()).collect(),
+            prune: vec![],
         }
     }
 

@@ -1,6 +1,6 @@
 """Imports what an application's modules import, and reports each import that fails.
 
-Run as `python -c <this> <application directory> <report file>` with the environment's interpreter. Writes one JSON
+Run as `python -c <this> <application directory> <report file> [<options>]` with the environment's interpreter. Writes one JSON
 document to the report file and succeeds, whatever the imports do: they run in forked children with muted output, so that
 a module that exits, hangs or crashes the interpreter is reported by name like any other.
 
@@ -19,7 +19,9 @@ import re
 import signal
 import traceback
 
-SECONDS_PER_IMPORT = 60
+OPTIONS = json.loads(sys.argv[3]) if len(sys.argv) > 3 else {}
+SECONDS_PER_IMPORT = OPTIONS.get("seconds", 60)
+SKIPPED_MODULES = OPTIONS.get("skip", [])
 SKIPPED_DIRECTORIES = {"__pycache__", "node_modules", "test", "tests"}
 IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 STUB = "a stub for the build"
@@ -210,6 +212,11 @@ def collect(top):
     return needed, unparsed
 
 
+def is_skipped(module, name):
+    full = module + "." + name if name else module
+    return any(full == skipped or full.startswith(skipped + ".") for skipped in SKIPPED_MODULES)
+
+
 def do_import(module, name):
     __import__(module)
     imported = sys.modules[module]
@@ -388,6 +395,7 @@ def report(needed, keys, failures):
 def main(top, output):
     top = os.path.abspath(top)
     needed, unparsed = collect(top)
+    needed = {key: places for key, places in needed.items() if not is_skipped(*key)}
     settings, place = django_settings(top) or (None, None)
     if settings:
         needed.setdefault((settings, ""), []).append(place)
@@ -398,4 +406,4 @@ def main(top, output):
         json.dump(document, file, indent=1, sort_keys=True)
 
 
-main(*sys.argv[1:])
+main(*sys.argv[1:3])

@@ -42,8 +42,8 @@ pub use archive::{ArchiveError, read_members};
 pub use bound::{BoundIndex, NamePatterns, NoLocation};
 pub use bytecode::{BytecodeReportError, SkippedSource, bytecode_command, parse_bytecode_report};
 pub use check::{
-    ImportCause, ImportFailure, ImportReport, ImportReportError, UnparsedSource, import_check_command,
-    parse_import_report,
+    ImportCause, ImportCheckOptions, ImportFailure, ImportReport, ImportReportError, UnparsedSource,
+    import_check_command, parse_import_report,
 };
 pub use entry_points::EntryPointError;
 pub use environment::{EnvironmentFile, environment_files};
@@ -60,7 +60,7 @@ pub use netrc::{Login, Netrc};
 pub use project::{ProjectError, check_project};
 pub use project_page::{IndexFile, ProjectPageError, project_files};
 pub use pylock::{BinaryPolicy, PylockError, read_pylock};
-pub use record::{RecordError, add_bytecode_to_record};
+pub use record::{RecordError, add_bytecode_to_record, prune_record};
 pub use requirements::{
     AllowedHashes, RefusedLine, RequirementsError, allowed_hashes, check_requirements, expand_variables,
 };

@@ -124,6 +124,16 @@ impl Record {
     }
 }
 
+/// Leaves rows out of a RECORD; paths are relative to the directory of packages.
+///
+/// # Errors
+/// The RECORD is malformed.
+pub fn prune_record(record: &[u8], is_pruned: impl Fn(&str) -> bool) -> Result<Vec<u8>, RecordError> {
+    let mut record = Record::parse(record)?;
+    record.rows.retain(|path, _| !is_pruned(path));
+    Ok(record.to_bytes())
+}
+
 /// Adds the bytecode of every listed source to each RECORD below `target`, which stands for the layout's prefix.
 ///
 /// Bytecode is listed without digest, as pip does it. Doing it twice changes nothing.

@@ -7,7 +7,7 @@ use fs_err as fs;
 use crate::source::SourceError;
 
 /// Where the changelog is in a source.
-pub(crate) const CHANGELOG: &str = "debian/changelog";
+pub const CHANGELOG: &str = "debian/changelog";
 
 /// What the first line of a changelog says.
 #[derive(Clone, Debug, PartialEq, Eq)]

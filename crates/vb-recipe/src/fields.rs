@@ -59,6 +59,8 @@ const RECIPE_RECORDS: &[Nested] = &[
     Nested::each(&["users"], "User", "a user"),
     Nested::each(&["dirs"], "Directory", "a directory"),
     Nested::each(&["packages"], "SubPackage", "a package of the recipe"),
+    Nested::itself(&["import_check"], "ImportCheck", "`import_check`"),
+    Nested::each(&["import_check", "skip"], "SkippedImport", "a skipped import"),
 ];
 
 /// The records that an override may have a part of, and a package of its own.

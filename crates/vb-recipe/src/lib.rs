@@ -34,6 +34,7 @@ mod survey;
 mod version;
 mod workspace;
 
+pub use changelog::CHANGELOG;
 pub use check::{check, check_platform};
 pub use diagnostic::{Code, RecipeDiagnostic, RecipeErrors};
 pub use load::{Loaded, Platforms};
@@ -54,12 +55,14 @@ pub use platform::{
 };
 pub use position::{Evaluated, Position, Positions, SourceFile};
 pub use python::Python;
-pub use recipe::{Npm, Override, PlatformRecipe, Recipe, Resolved, Source, SubApp};
+pub use recipe::{ImportCheckRecipe, Npm, Override, PlatformRecipe, Recipe, Resolved, SkippedImport, Source, SubApp};
 pub use requirements::{RequirementsForm, package_lock_file, requirement_files};
 pub use scripts::{StoppedService, stopped_services};
 pub use service::{ConfigFileRecipe, DirectoryRecipe, ManagerName, RestartName, Scripts, ServiceRecipe, UserRecipe};
 pub use source::{SourceError, SourceFacts, source_facts};
-pub use version::{CheckedOut, DeclaredVersion, Version, VersionError, VersionSubject, is_package_version};
+pub use version::{
+    CheckedOut, DeclaredVersion, Release, Version, VersionError, VersionSubject, is_package_version, read_releases,
+};
 pub use workspace::{
     PLATFORMS_DIR, PackageRepository, PythonIndex, RepositoryKey, RepositoryLayout, WORKSPACE_FILE, Workspace,
     find_root, lock_path,

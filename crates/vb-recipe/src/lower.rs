@@ -5,6 +5,7 @@ mod lifecycle;
 mod npm;
 mod overlap;
 mod pipeline;
+mod prune;
 mod share;
 
 use vb_graph::{
@@ -89,6 +90,18 @@ pub enum LowerError {
     NoNodePackage {
         /// The package's name.
         package: String,
+    },
+    /// A distribution is to be left out that is not locked.
+    #[error("`{platform}` has no Python distribution `{distribution}` that could be left out")]
+    #[diagnostic(
+        code(vb::recipe::unknown_pruned),
+        help("take it out of `prune`, or write a pattern of files: `**/{distribution}/**`")
+    )]
+    NoPruned {
+        /// The platform's name.
+        platform: String,
+        /// What `prune` names.
+        distribution: String,
     },
     /// The lock has sdists and no tool to build them.
     #[error("the lock has no `uv` for `{platform}`, which builds `{distribution}`")]
@@ -280,7 +293,9 @@ impl<'a> Lowering<'a> {
     fn environment(&mut self, interpreter_root: ActionIndex) -> Result<ActionIndex, LowerError> {
         let lock = self.application.lock;
         let mut inputs = Vec::new();
-        for locked in &lock.distributions {
+        let platform = &self.application.platform.name;
+        let prune = prune::Prune::of(&self.application.recipe.value.prune, lock, platform)?;
+        for locked in lock.distributions.iter().filter(|locked| !prune.has(&locked.distribution.name)) {
             let unpacked = self.unpack(locked, interpreter_root)?;
             let name = format!("distribution {} {}", locked.distribution.name, locked.distribution.version);
             inputs.push(input(&name, unpacked));
@@ -296,6 +311,7 @@ impl<'a> Lowering<'a> {
             interpreter: self.interpreter.clone(),
             // What is installed is imported from there; its source would be a second copy of each module.
             module_paths: if is_installed { vec![] } else { vec![self.directory.clone()] },
+            prune: prune.globs,
         };
         Ok(self.add(Kind::Environment(environment), inputs, "environment", "requirements"))
     }
@@ -395,7 +411,13 @@ impl<'a> Lowering<'a> {
     }
 
     fn import_check(&mut self, stage: ActionIndex, libraries: &[ActionIndex], root: ActionIndex) -> ActionIndex {
-        let check = ImportCheck { prefix: self.prefix.clone(), application: self.directory.clone() };
+        let wanted = &self.application.recipe.value.import_check;
+        let check = ImportCheck {
+            prefix: self.prefix.clone(),
+            application: self.directory.clone(),
+            skip: wanted.skip.iter().map(|skipped| skipped.module.clone()).collect(),
+            seconds: wanted.seconds,
+        };
         let mut staged = input("stage", stage);
         if !self.application.recipe.value.pipeline.is_empty() {
             staged.selection = Some(pipeline::without_assets(&self.directory));
@@ -450,7 +472,7 @@ impl<'a> Lowering<'a> {
             }),
             share: share.map(Box::new),
             companions: self.companions(),
-            changelog: None,
+            changelog: facts.changelog(&value.package_name(workspace), version, value.maintainer(workspace)),
         }
     }
 }

@@ -78,6 +78,10 @@ pub struct Recipe {
     pub no_binary: Vec<String>,
     /// Python distributions that are never built from source.
     pub only_binary: Vec<String>,
+    /// What of the distributions is left out.
+    pub prune: Vec<String>,
+    /// How the imports of the application are checked.
+    pub import_check: ImportCheckRecipe,
     /// Environment variables of the build, beside the workspace's.
     pub variables: BTreeMap<String, String>,
     /// The names of the platforms that the application is built for.
@@ -165,6 +169,26 @@ pub struct SubApp {
     pub source: Source,
     /// The directory that it becomes, relative to the application's.
     pub dir: String,
+}
+
+/// How the imports of an application are checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportCheckRecipe {
+    /// What is not imported.
+    pub skip: Vec<SkippedImport>,
+    /// How long one import may take, in seconds.
+    pub seconds: u32,
+}
+
+/// A module that is not imported, with what is below it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkippedImport {
+    /// The module.
+    pub module: String,
+    /// Why not.
+    pub reason: String,
 }
 
 /// The npm packages of a recipe.

@@ -8,7 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::git::Git;
+use crate::{
+    git::Git,
+    version::{Release, changelog},
+};
 
 /// The time of a source that is in no commit: 1980-01-01, the earliest that a zip file can hold.
 const NO_COMMIT_EPOCH: u64 = 315_532_800;
@@ -28,11 +31,19 @@ pub struct SourceFacts {
     pub is_modified: bool,
     /// The time of that commit, in seconds since 1970.
     pub epoch: u64,
+    /// What changed in each version, the latest first, where the source has no changelog and git knows.
+    pub releases: Vec<Release>,
 }
 
 impl SourceFacts {
     /// The facts of a source that is in no commit.
-    pub const NONE: Self = Self { branch: None, commit: None, is_modified: false, epoch: NO_COMMIT_EPOCH };
+    pub const NONE: Self =
+        Self { branch: None, commit: None, is_modified: false, epoch: NO_COMMIT_EPOCH, releases: Vec::new() };
+
+    /// Returns the changelog (deb-changelog(5)) of a package of some version, out of the releases.
+    pub fn changelog(&self, package: &str, version: &str, maintainer: &str) -> Option<String> {
+        changelog(&self.releases, package, version, maintainer)
+    }
 
     /// Returns the line of a package's description that names the source.
     pub fn origin(&self) -> Option<String> {
@@ -137,5 +148,6 @@ pub fn source_facts(directory: &Path) -> Result<SourceFacts, SourceError> {
         commit: Some(commit.to_owned()),
         is_modified: status.is_modified,
         epoch: time.parse().unwrap_or(NO_COMMIT_EPOCH),
+        releases: Vec::new(),
     })
 }

@@ -4,14 +4,19 @@
 //! from the clock, a counter of the machine, or the name of a branch.
 
 mod history;
+mod releases;
 mod tag;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::tag::is_package_version;
+pub(crate) use self::releases::changelog;
 use self::{history::History, tag::is_later};
+pub use self::{
+    releases::{Release, read_releases},
+    tag::is_package_version,
+};
 use crate::{
     changelog::{CHANGELOG, ChangelogHead},
     diagnostic::{Code, RecipeDiagnostic, RecipeErrors, quote_all},

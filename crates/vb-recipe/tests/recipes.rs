@@ -129,6 +129,7 @@ fail! {
     a_missing_option_of_a_step_is_shown: "missing_step_option",
     a_file_that_two_steps_write_is_shown_at_the_second: "written_twice",
     what_is_wrong_in_an_override_that_is_a_function_is_shown_there: "override_function",
+    a_skipped_import_without_a_reason_is_refused: "skip_without_reason",
     what_is_wrong_in_a_package_is_shown_at_its_place: "wrong_package",
     a_package_that_the_recipe_does_not_have_is_shown_where_it_is_needed: "unknown_package",
     what_is_wrong_in_an_overridden_service_is_shown_in_the_override: "wrong_override_service",

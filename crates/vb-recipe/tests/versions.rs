@@ -7,7 +7,7 @@ use std::{path::PathBuf, process::Command};
 use fs_err as fs;
 use miette::Diagnostic as _;
 use tempfile::TempDir;
-use vb_recipe::{DeclaredVersion, Loader, VersionError, VersionSubject};
+use vb_recipe::{DeclaredVersion, Loader, SourceFacts, VersionError, VersionSubject, read_releases};
 
 /// A workspace of two applications in a git repository, whose commits are a minute apart.
 struct Scratch {
@@ -249,4 +249,48 @@ fn a_shallow_clone_knows_the_version_of_a_tagged_commit_and_no_other() {
         clone("tagged");
         assert_eq!(scratch.try_version_of("whois", "tagged").unwrap(), "1.0");
     }
+}
+
+/// Returns the changelog of `whois` as git tells it.
+fn changelog(scratch: &Scratch, root: &str) -> Option<String> {
+    let source = scratch.directory.path().join(root).join("recipes/apps/whois");
+    let patterns = ["v{version}".to_owned()];
+    let releases = read_releases(&source, &patterns, "whois").unwrap();
+    SourceFacts { releases, ..SourceFacts::NONE }.changelog("vrmd-whois", "1.2-1", "A <a@example.org>")
+}
+
+fn commit_as(scratch: &mut Scratch, subject: &str) {
+    scratch.change();
+    scratch.git(&["commit", "--quiet", "--amend", "--message", subject]);
+}
+
+#[test]
+fn the_changelog_of_a_source_without_one_has_the_commits_of_each_tag_that_touched_it() {
+    let mut scratch = Scratch::committed(TAG);
+    assert_eq!(changelog(&scratch, "workspace"), None);
+    scratch.git(&["tag", "v1.0"]);
+    commit_as(&mut scratch, "whois: a first change");
+    commit_as(&mut scratch, "whois: a\tsecond change");
+    scratch.write("elsewhere", "");
+    scratch.commit();
+    scratch.git(&["tag", "--annotate", "--message", "1.1", "v1.1"]);
+    scratch.git(&["tag", "other-9.0"]);
+    let tagged = changelog(&scratch, "workspace").unwrap();
+    assert!(
+        tagged.starts_with("vrmd-whois (1.2-1) unstable; urgency=medium\n\n  * whois: a second change\n"),
+        "{tagged}"
+    );
+    commit_as(&mut scratch, &"long ".repeat(60));
+    let expect = format!(
+        "vrmd-whois (1.2-1) unstable; urgency=medium\n\n  * {}…\n\n -- A <a@example.org>  Fri, 02 Jan 2026 03:05:05 \
+         +0000\n\nvrmd-whois (1.1) unstable; urgency=medium\n\n  * whois: a second change\n  * whois: a first change\n\n \
+         -- A <a@example.org>  Fri, 02 Jan 2026 03:04:05 +0000\n\nvrmd-whois (1.0) unstable; urgency=medium\n\n  * test\n\n \
+         -- A <a@example.org>  Fri, 02 Jan 2026 03:01:05 +0000\n",
+        "long ".repeat(60).chars().take(159).collect::<String>()
+    );
+    assert_eq!(changelog(&scratch, "workspace").unwrap(), expect);
+
+    let url = format!("file://{}", scratch.root().display());
+    scratch.git_in(".", &["clone", "--quiet", "--depth", "1", &url, "shallow"]);
+    assert_eq!(changelog(&scratch, "shallow"), None);
 }

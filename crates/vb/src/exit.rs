@@ -9,6 +9,8 @@ pub(crate) enum Exit {
     Success,
     /// 1: an action failed.
     ActionFailed,
+    /// 1: two packages differ, as diff(1) has it.
+    Different,
     /// 2: the command line is wrong.
     Usage,
     /// 3: a recipe, a platform, the workspace or a lock is wrong.
@@ -26,7 +28,7 @@ impl Exit {
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Success => 0,
-            Self::ActionFailed => 1,
+            Self::ActionFailed | Self::Different => 1,
             Self::Usage => 2,
             Self::Recipe => 3,
             Self::Environment => 4,

@@ -9,9 +9,9 @@ use fs_err as fs;
 use vb_graph::{ActionIndex, Format, Graph, Kind, PackageSpec};
 use vb_package::RpmVersion;
 use vb_recipe::{
-    Application, DeclaredVersion, Evaluated, Loaded, Loader, Lock, LockRequest, Memory, Platform, PlatformLock,
-    Platforms, Recipe, RecipeErrors, SourceFacts, Version, VersionSubject, Workspace, find_root, lock_path, lower,
-    package_lock_file, requirement_files, source_facts,
+    Application, CHANGELOG, DeclaredVersion, Evaluated, Loaded, Loader, Lock, LockRequest, Memory, Platform,
+    PlatformLock, Platforms, Recipe, RecipeErrors, SourceFacts, Version, VersionSubject, Workspace, find_root,
+    lock_path, lower, package_lock_file, read_releases, requirement_files, source_facts,
 };
 use vb_repo::Repository;
 use vb_store::Store;
@@ -224,7 +224,13 @@ impl Session {
     fn read_recipe_files(&self, recipe: &Evaluated<Recipe>) -> Result<RecipeFiles, Fatal> {
         let path = display::relative(&lock_path(recipe.path()));
         let lock = Lock::read(&path).map_err(|error| Fatal::new(Exit::Recipe, error))?;
-        let facts = source_facts(&recipe.source_dir()).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+        let source = recipe.source_dir();
+        let mut facts = source_facts(&source).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+        if facts.commit.is_some() && !source.join(CHANGELOG).exists() {
+            let tags = recipe.value.tags(&self.workspace.value);
+            facts.releases =
+                read_releases(&source, tags, &recipe.value.name).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+        }
         let version = match &self.forced {
             Some(version) => DeclaredVersion::Known(version.clone()),
             None => self.subject(recipe).version().map_err(|error| Fatal::new(Exit::Recipe, error))?,

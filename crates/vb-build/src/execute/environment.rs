@@ -1,12 +1,14 @@
 //! Unpacked trees to an environment: a merge of directories, no file is touched.
 
-use vb_graph::{DirectoryDigest, Environment, InputDigest, Node};
-use vb_python::{EnvironmentFile, environment_files};
-use vb_store::{MergeError, TreeBuilder};
+use vb_graph::{DirectoryDigest, Environment, InputDigest, Node, Pattern};
+use vb_python::{EnvironmentFile, environment_files, prune_record};
+use vb_store::{Listing, Matcher, MergeError, TreeBuilder};
 
 use crate::{builder::Builder, error::ExecuteError, inputs::Inputs};
 
 /// How vb itself is called where the environment's own files collide with a distribution's.
+/// The directory of packages, in the path of a file that is in it.
+const SITE: &str = "/site-packages/";
 const OWN: &str = "the environment itself";
 
 impl Builder {
@@ -17,6 +19,7 @@ impl Builder {
             let InputDigest::Node(Node::Directory { digest, .. }) = input else {
                 unreachable!("an unpacked wheel is a directory")
             };
+            let digest = &self.pruned(digest, &environment.prune)?;
             merged = self.store.merge(&merged, digest).map_err(|error| match error {
                 MergeError::Conflict { path } => self.conflict(path, &trees, name),
                 MergeError::Directory(error) => ExecuteError::Directory(error),
@@ -25,6 +28,37 @@ impl Builder {
             trees.push((name, *digest));
         }
         Ok(Node::directory(merged))
+    }
+
+    /// Leaves out of an unpacked wheel what the recipe does not want, and out of its `RECORD`.
+    fn pruned(&self, tree: &DirectoryDigest, globs: &[String]) -> Result<DirectoryDigest, ExecuteError> {
+        if globs.is_empty() {
+            return Ok(*tree);
+        }
+        let patterns: Vec<Pattern> = globs.iter().flat_map(|glob| both(glob)).map(Pattern::Glob).collect();
+        let matcher = Matcher::new(&patterns)?;
+        let is_pruned = |path: &str| {
+            let source = source_of(path);
+            !path.contains(".dist-info/") && matcher.is_match(source.as_deref().unwrap_or(path))
+        };
+        let mut kept = Listing::default();
+        for (path, node) in self.listing(tree)?.entries() {
+            let Some((site, inside)) = path.split_once(SITE) else {
+                kept.replace(path, node.clone());
+                continue;
+            };
+            match node {
+                Node::File { blob, mode, .. } if inside.ends_with(".dist-info/RECORD") => {
+                    let record = prune_record(&self.store.read_blob(blob)?, is_pruned)?;
+                    let blob = self.store.put_bytes(&record).map_err(ExecuteError::Store)?;
+                    let node = Node::File { blob, size: record.len() as u64, mode: *mode };
+                    kept.replace(format!("{site}{SITE}{inside}"), node);
+                }
+                _ if is_pruned(inside) => {}
+                _ => kept.replace(path, node.clone()),
+            }
+        }
+        self.store.put_listing(kept.to_tree()?).map_err(ExecuteError::Store)
     }
 
     fn own_files(&self, environment: &Environment) -> Result<DirectoryDigest, ExecuteError> {
@@ -57,6 +91,11 @@ impl Builder {
         let first = trees.iter().find(|(_, digest)| has(digest)).map_or(OWN, |(name, _)| name);
         ExecuteError::Conflict { first: first.to_owned(), second: second.to_owned(), path }
     }
+}
+
+/// A glob that matches a directory means everything below it.
+fn both(glob: &str) -> [String; 2] {
+    [glob.to_owned(), format!("{glob}/**")]
 }
 
 /// Bytecode differs because its source does: `a/__pycache__/b.cpython-311.pyc` is made of `a/b.py` (PEP 3147).

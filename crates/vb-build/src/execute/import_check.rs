@@ -2,7 +2,7 @@
 
 use fs_err as fs;
 use vb_graph::{Graph, ImportCheck, Kind, Node};
-use vb_python::{ImportCause, ImportFailure, import_check_command, parse_import_report};
+use vb_python::{ImportCause, ImportCheckOptions, ImportFailure, import_check_command, parse_import_report};
 use vb_sandbox::HostPath;
 
 use super::command::{Prepared, host, layered, private, read_write};
@@ -16,7 +16,9 @@ impl Builder {
         let staged = self.on_data_pool(|| self.store.materialize(&inputs.directory("stage")))?;
         let lowers: Vec<HostPath> = vec![host(&staged.join("root")), self.layer(&inputs.directory("root"))?];
         let python = format!("{}/bin/python", check.prefix);
-        let argv = import_check_command(&python, &check.application, &private("report/report.json"));
+        let seconds = Some(check.seconds).filter(|seconds| *seconds != ImportCheck::SECONDS);
+        let options = ImportCheckOptions { skip: check.skip.clone(), seconds };
+        let argv = import_check_command(&python, &check.application, &private("report/report.json"), &options);
         let spec = layered(lowers, argv, vec![read_write(&report, &private("report"))]);
         Ok(Prepared { spec, scratch })
     }

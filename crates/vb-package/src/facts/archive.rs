@@ -11,7 +11,7 @@ use vb_graph::Format;
 use super::{PackageFacts, ReadPackageError, deb};
 use crate::{
     compress::decompress,
-    read::{TarMember, read_tar},
+    read::{TarMember, changelog_of, read_tar},
 };
 
 const EXTENSION: &str = ".tar.zst";
@@ -35,8 +35,9 @@ pub(super) fn read(path: &Path) -> Result<PackageFacts, ReadPackageError> {
     facts.compression = Some("zstd".to_owned());
     let file = BufReader::new(fs_err::File::open(path).map_err(in_file)?);
     let reader = decompress(EXTENSION, file).map_err(in_file)?.expect("zstd is known");
-    let (entries, _) = read_tar(reader, TarMember::Data).map_err(in_file)?;
+    let (entries, files) = read_tar(reader, TarMember::Data).map_err(in_file)?;
     facts.files = entries.iter().filter_map(deb::entry).collect();
+    facts.changelog = changelog_of(&files);
     Ok(facts)
 }
 

@@ -27,6 +27,7 @@ pub(super) fn read(path: &Path) -> Result<PackageFacts, ReadPackageError> {
     }
     facts.conffiles = metadata.conffiles.iter().cloned().collect();
     facts.files = metadata.entries.iter().filter_map(entry).collect();
+    facts.changelog.clone_from(&metadata.changelog);
     Ok(facts)
 }
 
@@ -64,6 +65,7 @@ pub(super) fn entry(entry: &DebEntry) -> Option<(String, FileFacts)> {
         DebEntryKind::HardLink { target } => PathKind::Hardlink { target: absolute(target) },
         DebEntryKind::Special => PathKind::Special,
     };
-    let facts = FileFacts { kind, mode: entry.mode, owner: entry.owner.clone(), group: entry.group.clone() };
+    let facts =
+        FileFacts { kind, mode: entry.mode, owner: entry.owner.clone(), group: entry.group.clone(), time: entry.mtime };
     (path != "/" && entry.path != ".").then_some((path, facts))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use vb_graph::Format;
 
 use super::{FileFacts, PackageFacts, PathKind, ReadPackageError};
-use crate::rpm::{RpmFile, RpmFileKind, RpmMetadata, RpmRelation, read_rpm};
+use crate::rpm::{RpmChange, RpmFile, RpmFileKind, RpmMetadata, RpmRelation, read_rpm};
 
 pub(super) fn read(path: &Path) -> Result<PackageFacts, ReadPackageError> {
     let metadata = read_rpm(path)?;
@@ -31,6 +31,9 @@ pub(super) fn read(path: &Path) -> Result<PackageFacts, ReadPackageError> {
     let configuration = metadata.files.iter().filter(|file| file.is_config);
     facts.conffiles = configuration.map(|file| file.path.clone()).collect();
     facts.files = metadata.files.iter().map(|file| (file.path.clone(), file_facts(file))).collect();
+    let change = |change: &RpmChange| format!("{}\n{}\n", change.author, change.text);
+    let changelog: String = metadata.changelog.iter().map(change).collect();
+    facts.changelog = Some(changelog).filter(|text| !text.is_empty());
     Ok(facts)
 }
 
@@ -61,5 +64,5 @@ fn file_facts(file: &RpmFile) -> FileFacts {
         RpmFileKind::Symlink { target } => PathKind::Symlink { target: target.clone() },
         RpmFileKind::Special => PathKind::Special,
     };
-    FileFacts { kind, mode: file.mode, owner: file.user.clone(), group: file.group.clone() }
+    FileFacts { kind, mode: file.mode, owner: file.user.clone(), group: file.group.clone(), time: file.mtime }
 }

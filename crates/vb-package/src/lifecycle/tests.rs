@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use expect_test::expect_file;
 use vb_graph::{Compression, Lifecycle, OnUpgrade, OwnedDirectory, Restart, User};
 
 use super::*;
@@ -179,6 +180,21 @@ esac
 exit 0
 "#;
     assert_eq!(script(ScriptName::Prerm), expect);
+}
+
+#[test]
+fn the_scriptlets_of_each_manager_are_as_they_were() {
+    for manager in ALL {
+        let (_, maintainer, _) = enlivened(&spec(Format::Rpm, &[manager]));
+        let text: String = maintainer
+            .scriptlets
+            .iter()
+            .map(|(name, script)| format!("%{name} -p {}\n{}\n", script.program.join(" "), script.text))
+            .collect();
+        assert!(text.contains("%pre ") && text.contains("%post ") && text.contains("%postun "), "{text}");
+        expect_file![format!("{}/src/lifecycle/tests/{manager}.scriptlets", env!("CARGO_MANIFEST_DIR"))]
+            .assert_eq(&text);
+    }
 }
 
 #[test]

@@ -54,6 +54,11 @@ impl Lowering<'_> {
             lifecycle: Box::new(lifecycle),
             share: main.share.as_ref().map(|share| Box::new(share.of_part(name))),
             companions: needs.iter().map(|needed| package_name(needed, workspace)).collect(),
+            changelog: self.application.facts.changelog(
+                &package_name(name, workspace),
+                &main.version,
+                &main.maintainer,
+            ),
             summary,
             ..main.clone()
         }

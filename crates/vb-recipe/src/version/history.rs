@@ -103,7 +103,7 @@ impl History {
 
 impl Tag {
     /// Reads `object [commit] name`; the commit is there if the object is a tag of its own.
-    fn parse(line: &str, patterns: &[String], name: &str) -> Option<Self> {
+    pub(super) fn parse(line: &str, patterns: &[String], name: &str) -> Option<Self> {
         let mut parts = line.splitn(3, ' ');
         let (object, commit, tag) = (parts.next()?, parts.next()?, parts.next()?);
         let version = version_of_tag(tag, patterns, name)?;

@@ -64,7 +64,7 @@ pub(crate) fn run(common: &Common, arguments: &Diff) -> Result<Exit, Fatal> {
     } else {
         display::lines(&display::difference_lines(&diff, arguments.all));
     }
-    Ok(Exit::Success)
+    Ok(if diff.is_same() { Exit::Success } else { Exit::Different })
 }
 
 /// Reads the latest package that a channel has of another package's name.

@@ -26,9 +26,23 @@ pub(crate) fn difference_lines(diff: &PackageDiff, is_all: bool) -> Vec<String> 
     section(&mut lines, "python", versions(&diff.distributions));
     section(&mut lines, "conffiles", diff.conffiles.iter().map(|(path, change)| marked(change, path)).collect());
     section(&mut lines, "scripts", diff.scripts.iter().flat_map(|(name, change)| script(name, change)).collect());
+    let changelog = diff.changelog.iter().flat_map(|change| script("changelog", change));
+    section(&mut lines, "changelog", changelog.collect());
+    section(&mut lines, "times", times(diff, is_all));
     let files = if is_all { all_files(&diff.files) } else { files(&diff.files) };
     section(&mut lines, &counts(diff), files);
     lines
+}
+
+/// Times differ in many paths at once: they are counted.
+fn times(diff: &PackageDiff, is_all: bool) -> Vec<String> {
+    if diff.times.is_empty() {
+        return vec![];
+    }
+    if !is_all {
+        return vec![format!("~ {} in nothing but the time", counted(diff.times.len(), "path"))];
+    }
+    diff.times.iter().map(|(path, change)| marked(change, path)).collect()
 }
 
 fn section(lines: &mut Vec<String>, title: &str, content: Vec<String>) {
@@ -232,7 +246,7 @@ mod tests {
     use super::*;
 
     fn facts(kind: PathKind) -> FileFacts {
-        FileFacts { kind, mode: 0o644, owner: "root".to_owned(), group: "root".to_owned() }
+        FileFacts { kind, mode: 0o644, owner: "root".to_owned(), group: "root".to_owned(), time: 0 }
     }
 
     fn regular(size: u64, digest: &str) -> FileFacts {
