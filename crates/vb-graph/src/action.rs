@@ -341,6 +341,8 @@ pub struct Libraries {
     pub names_packages: bool,
     /// Which part of the tree is asked about; nothing for all. The rest is there all the same.
     pub share: Option<Share>,
+    /// The earliest versions of packages that the code may have been compiled with, as relations: `libpq-dev (>= 15)`.
+    pub build_depends: Vec<String>,
 }
 
 impl Libraries {
@@ -351,6 +353,9 @@ impl Libraries {
             Part::text("names packages", self.names_packages.to_string()),
         ];
         parts.extend(self.share.iter().flat_map(Share::parts));
+        if !self.build_depends.is_empty() {
+            parts.push(Part::list("build depends", &self.build_depends));
+        }
         parts
     }
 }

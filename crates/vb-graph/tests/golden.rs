@@ -116,6 +116,7 @@ fn kinds() -> Vec<Kind> {
             optional: vec![text("libcuda.so.1")],
             names_packages: false,
             share: None,
+            build_depends: vec![],
         }),
         Kind::ImportCheck(ImportCheck { prefix, application, skip: vec![], seconds: ImportCheck::SECONDS }),
         Kind::Package(Box::new(package())),
@@ -288,7 +289,9 @@ fn variants() -> Vec<Kind> {
                 variants.push(Kind::Libraries(Libraries { optional: vec![], ..libraries.clone() }));
                 variants.push(Kind::Libraries(Libraries { names_packages: true, ..libraries.clone() }));
                 variants.push(Kind::Libraries(Libraries { share: Some(share("cli", "bin/*")), ..libraries.clone() }));
-                variants.push(Kind::Libraries(Libraries { share: Some(share("cli", "bin/x")), ..libraries }));
+                variants.push(Kind::Libraries(Libraries { share: Some(share("cli", "bin/x")), ..libraries.clone() }));
+                let build_depends = vec![text("libpq-dev (>= 15)")];
+                variants.push(Kind::Libraries(Libraries { build_depends, ..libraries }));
             }
             Kind::ImportCheck(check) => {
                 variants.push(Kind::ImportCheck(ImportCheck { prefix: text("/other"), ..check.clone() }));

@@ -385,15 +385,23 @@ impl<'a> Lowering<'a> {
         self.add(Kind::Stage(stage), inputs, "stage", "source")
     }
 
+    /// Only a version says more of a library than its symbols do.
+    fn build_minimums(&self) -> Vec<String> {
+        let has_minimum = |dependency: &&String| dependency.contains("(>= ") || dependency.contains("(= ");
+        self.recipe.build_deps.iter().filter(has_minimum).cloned().collect()
+    }
+
     /// Code that somebody writes or reads needs no library: an edit of it looks for none again.
     /// There is one action for each package, the main one first, where they could depend on other libraries.
     fn libraries(&mut self, stage: ActionIndex, root: ActionIndex, share: Option<&Share>) -> Vec<ActionIndex> {
         let Application { recipe, platform, .. } = self.application;
+        let names_packages = recipe.value.run_deps_auto && platform.family == Family::Deb;
         let libraries = Libraries {
             architecture: platform.architecture.clone(),
             optional: recipe.value.missing_libraries.clone(),
-            names_packages: recipe.value.run_deps_auto && platform.family == Family::Deb,
+            names_packages,
             share: None,
+            build_depends: if names_packages { self.build_minimums() } else { vec![] },
         };
         let mut wanted = vec![("libraries".to_owned(), libraries.clone())];
         if let Some(share) = share.filter(|_| libraries.names_packages) {

@@ -69,7 +69,8 @@ impl Builder {
             let missing = self.describe(&unmet, &staged)?;
             return Err(LibrariesError::Missing { missing, owners: vec![] }.into());
         }
-        let depends = if libraries.names_packages { self.packages_of(&system, &present, &staged)? } else { vec![] };
+        let depends =
+            if libraries.names_packages { self.packages_of(libraries, &system, &present, &staged)? } else { vec![] };
         let missing = absent.into_iter().filter(|(_, library)| !library.is_elsewhere).map(|(soname, _)| soname);
         self.put_report(&LibraryReport { depends, missing: missing.collect() })
     }
@@ -111,6 +112,7 @@ impl Builder {
 
     fn packages_of(
         &self,
+        libraries: &Libraries,
         system: &SystemLibraries,
         present: &BTreeMap<String, ForeignLibrary>,
         staged: &Staged,
@@ -119,7 +121,7 @@ impl Builder {
             soname: soname.clone(),
             symbols: library.symbols.iter().map(|symbol| (symbol.name.clone(), symbol.version.clone())).collect(),
         };
-        let found = system.packages(&present.iter().map(need).collect::<Vec<_>>());
+        let found = system.packages(&present.iter().map(need).collect::<Vec<_>>(), &libraries.build_depends);
         if found.unknown.is_empty() {
             return Ok(found.relations);
         }

@@ -1,8 +1,9 @@
 //! Which packages of a root have the shared libraries that compiled code needs, and of which version, by the `symbols` and
 //! `shlibs` files in the database of its dpkg (deb-symbols(5), deb-shlibs(5)).
 //!
-//! A version is the earliest one that has every symbol, as `dpkg-shlibdeps` computes it; `Build-Depends-Package`, which can
-//! only ask for more than the symbols do, is not followed. Must not be here: reading ELF files.
+//! A version is the earliest one that has every symbol, as `dpkg-shlibdeps` computes it, or the one that the code was
+//! compiled with, where that is known and the file asks for it (`Build-Depends-Package`). Must not be here: reading ELF
+//! files.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -50,6 +51,8 @@ pub struct LibraryPackages {
 struct SymbolTable {
     /// The relation, and alternative ones that single symbols ask for.
     templates: Vec<String>,
+    /// The packages that code is compiled with that needs the library.
+    development: Vec<String>,
     /// The earliest version that has a symbol, by `name@version`, and the number of its template.
     symbols: BTreeMap<String, (String, usize)>,
 }
@@ -79,12 +82,18 @@ impl SystemLibraries {
     }
 
     /// Returns the packages that have some libraries, each with the earliest version that is enough.
-    pub fn packages(&self, needs: &[LibraryNeed]) -> LibraryPackages {
+    ///
+    /// `build_depends` are relations of what the code was compiled with. A library whose symbols file names one of them
+    /// (`Build-Depends-Package`) is needed in its version at least, as `dpkg-shlibdeps` has it.
+    pub fn packages(&self, needs: &[LibraryNeed], build_depends: &[String]) -> LibraryPackages {
         let mut found = Found::default();
         let mut unknown = Vec::new();
         for need in needs {
             match (self.tables.get(&need.soname), self.shlibs.get(&need.soname)) {
-                (Some(table), _) => table.find(&need.symbols, &mut found),
+                (Some(table), _) => {
+                    table.find(&need.symbols, &mut found);
+                    table.raise(build_depends, &mut found);
+                }
                 (None, Some(relations)) => relations.split(',').for_each(|relation| found.add_relation(relation)),
                 (None, None) => unknown.push(need.soname.clone()),
             }
@@ -103,6 +112,11 @@ impl SystemLibraries {
             } else if let Some(template) = line.strip_prefix("| ") {
                 if let Some((_, table)) = &mut current {
                     table.templates.push(template.to_owned());
+                }
+            } else if let Some(packages) = line.strip_prefix("* Build-Depends-Package") {
+                if let Some((_, table)) = &mut current {
+                    let packages = packages.trim_start_matches(['s', ':']).split([',', ' ']);
+                    table.development.extend(packages.filter(|name| !name.is_empty()).map(str::to_owned));
                 }
             } else if !line.starts_with(['*', '#']) {
                 tables.extend(current.take());
@@ -143,6 +157,18 @@ impl SymbolTable {
         }
     }
 
+    /// Asks for the version that the code was compiled with.
+    fn raise(&self, build_depends: &[String], found: &mut Found) {
+        for relation in build_depends {
+            let Some((name, constraint)) = relation.split_once(" (") else { continue };
+            let constraint = constraint.trim_end_matches(')');
+            let minimum = constraint.strip_prefix(">= ").or_else(|| constraint.strip_prefix("= "));
+            if let Some(minimum) = minimum.filter(|_| self.development.iter().any(|known| known == name)) {
+                self.templates.iter().for_each(|template| found.raise(template, minimum));
+            }
+        }
+    }
+
     fn find(&self, symbols: &BTreeSet<(String, Option<String>)>, found: &mut Found) {
         // Whoever needs the library at all needs the first version that was one.
         let ordinary = self.symbols.values().filter(|(_, template)| *template == 0).map(|(minimum, _)| minimum);
@@ -169,6 +195,13 @@ impl Found {
         let known = self.minimums.entry(template.trim().to_owned()).or_insert_with(|| minimum.to_owned());
         if compare(known, minimum).is_lt() {
             minimum.clone_into(known);
+        }
+    }
+
+    /// Raises what is asked for already.
+    fn raise(&mut self, template: &str, minimum: &str) {
+        if self.minimums.contains_key(template.trim()) {
+            self.add(template, minimum);
         }
     }
 
@@ -280,7 +313,7 @@ mod tests {
     #[test]
     fn the_version_is_the_earliest_that_has_all_symbols() {
         let libraries = libraries(&[("libc6:amd64.symbols", LIBC), ("libpq5:amd64.symbols", LIBPQ)]);
-        let relations = |needs: &[LibraryNeed]| libraries.packages(needs).relations;
+        let relations = |needs: &[LibraryNeed]| libraries.packages(needs, &[]).relations;
         let memcpy = need("libc.so.6", &[("memcpy", Some("GLIBC_2.14"))]);
         assert_eq!(relations(std::slice::from_ref(&memcpy)), ["libc6 (>= 2.14)"]);
         assert_eq!(relations(&[memcpy, need("libm.so.6", &[("exp", Some("GLIBC_2.29"))])]), ["libc6 (>= 2.29)"]);
@@ -295,14 +328,31 @@ mod tests {
         let libraries = libraries(&[("libc6:amd64.symbols", LIBC)]);
         let private = need("libc.so.6", &[("GLIBC_PRIVATE", Some("GLIBC_PRIVATE"))]);
         let expect = ["libc6 (<< 2.37)", "libc6 (>= 2.2.5)", "libc6 (>> 2.36)"];
-        assert_eq!(libraries.packages(&[private]).relations, expect);
+        assert_eq!(libraries.packages(&[private], &[]).relations, expect);
+    }
+
+    #[test]
+    fn a_version_that_the_code_was_compiled_with_raises_what_its_symbols_ask_for() {
+        let libraries = libraries(&[("libc6:amd64.symbols", LIBC), ("libpq5:amd64.symbols", LIBPQ)]);
+        let memcpy = [need("libc.so.6", &[("memcpy", Some("GLIBC_2.14"))])];
+        for (build_depends, expect) in [
+            ("libc6-dev (>= 2.31)", "libc6 (>= 2.31)"),
+            ("libc6-dev (= 2.36-9)", "libc6 (>= 2.36-9)"),
+            ("libc6-dev (>= 2.3)", "libc6 (>= 2.14)"),
+            ("libc6-dev (<< 2.99)", "libc6 (>= 2.14)"),
+            ("libpq-dev (>= 15)", "libc6 (>= 2.14)"),
+        ] {
+            let found = libraries.packages(&memcpy, &[build_depends.to_owned()]);
+            assert_eq!(found.relations, [expect], "{build_depends}");
+        }
     }
 
     #[test]
     fn shlibs_serve_where_there_are_no_symbols() {
         let text = "udeb: libx 1 libx1-udeb\nlibx 1 libx1 (>= 1.2), libdata | libdata-old\nliby 1.2 liby1.2\n";
         let libraries = libraries(&[("libx1.shlibs", text), ("libx1.list", "/usr/lib/libx.so.1\n")]);
-        let found = libraries.packages(&[need("libx.so.1", &[]), need("liby-1.2.so", &[]), need("libz.so.1", &[])]);
+        let found =
+            libraries.packages(&[need("libx.so.1", &[]), need("liby-1.2.so", &[]), need("libz.so.1", &[])], &[]);
         assert_eq!(found.relations, ["libdata | libdata-old", "libx1 (>= 1.2)", "liby1.2"]);
         assert_eq!(found.unknown, ["libz.so.1"]);
     }
