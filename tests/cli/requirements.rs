@@ -137,6 +137,32 @@ fn locks_of_other_tools_are_taken_as_they_are() {
 }
 
 #[test]
+fn an_old_lock_of_poetry_is_read_with_its_project_for_each_platform() {
+    let place = Place::new("");
+    let file = |name: &str, version: &str| {
+        let file = format!("{name}-{version}-py3-none-any.whl");
+        let digest = place.digest(&file);
+        format!(
+            "[[package]]\nname = \"{name}\"\nversion = \"{version}\"\noptional = false\npython-versions = \"*\"\n\
+             files = [{{ file = \"{file}\", hash = \"sha256:{digest}\" }}]\n"
+        )
+    };
+    let packages = [file("one", "1.0"), file("two", "1.0"), file("three", "1.0")].concat();
+    place.write("poetry.lock", &format!("{packages}[metadata]\nlock-version = \"2.0\"\ncontent-hash = \"x\"\n"));
+    let project = "[tool.poetry]\nname = \"whois\"\n[tool.poetry.dependencies]\npython = \"^3.8\"\none = \"*\"\n\
+                   [tool.poetry.group.prod.dependencies]\ntwo = \"*\"\n";
+    place.write("pyproject.toml", project);
+    place.set("  requirements = \"poetry.lock\",");
+    assert_eq!(place.lock(&[]), ["one 1.0"]);
+    place.set("  requirements = \"poetry.lock\",\n  overrides.bookworm = { groups = [\"prod\"] },");
+    let stale = place.env.vb(&["plan", RECIPE]).expect(3);
+    assert!(stale.stderr.contains("`groups`: the lock has nothing, the recipe has `prod`"), "{}", stale.stderr);
+    assert_eq!(place.lock(&[]), ["one 1.0", "two 1.0"]);
+    place.write("pyproject.toml", &project.replace("two", "three"));
+    place.env.vb(&["plan", RECIPE]).expect(3);
+}
+
+#[test]
 fn a_file_whose_hash_the_requirements_do_not_give_is_not_locked() {
     let place = Place::new("");
     let digest = place.digest("one-1.0-py3-none-any.whl");

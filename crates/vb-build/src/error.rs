@@ -252,6 +252,19 @@ impl ExecuteError {
         !attempts.is_empty() && attempts.iter().all(is_not_found)
     }
 
+    /// Was a file not there, and the network not used?
+    pub fn is_offline(&self) -> bool {
+        match self {
+            Self::Locate { source, .. } => source.is_offline(),
+            Self::Fetch { attempts, .. } => {
+                let is_offline =
+                    |attempt: &FetchAttempt| matches!(attempt, FetchAttempt::Failed(error) if error.is_offline());
+                attempts.iter().any(is_offline)
+            }
+            _ => false,
+        }
+    }
+
     /// Does a server want another login, or any at all?
     pub fn is_refused(&self) -> bool {
         match self {

@@ -19,6 +19,7 @@ mod execute;
 mod frontier;
 mod inputs;
 mod locations;
+mod missing;
 mod plan;
 mod recorder;
 mod resolve;
@@ -35,6 +36,7 @@ pub use error::{
 pub use event::{Event, How};
 pub use frontier::OnFailure;
 pub use locations::{Lazy, Locations};
+pub use missing::{MissingFile, Need};
 pub use plan::{Forecast, Planned};
 pub use resolve::CommandRun;
 pub use shell::ShellError;

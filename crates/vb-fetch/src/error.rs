@@ -62,6 +62,12 @@ pub enum FetchError {
         /// The location as it was given.
         location: String,
     },
+    /// The location is on the network, which the options do not allow.
+    #[error("`{location}` is on the network, which is not used")]
+    Offline {
+        /// What was asked for.
+        location: String,
+    },
     /// The proxy that the options name is not a proxy URL.
     #[error("the configured proxy is not a proxy URL")]
     Proxy {
@@ -75,6 +81,11 @@ impl FetchError {
     /// Is it certain that there is nothing at the location? Everything else may be different at the next try.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })
+    }
+
+    /// Was nothing asked for, because the network is not used?
+    pub fn is_offline(&self) -> bool {
+        matches!(self, Self::Offline { .. })
     }
 
     /// Does the server want another login, or any at all?

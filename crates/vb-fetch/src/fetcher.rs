@@ -16,7 +16,7 @@ use ureq::{
 
 use crate::{
     FetchError,
-    location::{Location, split_authorization},
+    location::{Location, split_authorization, without_credentials},
 };
 
 /// Which proxy HTTP requests go through.
@@ -31,11 +31,23 @@ pub enum Proxy {
     Through(String),
 }
 
+/// May a fetcher use the network?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum NetworkUse {
+    /// Yes.
+    #[default]
+    Allowed,
+    /// No: only files of this machine are there.
+    Refused,
+}
+
 /// How a [`Fetcher`] behaves. The defaults fit a package archive or index.
 #[derive(Clone, Debug)]
 pub struct FetchOptions {
     /// The `User-Agent` header.
     pub user_agent: String,
+    /// Whether HTTP requests are made at all.
+    pub network: NetworkUse,
     /// Which proxy requests go through.
     pub proxy: Proxy,
     /// How often a location is tried before its failure is reported; at least once.
@@ -54,6 +66,7 @@ impl Default for FetchOptions {
     fn default() -> Self {
         Self {
             user_agent: concat!("vb/", env!("CARGO_PKG_VERSION")).to_owned(),
+            network: NetworkUse::default(),
             proxy: Proxy::default(),
             attempts: 3,
             pause: Duration::from_millis(500),
@@ -70,6 +83,7 @@ impl Default for FetchOptions {
 #[derive(Clone, Debug)]
 pub struct Fetcher {
     agent: Agent,
+    network: NetworkUse,
     attempts: u32,
     pause: Duration,
     get_limit: u64,
@@ -100,6 +114,7 @@ impl Fetcher {
         }
         Ok(Self {
             agent: config.build().new_agent(),
+            network: options.network,
             attempts: options.attempts.max(1),
             pause: options.pause,
             get_limit: options.get_limit,
@@ -147,6 +162,9 @@ impl Fetcher {
     fn fetch(&self, location: &str, accept: Option<&str>, to: &mut dyn Write) -> Result<u64, FetchError> {
         match Location::parse(location)? {
             Location::File(path) => copy_file(&path, location, to),
+            Location::Http(url) if self.network == NetworkUse::Refused => {
+                Err(FetchError::Offline { location: without_credentials(url) })
+            }
             Location::Http(url) => self.fetch_http(url, accept, to),
         }
     }

@@ -10,7 +10,7 @@ mod location;
 
 pub use error::FetchError;
 pub use exchange::ExchangeError;
-pub use fetcher::{FetchOptions, Fetcher, Proxy};
-pub use location::without_credentials;
+pub use fetcher::{FetchOptions, Fetcher, NetworkUse, Proxy};
+pub use location::{local_path, without_credentials};
 /// The types of requests and answers.
 pub use ureq::http;

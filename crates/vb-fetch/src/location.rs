@@ -27,6 +27,14 @@ impl<'a> Location<'a> {
     }
 }
 
+/// Returns the path of a location that is a file of this machine: a `file://` URL or an absolute path.
+pub fn local_path(text: &str) -> Option<PathBuf> {
+    match Location::parse(text) {
+        Ok(Location::File(path)) => Some(path),
+        _ => None,
+    }
+}
+
 fn is_http(scheme: &str) -> bool {
     scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
 }

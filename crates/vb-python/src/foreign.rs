@@ -46,6 +46,20 @@ pub enum ForeignLockError {
         /// The distribution's name.
         name: String,
     },
+    /// A lock of an old version does not say which group a distribution is in, and neither does a project beside it.
+    #[error(
+        "the lock has the format version `{found}`, which has no groups, and there is no `[tool.poetry]` beside it"
+    )]
+    NoProject {
+        /// The lock's version.
+        found: String,
+    },
+    /// A lock of an old version does not say which of two versions is meant where.
+    #[error("the lock has several versions of `{name}`, and does not say which is meant for which Python")]
+    Several {
+        /// The distribution's name.
+        name: String,
+    },
     /// The lock has no such extra or group.
     #[error("the lock has no {kind} `{name}`")]
     Unknown {
@@ -126,9 +140,9 @@ pub fn requirements_of_pylock(text: &str, chosen: &Chosen) -> Result<String, For
 }
 
 #[derive(Deserialize)]
-struct Poetry {
+pub(crate) struct Poetry {
     #[serde(default)]
-    package: Vec<PoetryPackage>,
+    pub(crate) package: Vec<PoetryPackage>,
     #[serde(default)]
     extras: BTreeMap<String, Vec<String>>,
     metadata: PoetryMetadata,
@@ -138,12 +152,47 @@ struct Poetry {
 #[serde(rename_all = "kebab-case")]
 struct PoetryMetadata {
     lock_version: String,
+    /// Where the files are before version 2.0.
+    #[serde(default)]
+    files: BTreeMap<String, Vec<PoetryFile>>,
+}
+
+impl Poetry {
+    pub(crate) fn version(&self) -> &str {
+        &self.metadata.lock_version
+    }
+
+    /// Does the lock say which group a distribution is in? Those of Poetry 2.0 and later do.
+    pub(crate) fn has_groups(&self) -> bool {
+        let number = |text: &str| text.parse::<u32>().ok();
+        let version = self.version().split_once('.').and_then(|(major, minor)| Some((number(major)?, number(minor)?)));
+        version.is_none_or(|version| version >= (2, 1))
+    }
+
+    /// Returns the SHA-256 of each file of a distribution.
+    pub(crate) fn hashes(&self, package: &PoetryPackage) -> BTreeSet<String> {
+        let files = package.files.iter().chain(self.metadata.files.get(&package.name).into_iter().flatten());
+        files.filter_map(|file| file.hash.strip_prefix("sha256:").map(str::to_owned)).collect()
+    }
+}
+
+impl PoetryPackage {
+    /// What comes from elsewhere than an index cannot be locked.
+    pub(crate) fn check_origin(&self) -> Result<(), ForeignLockError> {
+        match self.source.as_ref().filter(|source| source.r#type != "legacy") {
+            None => Ok(()),
+            Some(source) => Err(ForeignLockError::Origin {
+                name: self.name.clone(),
+                origin: format!("a source of type `{}`", source.r#type),
+            }),
+        }
+    }
 }
 
 #[derive(Deserialize)]
-struct PoetryPackage {
-    name: String,
-    version: String,
+pub(crate) struct PoetryPackage {
+    pub(crate) name: String,
+    pub(crate) version: String,
     #[serde(default = "main_group")]
     groups: Vec<String>,
     markers: Option<PoetryMarkers>,
@@ -176,7 +225,8 @@ struct PoetryFile {
 
 /// Turns a `poetry.lock` of Poetry 2.0 or later into requirements: the main group and those that are chosen.
 ///
-/// Older ones do not say which group and marker a package is there for.
+/// Older ones do not say which group and marker a package is there for: see
+/// [`requirements_of_old_poetry`](crate::requirements_of_old_poetry).
 ///
 /// # Errors
 /// See [`ForeignLockError`]; the first problem is reported.
@@ -190,7 +240,7 @@ pub fn requirements_of_poetry(text: &str, chosen: &Chosen) -> Result<String, For
         Some((2, 1..)) => {}
         _ => return Err(ForeignLockError::Version { found: lock.metadata.lock_version, understood: "2.1" }),
     }
-    check_known("extra", &chosen.extras, &lock.extras.into_keys().collect::<Vec<_>>())?;
+    check_known("extra", &chosen.extras, &lock.extras.keys().cloned().collect::<Vec<_>>())?;
     let groups: Vec<String> = lock.package.iter().flat_map(|package| package.groups.clone()).collect();
     check_known("group", &chosen.groups, &groups)?;
     let is_wanted = |group: &&String| *group == "main" || chosen.groups.contains(&normalize_name(group));
@@ -201,15 +251,9 @@ pub fn requirements_of_poetry(text: &str, chosen: &Chosen) -> Result<String, For
             continue;
         }
         let name = &package.name;
-        if let Some(source) = package.source.as_ref().filter(|source| source.r#type != "legacy") {
-            return Err(ForeignLockError::Origin {
-                name: name.clone(),
-                origin: format!("a source of type `{}`", source.r#type),
-            });
-        }
+        package.check_origin()?;
         let marker = poetry_marker(package.markers.as_ref(), &wanted).map(|marker| decide(&marker, chosen));
-        let hashes = package.files.iter().filter_map(|file| file.hash.strip_prefix("sha256:").map(str::to_owned));
-        lines.push_str(&requirement(name, &package.version, marker.as_deref(), &hashes.collect())?);
+        lines.push_str(&requirement(name, &package.version, marker.as_deref(), &lock.hashes(package))?);
     }
     Ok(lines)
 }
@@ -226,11 +270,15 @@ fn poetry_marker(markers: Option<&PoetryMarkers>, groups: &[&String]) -> Option<
     }
 }
 
-fn parse<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, ForeignLockError> {
+pub(crate) fn parse<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, ForeignLockError> {
     toml::from_str(text).map_err(|source| ForeignLockError::Parse(Box::new(source)))
 }
 
-fn check_known(kind: &'static str, chosen: &BTreeSet<String>, known: &[String]) -> Result<(), ForeignLockError> {
+pub(crate) fn check_known(
+    kind: &'static str,
+    chosen: &BTreeSet<String>,
+    known: &[String],
+) -> Result<(), ForeignLockError> {
     let known: BTreeSet<String> = known.iter().map(|name| normalize_name(name)).collect();
     match chosen.difference(&known).next() {
         None => Ok(()),
@@ -238,7 +286,7 @@ fn check_known(kind: &'static str, chosen: &BTreeSet<String>, known: &[String]) 
     }
 }
 
-fn requirement(
+pub(crate) fn requirement(
     name: &str,
     version: &str,
     marker: Option<&str>,

@@ -76,6 +76,11 @@ fn list(searched: &[String]) -> String {
 }
 
 impl LocateError {
+    /// Was an index not asked, because the network is not used?
+    pub fn is_offline(&self) -> bool {
+        matches!(self, Self::Fetch { source, .. } if source.is_offline())
+    }
+
     /// Does a server want another login, or any at all?
     pub fn is_refused(&self) -> bool {
         matches!(self, Self::Fetch { source, .. } if source.is_refused())

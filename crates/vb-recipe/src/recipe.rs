@@ -110,7 +110,7 @@ pub struct Recipe {
 }
 
 /// The fields that an override may have: those of [`Override`] and [`Resolved`], and of the contract `Override`.
-pub(crate) const OVERRIDABLE: [&str; 11] = [
+pub(crate) const OVERRIDABLE: [&str; 13] = [
     "python",
     "build_deps",
     "run_deps",
@@ -122,6 +122,8 @@ pub(crate) const OVERRIDABLE: [&str; 11] = [
     "config_files",
     "dirs",
     "packages",
+    "extras",
+    "groups",
 ];
 
 /// What a recipe says for one platform, of what an override may change.
@@ -150,6 +152,10 @@ pub struct Resolved {
     pub dirs: Vec<DirectoryRecipe>,
     /// See [`Recipe::packages`].
     pub packages: BTreeMap<String, SubPackage>,
+    /// See [`Recipe::extras`].
+    pub extras: Vec<String>,
+    /// See [`Recipe::groups`].
+    pub groups: Vec<String>,
 }
 
 /// Where an application's source is.
@@ -227,6 +233,10 @@ pub struct Override {
     pub dirs: Option<Merged>,
     /// See [`Recipe::packages`].
     pub packages: Option<Merged>,
+    /// See [`Recipe::extras`].
+    pub extras: Option<Vec<String>>,
+    /// See [`Recipe::groups`].
+    pub groups: Option<Vec<String>>,
 }
 
 /// What a recipe says for one platform, its overrides merged and the workspace's defaults filled in.
@@ -254,6 +264,10 @@ pub struct PlatformRecipe {
     pub dirs: Vec<DirectoryRecipe>,
     /// See [`Recipe::packages`].
     pub packages: BTreeMap<String, SubPackage>,
+    /// See [`Recipe::extras`].
+    pub extras: Vec<String>,
+    /// See [`Recipe::groups`].
+    pub groups: Vec<String>,
 }
 
 impl Recipe {
@@ -277,6 +291,8 @@ impl Recipe {
             config_files: resolved.config_files,
             dirs: resolved.dirs,
             packages: resolved.packages,
+            extras: resolved.extras,
+            groups: resolved.groups,
         }
     }
 
@@ -300,6 +316,8 @@ impl Recipe {
             config_files: self.config_files.clone(),
             dirs: self.dirs.clone(),
             packages: self.packages.clone(),
+            extras: self.extras.clone(),
+            groups: self.groups.clone(),
         }
     }
 

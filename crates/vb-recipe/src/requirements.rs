@@ -64,7 +64,8 @@ pub fn requirement_files(directory: &Path, recipe: &Recipe) -> Result<BTreeMap<S
     let mut found = match RequirementsForm::of(file) {
         RequirementsForm::Lines => requirement_lines(directory, file)?,
         RequirementsForm::Pyproject => BTreeMap::from([(file.to_owned(), project_digest(&directory.join(file))?)]),
-        RequirementsForm::Pylock | RequirementsForm::PoetryLock => BTreeMap::from([read(directory, file)?.1]),
+        RequirementsForm::Pylock => BTreeMap::from([read(directory, file)?.1]),
+        RequirementsForm::PoetryLock => poetry_files(directory, file)?,
         RequirementsForm::UvLock => {
             let project = Path::new(file).with_file_name(PYPROJECT);
             let digest = project_digest(&directory.join(&project))?;
@@ -93,6 +94,21 @@ fn read(directory: &Path, file: &str) -> Result<(Vec<u8>, (String, Sha256)), Sou
     let bytes = fs::read(&path).map_err(|source| SourceError::Requirements { path, source })?;
     let digest = Sha256::from_bytes(Hasher::digest(&bytes).into());
     Ok((bytes, (file.to_owned(), digest)))
+}
+
+/// A lock of Poetry before 2.0 needs the project beside it, which alone says what is in which group.
+fn poetry_files(directory: &Path, file: &str) -> Result<BTreeMap<String, Sha256>, SourceError> {
+    let (bytes, entry) = read(directory, file)?;
+    let mut found = BTreeMap::from([entry]);
+    let project = Path::new(file).with_file_name(PYPROJECT);
+    let text = String::from_utf8_lossy(&bytes);
+    let version = text.lines().find_map(|line| line.strip_prefix("lock-version = \""));
+    let is_old = version.is_some_and(|version| version.starts_with("1.") || version.starts_with("2.0"));
+    if is_old && directory.join(&project).is_file() {
+        let digest = digest_of_places(&directory.join(&project), &["tool.poetry"])?;
+        found.insert(project.to_string_lossy().into_owned(), digest);
+    }
+    Ok(found)
 }
 
 fn requirement_lines(directory: &Path, file: &str) -> Result<BTreeMap<String, Sha256>, SourceError> {
@@ -146,22 +162,29 @@ fn included(text: &str) -> Vec<String> {
 
 /// Digests what a `pyproject.toml` says about requirements, in whatever order and layout.
 fn project_digest(path: &Path) -> Result<Sha256, SourceError> {
+    digest_of_places(
+        path,
+        &[
+            "project.name",
+            "project.requires-python",
+            "project.dependencies",
+            "project.optional-dependencies",
+            "project.dynamic",
+            "dependency-groups",
+            "build-system",
+            "tool.uv",
+        ],
+    )
+}
+
+fn digest_of_places(path: &Path, places: &[&str]) -> Result<Sha256, SourceError> {
     let path_buf = || path.to_owned();
     let text = fs::read_to_string(path).map_err(|source| SourceError::Requirements { path: path_buf(), source })?;
     let whole: toml::Table = toml::from_str(&text)
         .map_err(|source| SourceError::Pyproject { path: path_buf(), source: Box::new(source) })?;
     let mut hasher = Hasher::new();
-    for place in [
-        "project.name",
-        "project.requires-python",
-        "project.dependencies",
-        "project.optional-dependencies",
-        "project.dynamic",
-        "dependency-groups",
-        "build-system",
-        "tool.uv",
-    ] {
-        let (first, rest) = place.split_once('.').unwrap_or((place, ""));
+    for place in places {
+        let (first, rest) = place.split_once('.').unwrap_or((*place, ""));
         let mut value = whole.get(first);
         if !rest.is_empty() {
             value = value.and_then(|table| table.get(rest));

@@ -34,6 +34,9 @@ pub(crate) struct Common {
     /// How many actions run at once [default: the number of processors].
     #[arg(long, short, global = true, env = "VB_JOBS", value_name = "N")]
     pub(crate) jobs: Option<usize>,
+    /// Use no network: what is not in the store or on this machine is missing, and all of it is named.
+    #[arg(long, global = true, env = "VB_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) offline: bool,
     /// Print JSON on standard output: each event of a build as a line, or all that a command found as one document.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -79,6 +82,13 @@ pub(crate) enum Command {
     Build(Build),
     /// Resolve what recipes need, and write it to their locks.
     Lock(Lock),
+    /// Bring every file that locks name into the store, so that it can be built without a network.
+    Fetch(Selection),
+    /// Take out the wheels of recipes.
+    Wheels {
+        #[command(subcommand)]
+        command: Wheels,
+    },
     /// Show what a build would do: a hit or a miss for each action.
     Plan(Selection),
     /// Explain why actions ran, or would run: which part of their keys differs from the last time.
@@ -181,6 +191,19 @@ fn upgrade_name(value: &str) -> Result<String, String> {
     } else {
         Err("it is not the name of a distribution; name recipes before `--upgrade`".to_owned())
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Wheels {
+    /// Write the wheels of a recipe's environment into a directory, those that are built here among them, for
+    /// `pip install --no-index --find-links DIR`.
+    Export {
+        /// The directory.
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+        #[command(flatten)]
+        selection: Selection,
+    },
 }
 
 #[derive(Args, Debug)]

@@ -4,8 +4,10 @@ pub(crate) mod build;
 mod cache;
 mod diff;
 mod doctor;
+mod fetch;
 mod inspect;
 mod key;
+pub(crate) mod offline;
 mod output;
 mod place;
 mod plan;
@@ -13,6 +15,7 @@ mod platform;
 mod push;
 pub(crate) mod repo;
 mod shell;
+mod wheels;
 mod why;
 
 use std::sync::{
@@ -35,6 +38,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
     match &arguments.command {
         Command::Build(build) => build::run(common, build),
         Command::Lock(arguments) => lock::run(common, arguments),
+        Command::Fetch(selection) => fetch::run(common, selection),
+        Command::Wheels { command } => wheels::run(common, command),
         Command::Plan(selection) => plan::run(common, selection),
         Command::Why(why) => why::run(common, why),
         Command::Shell(shell) => shell::run(common, shell),

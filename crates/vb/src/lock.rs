@@ -27,6 +27,7 @@ pub(crate) use self::{
 };
 use crate::{
     arguments::{self, Common},
+    command::offline,
     display::{self, Display},
     exit::Exit,
     fatal::Fatal,
@@ -36,6 +37,7 @@ use crate::{
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, arguments: &arguments::Lock) -> Result<Exit, Fatal> {
+    offline::refuse(common, "lock")?;
     let session = Session::open(common, &arguments.selection)?;
     let machine = Machine::read()?;
     let platforms = session.pairs().into_iter().map(|(_, platform)| platform);

@@ -12,7 +12,7 @@ use std::{
 
 use fs_err as fs;
 use vb_build::{Builder, BuilderOptions, Lazy, Locations};
-use vb_fetch::{FetchOptions, Fetcher};
+use vb_fetch::{FetchOptions, Fetcher, NetworkUse};
 use vb_platform::{AptSource, read_sources};
 use vb_recipe::{Platform, Workspace};
 use vb_sandbox::Helper;
@@ -92,7 +92,8 @@ impl Machine {
         (workspace, root): (&Workspace, &Path),
         platforms: impl Iterator<Item = &'a Platform>,
     ) -> Result<Builder, Fatal> {
-        let fetcher = Fetcher::new(&FetchOptions::default()).map_err(|error| {
+        let network = if common.offline { NetworkUse::Refused } else { NetworkUse::Allowed };
+        let fetcher = Fetcher::new(&FetchOptions { network, ..FetchOptions::default() }).map_err(|error| {
             Fatal::caused(Exit::Environment, "vb::machine::fetcher", "cannot set up downloads", "", error)
         })?;
         let options = BuilderOptions {

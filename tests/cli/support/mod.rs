@@ -1,5 +1,6 @@
 //! What the tests stand on: a hermetic environment, runs of the program, roots with real tools.
 
+mod desk;
 mod distribution;
 mod el9;
 mod env;
@@ -20,19 +21,19 @@ mod ssh;
 mod web;
 
 pub(crate) use self::{
-    distribution::{sha256, write_sdist, write_wheel, write_wheel_requiring},
+    desk::{Desk, PASSWORD, USER},
+    distribution::{sha256, write_sdist, write_wheel},
     el9::{El9, TRACE},
     env::{TestEnv, repository},
     gpg::Gpg,
     hello::write_hello,
-    index_server::IndexServer,
     mirror::{Mirror, Release, build_whois_once},
     own_store::{damage, forget, seeded_store},
     postgresql::{Postgresql, SOCKET_DIRECTORY},
     process::{OwnProgram, Started},
     redact::redact,
     repository::{Repository, company_key},
-    root::{TestRoot, bind, helper, run_spec, test_root, test_root_of},
+    root::{TestRoot, bind, helper, run_spec, test_output, test_root, test_root_of},
     run::Run,
     s3::S3Server,
     small::{GOOD_SETUP, SMALL, add_small_recipe},

@@ -9,7 +9,10 @@ use vb_build::{BuildReport, Builder, ExecuteError, OnFailure};
 use vb_graph::{ActionIndex, Graph, Node};
 use vb_recipe::{Evaluated, Recipe, stopped_services};
 
-use super::place::{PlaceError, place_packages, place_published};
+use super::{
+    offline,
+    place::{PlaceError, place_packages, place_published},
+};
 use crate::{
     arguments::{Build, Common},
     display::{self, Display, LockedFrom, Surroundings},
@@ -28,6 +31,9 @@ pub(crate) fn run(common: &Common, arguments: &Build) -> Result<Exit, Fatal> {
     for stopped in bench.session.recipes.iter().flat_map(stopped_services) {
         display::warn(&stopped.to_string());
     }
+    if common.offline {
+        offline::check_before(&bench)?;
+    }
     let on_failure = if arguments.keep_going { OnFailure::KeepGoing } else { OnFailure::Stop };
 
     let display = Display::new(common.json);
@@ -43,6 +49,7 @@ pub(crate) fn run(common: &Common, arguments: &Build) -> Result<Exit, Fatal> {
         report.executed += check.executed;
     }
     display.finish();
+    offline::check_after(&bench, &report)?;
     let surroundings = Surroundings {
         shell: &|label| Some(shell_command(&bench.session, label)),
         locked: &|sha256| LockedFrom::find(&bench.session, sha256),

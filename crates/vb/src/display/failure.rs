@@ -96,6 +96,7 @@ fn code(error: &ExecuteError) -> &'static str {
     use ExecuteError as E;
     match error {
         _ if error.is_disk_full() => "vb::store::disk_full",
+        _ if error.is_offline() => "vb::fetch::offline",
         _ if error.is_refused() => "vb::fetch::unauthorized",
         E::Fetch { .. } => "vb::fetch::failed",
         E::Locate { .. } => "vb::fetch::not_located",
@@ -214,6 +215,7 @@ fn help(error: &ExecuteError) -> Option<String> {
         E::Fetch { attempts, .. } if attempts.iter().any(|attempt| matches!(attempt, FetchAttempt::WrongDigest { .. })) => {
             "a mirror or proxy changes the file, or it was replaced: look at the location, then run `vb lock` if the new file is meant".to_owned()
         }
+        _ if error.is_offline() => "run `vb fetch` where there is a network, or leave out `--offline`".to_owned(),
         _ if error.is_refused() => "check user name and password: docs/indexes.md says where they are looked for".to_owned(),
         E::Fetch { .. } => "check the network and the machine's apt, pip or uv configuration; a version that its index no longer has needs `vb lock`".to_owned(),
         E::Locate { .. } => "check the machine's pip or uv configuration".to_owned(),

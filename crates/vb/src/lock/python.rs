@@ -80,8 +80,8 @@ impl<'a> Resolver<'a> {
 
     /// Resolves the recipe's requirements, and for each sdist the requirements of its build.
     pub(super) fn resolve(&self) -> Result<Vec<DistributionLock>, Fatal> {
-        let paths = self.session.request(self.recipe, self.platform)?.requirements.into_keys();
-        let requirements = requirements::read(self.recipe, paths, &self.uv)?;
+        let request = self.session.request(self.recipe, self.platform)?;
+        let requirements = requirements::read(self.recipe, &request, &self.uv)?;
         let previous = self.previous.map_or(&[][..], |lock| &lock.distributions);
         let question = Question {
             what: &self.recipe.value.requirements,

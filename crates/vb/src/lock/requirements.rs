@@ -5,15 +5,18 @@ use std::{collections::BTreeMap, path::Path};
 use fs_err as fs;
 use vb_python::{
     Chosen, Dependencies, ForeignLockError, ProjectError, check_project, check_requirements, expand_variables,
-    requirements_of_poetry, requirements_of_pylock,
+    is_old_poetry, requirements_of_old_poetry, requirements_of_poetry, requirements_of_pylock,
 };
-use vb_recipe::{Evaluated, Recipe, RequirementsForm};
+use vb_recipe::{Evaluated, LockRequest, Recipe, RequirementsForm};
 
 use super::{python::unresolved, uv::Uv};
 use crate::{exit::Exit, fatal::Fatal};
 
 /// What a lock of another tool becomes.
 const CONVERTED: &str = "requirements.txt";
+
+/// What an old lock of Poetry becomes, beside what its project wants.
+const CONSTRAINTS: &str = "constraints.txt";
 
 /// Requirements that uv can resolve.
 #[derive(Debug)]
@@ -25,21 +28,18 @@ pub(super) struct Requirements {
     pub(super) groups: Vec<String>,
 }
 
-/// Reads the requirements of a recipe; `paths` are the files that the lock answers.
-pub(super) fn read(
-    recipe: &Evaluated<Recipe>,
-    paths: impl Iterator<Item = String>,
-    uv: &Uv<'_>,
-) -> Result<Requirements, Fatal> {
+/// Reads the requirements of a recipe, as a lock answers them for one platform.
+pub(super) fn read(recipe: &Evaluated<Recipe>, request: &LockRequest, uv: &Uv<'_>) -> Result<Requirements, Fatal> {
     let source = recipe.source_dir();
+    let paths = request.requirements.keys();
     let mut files: BTreeMap<String, Vec<u8>> =
-        paths.map(|path| Ok((path.clone(), read_file(&source, &path)?))).collect::<Result<_, Fatal>>()?;
-    let Recipe { requirements: main, extras, groups, .. } = &recipe.value;
+        paths.map(|path| Ok((path.clone(), read_file(&source, path)?))).collect::<Result<_, Fatal>>()?;
+    let (main, LockRequest { extras, groups, .. }) = (&recipe.value.requirements, request);
     let chosen = Chosen::new(extras, groups);
     let foreign = |error| foreign_lock(main, error);
     let converted = match RequirementsForm::of(main) {
         RequirementsForm::Lines => {
-            check_has_no_extras(recipe)?;
+            check_has_no_extras(main, request)?;
             let mut lines = files.keys().filter(|path| RequirementsForm::of(path) == RequirementsForm::Lines);
             lines.try_for_each(|path| check_lines(path, &text_of(&files, path)))?;
             for bytes in files.values_mut() {
@@ -56,6 +56,9 @@ pub(super) fn read(
             Some(exported.map_err(|failure| unresolved(main, uv.platform, &failure))?)
         }
         RequirementsForm::Pylock => Some(requirements_of_pylock(&text_of(&files, main), &chosen).map_err(foreign)?),
+        RequirementsForm::PoetryLock if is_old_poetry(&text_of(&files, main)) => {
+            return old_poetry(main, &files, &chosen);
+        }
         RequirementsForm::PoetryLock => Some(requirements_of_poetry(&text_of(&files, main), &chosen).map_err(foreign)?),
     };
     let Some(lines) = converted else {
@@ -67,6 +70,26 @@ pub(super) fn read(
         main: CONVERTED.to_owned(),
         files: BTreeMap::from([(CONVERTED.to_owned(), lines.into_bytes())]),
         dependencies: Dependencies::Listed,
+        extras: vec![],
+        groups: vec![],
+    })
+}
+
+/// What the project wants is resolved, with the lock's versions and files as constraints.
+fn old_poetry(main: &str, files: &BTreeMap<String, Vec<u8>>, chosen: &Chosen) -> Result<Requirements, Fatal> {
+    let project = Path::new(main).with_file_name("pyproject.toml");
+    let project = text_of(files, &project.to_string_lossy());
+    let old = requirements_of_old_poetry(&text_of(files, main), &project, chosen);
+    let old = old.map_err(|error| foreign_lock(main, error))?;
+    let lines = format!("-c {CONSTRAINTS}\n{}", old.requirements);
+    check_lines(CONVERTED, &lines)?;
+    Ok(Requirements {
+        main: CONVERTED.to_owned(),
+        files: BTreeMap::from([
+            (CONVERTED.to_owned(), lines.into_bytes()),
+            (CONSTRAINTS.to_owned(), old.constraints.into_bytes()),
+        ]),
+        dependencies: Dependencies::Followed,
         extras: vec![],
         groups: vec![],
     })
@@ -102,8 +125,8 @@ fn expanded(text: &str) -> Result<String, Fatal> {
     })
 }
 
-fn check_has_no_extras(recipe: &Evaluated<Recipe>) -> Result<(), Fatal> {
-    let Recipe { requirements, extras, groups, .. } = &recipe.value;
+fn check_has_no_extras(requirements: &str, request: &LockRequest) -> Result<(), Fatal> {
+    let LockRequest { extras, groups, .. } = request;
     if extras.is_empty() && groups.is_empty() {
         return Ok(());
     }
@@ -131,6 +154,10 @@ fn check_is_static(path: &str, text: &str) -> Result<(), Fatal> {
 fn foreign_lock(path: &str, error: ForeignLockError) -> Fatal {
     let help = match &error {
         ForeignLockError::Version { .. } => "write the lock anew with a version of its tool that is up to date",
+        ForeignLockError::NoProject { .. } => {
+            "put the project's `pyproject.toml` beside it, or write it anew with Poetry 2"
+        }
+        ForeignLockError::Several { .. } => "write it anew with Poetry 2, whose locks say so",
         ForeignLockError::Unknown { .. } => "change `extras` or `groups` in the recipe",
         _ => "write the lock anew with its tool",
     };
