@@ -4,7 +4,7 @@ use std::path::Path;
 
 use vb_recipe::Lock;
 
-use crate::support::{Mirror, TestEnv, sha256, write_wheel};
+use crate::support::{Mirror, TestEnv, sha256, write_sdist, write_wheel};
 
 const RECIPE: &str = "recipes/whois.ncl";
 const REQUIREMENTS: &str = "recipes/apps/whois/requirements.txt";
@@ -160,6 +160,36 @@ fn an_old_lock_of_poetry_is_read_with_its_project_for_each_platform() {
     assert_eq!(place.lock(&[]), ["one 1.0", "two 1.0"]);
     place.write("pyproject.toml", &project.replace("two", "three"));
     place.env.vb(&["plan", RECIPE]).expect(3);
+}
+
+#[test]
+fn what_a_back_end_asks_for_when_it_runs_is_locked_and_the_wheel_is_built_with_it() {
+    let place = Place::new("extra\n");
+    let setup = "import sys\nfrom setuptools import setup\n\
+                 if 'bdist_wheel' in sys.argv:\n    import two\n\
+                 setup(name='extra', version='1.0', py_modules=['extra'], setup_requires=['two'])\n";
+    // Its bytes are its own, so that no other run has built it.
+    let nonce = format!("# {}\n", place.env.directory().display());
+    write_sdist(&place.mirror.links(), "extra", "1.0", &[("setup.py", setup), ("extra.py", &nonce)]);
+    assert_eq!(place.lock(&[]), ["extra 1.0"]);
+    let lock = Lock::read(&place.env.workspace().join("recipes/whois.lock")).unwrap();
+    let built = lock.platforms["bookworm"].distributions[0].build.iter();
+    let built: Vec<&str> = built.map(|lock| lock.distribution.name.as_str()).collect();
+    assert!(built.contains(&"setuptools") && built.contains(&"two"), "{built:?}");
+    place.env.vb(&["output", RECIPE, "whois bookworm wheel extra"]).ok();
+}
+
+#[test]
+fn a_missing_header_of_a_build_is_told_with_the_package_that_has_it() {
+    let mut place = Place::new("extra\n");
+    let setup = "from setuptools import Extension, setup\n\
+                 setup(name='extra', version='1.0', ext_modules=[Extension('extra', ['extra.c'])])\n";
+    write_sdist(&place.mirror.links(), "extra", "1.0", &[("setup.py", setup), ("extra.c", "#include <zstd.h>\n")]);
+    place.mirror.publish_contents("usr/include/zstd.h libdevel/libzstd-dev\nusr/share/doc/zstd.h doc/zstd\n");
+    place.lock(&[]);
+    let failed = place.env.vb(&["build", RECIPE]).expect(1);
+    let words = "help          `zstd.h` is in `libzstd-dev`: add it to `build_deps`, and run `vb lock`";
+    assert!(failed.stderr.contains("vb::action::command") && failed.stderr.contains(words), "{}", failed.stderr);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! One command over a root with the machine's network: the resolution of a lock, never an action.
+//! One command over a root, with the machine's network or without: a part of making a lock, never an action.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::atomic::AtomicBool};
 
@@ -11,7 +11,7 @@ use crate::{
     execute::{Prepared, layered, read_only, read_write},
 };
 
-/// A command that may ask the network.
+/// A command over a root.
 #[derive(Clone, Debug)]
 pub struct CommandRun {
     /// The root that it runs over.
@@ -24,14 +24,16 @@ pub struct CommandRun {
     pub read_only: Vec<(PathBuf, String)>,
     /// What of the host may be written, and where it is shown.
     pub read_write: Vec<(PathBuf, String)>,
+    /// Does it have the machine's network?
+    pub network: Network,
 }
 
 impl Builder {
-    /// Runs a command in a sandbox that has the machine's network.
+    /// Runs a command in a sandbox.
     ///
     /// # Errors
     /// [`ExecuteError::Command`] when it does not end with exit code 0, others when it could not be run.
-    pub fn run_with_network(&self, run: &CommandRun, cancel: &AtomicBool) -> Result<(), ExecuteError> {
+    pub fn run_command(&self, run: &CommandRun, cancel: &AtomicBool) -> Result<(), ExecuteError> {
         let scratch = self.scratch()?;
         let binds = run
             .read_only
@@ -41,7 +43,7 @@ impl Builder {
             .collect();
         let mut spec = layered(vec![self.layer(&run.root)?], run.argv.clone(), binds);
         spec.env.extend(run.variables.clone());
-        spec.network = Network::Host;
+        spec.network = run.network;
         self.run(&Prepared { spec, scratch }, cancel).map(drop)
     }
 }

@@ -8,6 +8,7 @@
 //! the machine's own apt sources name.
 
 mod catalogue;
+mod contents;
 mod date;
 mod deb;
 mod deb822;
@@ -29,6 +30,7 @@ mod signature;
 mod solver;
 mod sources;
 
+pub use contents::{MissingFile, packages_with};
 pub use deb::{ControlFile, Deb, DebError};
 pub use index::{Index, IndexPackage, SuiteState};
 pub use load::{IndexMemory, Suite, ValidUntil, is_older, load};

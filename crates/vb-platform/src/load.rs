@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256 as Sha256Hasher};
 use vb_fetch::{FetchError, Fetcher, without_credentials};
 
 use crate::{
+    contents::{self, MissingFile},
     date,
     index::{Index, IndexPackage, SuiteState, parse_packages, to_text},
     load_error::IndexError,
@@ -140,23 +141,50 @@ struct Signed {
 }
 
 /// Loads one suite.
-struct Loader<'a> {
-    fetcher: &'a Fetcher,
-    suite: &'a Suite,
-    number: usize,
-    architecture: &'a str,
-    time: SystemTime,
-    memory: IndexMemory<'a>,
+pub(crate) struct Loader<'a> {
+    pub(crate) fetcher: &'a Fetcher,
+    pub(crate) suite: &'a Suite,
+    pub(crate) number: usize,
+    pub(crate) architecture: &'a str,
+    pub(crate) time: SystemTime,
+    pub(crate) memory: IndexMemory<'a>,
 }
 
 impl Loader<'_> {
     fn load(&self) -> Result<(SuiteState, Vec<IndexPackage>), IndexError> {
+        self.at_first_location(|location| self.load_from(location))
+    }
+
+    /// Returns the packages of the suite that have a file. The answer is remembered, because the indexes are large.
+    pub(crate) fn packages_with(&self, file: &MissingFile) -> Result<Vec<String>, IndexError> {
+        self.at_first_location(|location| {
+            let dist = self.dist(location);
+            let Signed { text, release } = self.fetch_release(location, &dist)?;
+            self.check_release(&release, location)?;
+            let name = format!("{} has {file}", self.memory_name(&text));
+            if let Some(known) = (self.memory.recall)(&name) {
+                return Ok(known.lines().map(str::to_owned).collect());
+            }
+            let components = self.suite.components.iter().map(|component| format!("{component}/"));
+            let mut packages = Vec::new();
+            for place in components.chain([String::new()]) {
+                let path = format!("{place}Contents-{}", self.architecture);
+                let found = PackagesFile { release: &release, dist: &dist, path: &path }.fetch(self.fetcher)?;
+                packages.extend(found.iter().flat_map(|found| contents::owners(&found.text, file)));
+            }
+            (self.memory.remember)(&name, &packages.iter().map(|package| format!("{package}\n")).collect::<String>());
+            Ok(packages)
+        })
+    }
+
+    /// Asks one location after the other.
+    fn at_first_location<T>(&self, take: impl Fn(&ArchiveLocation) -> Result<T, LoadError>) -> Result<T, IndexError> {
         let mut last = None;
         for location in &self.suite.locations {
-            let mut loaded = self.load_from(location);
+            let mut loaded = take(location);
             // An archive may be published while it is read: what was mixed a moment ago need not be again.
             if loaded.as_ref().is_err_and(LoadError::may_pass) {
-                loaded = self.load_from(location);
+                loaded = take(location);
             }
             match loaded {
                 Err(LoadError::Unreachable(source)) => last = Some(source),
@@ -174,11 +202,16 @@ impl Loader<'_> {
         })
     }
 
-    fn load_from(&self, location: &ArchiveLocation) -> Result<(SuiteState, Vec<IndexPackage>), LoadError> {
-        let dist = match self.suite.name.strip_suffix('/') {
+    /// Returns where the suite's `Release` file is.
+    fn dist(&self, location: &ArchiveLocation) -> String {
+        match self.suite.name.strip_suffix('/') {
             Some(directory) => format!("{}/{directory}", location.base),
             None => format!("{}/dists/{}", location.base, self.suite.name),
-        };
+        }
+    }
+
+    fn load_from(&self, location: &ArchiveLocation) -> Result<(SuiteState, Vec<IndexPackage>), LoadError> {
+        let dist = self.dist(location);
         let Signed { text, release } = self.fetch_release(location, &dist)?;
         self.check_release(&release, location)?;
         let name = self.memory_name(&text);

@@ -18,6 +18,7 @@ mod check;
 mod entry_points;
 mod environment;
 mod foreign;
+mod hook;
 mod indexes;
 mod ini;
 mod locate;
@@ -49,6 +50,7 @@ pub use check::{
 pub use entry_points::EntryPointError;
 pub use environment::{EnvironmentFile, environment_files};
 pub use foreign::{ForeignLockError, requirements_of_poetry, requirements_of_pylock};
+pub use hook::{ASK_BUILD_REQUIRES, BuildBackend, HookRequest, backend_of_pyproject, exact_requirements};
 pub use indexes::{HostFiles, IndexConfig, IndexConfigError, default_index_query, read_config};
 pub use ini::IniError;
 pub use locate::{LocateError, locate};

@@ -90,7 +90,7 @@ struct BuildSystem {
 
 /// Returns the requirements of an sdist's build: `[build-system].requires`, or PEP 518's default.
 ///
-/// What a back end asks for beyond that when it runs (PEP 517, `get_requires_for_build_wheel`) is not in it.
+/// What a back end asks for beyond that when it runs is told by [`HookRequest`](crate::HookRequest).
 ///
 /// # Errors
 /// The sdist is broken, or holds a path that leads out of it.

@@ -42,7 +42,7 @@ pub use loader::{Loader, LoaderError, platform_help};
 pub use lock::{
     Asker, DistributionLock, LOCK_VERSION, Lock, LockError, LockRequest, Mismatch, PackageLock, PlatformLock, RootKind,
 };
-pub use lower::{Application, LowerError, lower, lower_fetch, lower_root};
+pub use lower::{Application, LowerError, lower, lower_fetch, lower_root, lower_wheels};
 pub use memory::Memory;
 pub use packages::{Merged, SubPackage};
 pub use pipeline::{

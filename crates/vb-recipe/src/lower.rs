@@ -123,6 +123,19 @@ pub fn lower(graph: &mut Graph, application: Application<'_>) -> Result<Vec<Acti
     lowering.packages()
 }
 
+/// Adds the actions that give the wheels of some distributions, in their order: fetches, and builds of sdists.
+///
+/// # Errors
+/// [`LowerError`], when recipe, platform and lock do not fit together.
+pub fn lower_wheels(
+    graph: &mut Graph,
+    application: Application<'_>,
+    distributions: &[DistributionLock],
+) -> Result<Vec<ActionIndex>, LowerError> {
+    let mut lowering = Lowering::new(graph, application)?;
+    distributions.iter().map(|locked| lowering.fetched_or_built(locked)).collect()
+}
+
 /// Adds the actions that make a root of locked packages and returns the last one.
 pub fn lower_root(
     graph: &mut Graph,

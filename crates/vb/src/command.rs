@@ -7,6 +7,7 @@ mod doctor;
 mod fetch;
 mod inspect;
 mod key;
+pub(crate) mod missing_header;
 pub(crate) mod offline;
 mod output;
 mod place;
@@ -15,7 +16,7 @@ mod platform;
 mod push;
 pub(crate) mod repo;
 mod shell;
-mod wheels;
+pub(crate) mod wheels;
 mod why;
 
 use std::sync::{

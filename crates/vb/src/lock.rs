@@ -5,6 +5,7 @@
 //! The packages of a `package-lock.json` are fetched, held against it, and locked by their SHA-256.
 //! `--refresh` goes its first two steps alone.
 
+mod backend;
 mod difference;
 mod npm;
 mod packages;

@@ -32,6 +32,8 @@ pub(crate) struct Mirror {
     packages: Vec<LockedPackage>,
     /// The dates of the suites, as the locks have them: none goes back.
     dates: BTreeMap<String, String>,
+    /// Which package has which file, as far as the archive tells.
+    contents: String,
 }
 
 impl Mirror {
@@ -60,6 +62,7 @@ impl Mirror {
             key: Key::generate(KeyOptions { created, ..KeyOptions::default() }),
             packages: vec![],
             dates: locked.flatten().collect(),
+            contents: String::new(),
         };
         fs::create_dir(mirror.links()).unwrap();
         fs::write(mirror.keyring(), mirror.key.to_armor()).unwrap();
@@ -172,6 +175,12 @@ impl Mirror {
         self.publish();
     }
 
+    /// Publishes an index of files: lines of a path and the packages that have it.
+    pub(crate) fn publish_contents(&mut self, lines: &str) {
+        lines.clone_into(&mut self.contents);
+        self.publish();
+    }
+
     /// Writes and signs the index of each suite.
     fn publish(&mut self) {
         self.packages.sort();
@@ -180,7 +189,8 @@ impl Mirror {
             let text = |component| if place == 0 { self.packages_text(component) } else { String::new() };
             let packages = self.release.components().iter().map(|component| (*component, text(component))).collect();
             let date = self.dates.get(suite).map_or(self.release.date(), String::as_str);
-            self.release.write(&self.archive(), &SuiteText { name: suite, date, packages }, &self.key);
+            let contents = if place == 0 { BTreeMap::from([("main", self.contents.clone())]) } else { BTreeMap::new() };
+            self.release.write(&self.archive(), &SuiteText { name: suite, date, packages, contents }, &self.key);
         }
     }
 

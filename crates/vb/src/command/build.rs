@@ -5,12 +5,12 @@ use std::{
     time::Instant,
 };
 
-use vb_build::{BuildReport, Builder, ExecuteError, OnFailure};
+use vb_build::{BuildReport, Builder, CommandFailure, ExecuteError, OnFailure};
 use vb_graph::{ActionIndex, Graph, Node};
-use vb_recipe::{Evaluated, Recipe, stopped_services};
+use vb_recipe::{Evaluated, Platform, Recipe, stopped_services};
 
 use super::{
-    offline,
+    missing_header, offline,
     place::{PlaceError, place_packages, place_published},
 };
 use crate::{
@@ -54,6 +54,7 @@ pub(crate) fn run(common: &Common, arguments: &Build) -> Result<Exit, Fatal> {
         shell: &|label| Some(shell_command(&bench.session, label)),
         locked: &|sha256| LockedFrom::find(&bench.session, sha256),
         place: &|label, field| place_of(&bench.session, label, field),
+        missing: &|label, failure| missing_header(&bench, label, failure),
     };
     display::failures(&bench.graph, &report, &surroundings);
     let mut packages = placed?;
@@ -93,6 +94,7 @@ pub(crate) fn build_and_place(
             shell: &|label| Some(shell_command(&bench.session, label)),
             locked: &|sha256| LockedFrom::find(&bench.session, sha256),
             place: &|label, field| place_of(&bench.session, label, field),
+            missing: &|label, failure| missing_header(bench, label, failure),
         };
         display.finish();
         display::failures(&bench.graph, &report, &surroundings);
@@ -120,6 +122,15 @@ fn build_until_placed(
         }
         placed => (report, placed),
     }
+}
+
+/// Says which packages have what a command of an action misses.
+pub(super) fn missing_header(bench: &Workbench, label: &str, failure: &CommandFailure) -> Option<String> {
+    let is_of = |recipe: &Evaluated<Recipe>, platform: &Platform| {
+        label.starts_with(&format!("{} {} ", recipe.value.name, platform.name))
+    };
+    let (_, platform) = bench.session.pairs().into_iter().find(|(recipe, platform)| is_of(recipe, platform))?;
+    missing_header::help(&bench.session.workspace.value, &bench.builder, platform, failure)
 }
 
 /// The command that opens a shell where an action failed.

@@ -4,7 +4,7 @@ use vb_graph::Node;
 
 use crate::{
     arguments::{ActionChoice, Common},
-    command::build::build_or_fail,
+    command::build::{build_or_fail, missing_header},
     display::{self, Display, LockedFrom, Surroundings},
     exit::Exit,
     fatal::Fatal,
@@ -18,9 +18,9 @@ pub(crate) fn run(common: &Common, arguments: &ActionChoice) -> Result<Exit, Fat
     let action = find_action(&bench.graph, &arguments.action)?;
     let display = Display::new(common.json);
     let surroundings = Surroundings {
-        shell: &|_| None,
         locked: &|sha256| LockedFrom::find(&bench.session, sha256),
-        place: &|_, _| None,
+        missing: &|label, failure| missing_header(&bench, label, failure),
+        ..Surroundings::none()
     };
     let outputs = build_or_fail(&bench.builder, &bench.graph, &[action], &display, &surroundings)?;
     display.finish();

@@ -28,7 +28,7 @@ pub(crate) fn run(common: &Common, arguments: &Shell) -> Result<Exit, Fatal> {
             let surroundings = Surroundings {
                 shell: &|label| Some(format!("vb shell {} '{label}'", arguments.choice.recipe.display())),
                 locked: &|sha256| LockedFrom::find(&bench.session, sha256),
-                place: &|_, _| None,
+                ..Surroundings::none()
             };
             display::failures(&bench.graph, &report, &surroundings);
             Ok(exit_of(&report))

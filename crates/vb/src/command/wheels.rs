@@ -32,17 +32,8 @@ fn export(common: &Common, directory: &Path, selection: &Selection) -> Result<Ex
     let goals = wheels(&bench.graph);
     let outputs = build_or_fail(&bench.builder, &bench.graph, &goals, &display, &Surroundings::none());
     display.finish();
-    // A fetched file is no node: what is built is in the order of the goals that are not fetches.
-    let mut outputs = outputs?.into_iter();
     let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
-    for goal in goals {
-        let (name, blob) = match &bench.graph.action(goal).kind {
-            Kind::Fetch(fetch) => {
-                let file = bench.builder.store().fetched_file(&fetch.sha256).expect("it was fetched just above");
-                (fetch.file.clone(), bench.builder.store().blob_path(&file.blob))
-            }
-            _ => built(&bench.builder, &outputs.next().expect("it was built just above"))?,
-        };
+    for (name, blob) in wheel_files(&bench.builder, &bench.graph, &goals, outputs?)? {
         if found.insert(name.clone(), blob.clone()).is_some_and(|other| other != blob) {
             return Err(Fatal::message(
                 Exit::Usage,
@@ -71,6 +62,25 @@ fn wheels(graph: &Graph) -> Vec<ActionIndex> {
     wheels.sort();
     wheels.dedup();
     wheels
+}
+
+/// Returns the names of the wheels that actions gave, and where their bytes are.
+pub(crate) fn wheel_files(
+    builder: &Builder,
+    graph: &Graph,
+    actions: &[ActionIndex],
+    outputs: Vec<Node>,
+) -> Result<Vec<(String, PathBuf)>, Fatal> {
+    // A fetched file is no node: what is built is in the order of the actions that are not fetches.
+    let mut outputs = outputs.into_iter();
+    let mut file = |action: &ActionIndex| match &graph.action(*action).kind {
+        Kind::Fetch(fetch) => {
+            let file = builder.store().fetched_file(&fetch.sha256).expect("it was fetched just before");
+            Ok((fetch.file.clone(), builder.store().blob_path(&file.blob)))
+        }
+        _ => built(builder, &outputs.next().expect("it was built just before")),
+    };
+    actions.iter().map(&mut file).collect()
 }
 
 /// Returns the one file of what a build of a wheel gave.

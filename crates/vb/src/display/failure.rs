@@ -22,12 +22,14 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) locked: &'a dyn Fn(&Sha256) -> Option<LockedFrom>,
     /// Returns where the recipe of an action has a field.
     pub(crate) place: &'a dyn Fn(&str, &str) -> Option<String>,
+    /// Says what would give the action of a label what its command misses.
+    pub(crate) missing: &'a dyn Fn(&str, &CommandFailure) -> Option<String>,
 }
 
 impl Surroundings<'_> {
     /// Knows no shell and no locks.
     pub(crate) fn none() -> Self {
-        Self { shell: &|_| None, locked: &|_| None, place: &|_, _| None }
+        Self { shell: &|_| None, locked: &|_| None, place: &|_, _| None, missing: &|_, _| None }
     }
 }
 
@@ -62,7 +64,10 @@ fn render(graph: &Graph, failure: &Failure, surroundings: &Surroundings<'_>) -> 
     }
     let shell = (surroundings.shell)(&provenance.label).filter(|_| has_command(&failure.error));
     lines.extend(shell.map(|command| format!("  shell         {command}")));
-    if let Some(help) = gone.map(|locked| locked.help()).or_else(|| help(&failure.error)) {
+    if let Some(help) = gone.map(|locked| locked.help()).or_else(|| help(&failure.error)).or_else(|| {
+        let ExecuteError::Command(command) = &failure.error else { return None };
+        (surroundings.missing)(&provenance.label, command)
+    }) {
         lines.push(format!("  help          {help}"));
     }
     lines

@@ -65,21 +65,22 @@ impl Project {
         let wheels = resolver.wheels(build)?;
         let locked: Vec<LockedDistribution> = build.iter().map(|lock| lock.distribution.clone()).collect();
         let variables = resolver.recipe.value.for_platform(&resolver.session.workspace.value, &resolver.platform.name);
-        let answer =
-            resolver.uv.ask_backend(&self.directory, &backend, (&locked, &wheels), &variables.variables)?;
+        let answer = resolver.uv.ask_backend(&self.directory, &backend, (&locked, &wheels), &variables.variables)?;
         answer.map_err(|failure| {
             resolver.display.finish();
+            let usual = "it may need another of `build_deps`; else choose another version of it";
+            let help = resolver.missing(&failure).unwrap_or_else(|| usual.to_owned());
             let lines: Vec<String> = failure.last_lines.iter().map(|line| format!("  {line}")).collect();
             Fatal::message(
                 Exit::Recipe,
                 "vb::lock::backend",
                 format!("`{}` cannot say what its build needs\n{}", self.name, lines.join("\n")),
-                "it may need another of `build_deps`; else choose another version of it",
+                help,
             )
         })
     }
 
-    fn unreadable(&self, error: toml::de::Error) -> Fatal {
+    fn unreadable(&self, error: impl std::error::Error + Send + Sync + 'static) -> Fatal {
         let message = format!("cannot read `pyproject.toml` of `{}`", self.name);
         Fatal::caused(Exit::Recipe, "vb::lock::sdist", message, "mend the file, or choose another version", error)
     }

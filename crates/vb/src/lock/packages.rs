@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, rc::Rc, time::SystemTime};
 use vb_build::Builder;
 use vb_graph::BlobDigest;
 use vb_platform::{
-    Index, IndexError, IndexMemory, Pin, PinError, ResolveError, Resolver, Suite, ValidUntil, is_older, load,
+    Index, IndexError, IndexMemory, MissingFile, Pin, PinError, ResolveError, Resolver, Suite, ValidUntil, is_older,
+    load, packages_with,
 };
 use vb_recipe::{Evaluated, Lock, LockRequest, Platform, PlatformLock, Recipe, RootKind, Workspace};
 use vb_store::Store;
@@ -64,17 +65,7 @@ impl<'a> Indexes<'a> {
         if let Some(index) = self.loaded.get(&platform.name) {
             return Ok(Rc::clone(index));
         }
-        let suites = platform
-            .suites
-            .iter()
-            .map(|suite| Suite {
-                name: suite.name.clone(),
-                components: suite.components.clone(),
-                locations: self.machine.archive(self.workspace, platform, &suite.name).locations,
-                valid_until: if platform.check_valid_until { ValidUntil::Checked } else { ValidUntil::Ignored },
-                known_date: self.known.get(platform, &suite.name),
-            })
-            .collect::<Vec<_>>();
+        let suites = self.suites(platform);
         let store = self.builder.store();
         let (recall, remember) =
             (|name: &str| recall(store, name), |name: &str, text: &str| remember(store, name, text));
@@ -84,6 +75,26 @@ impl<'a> Indexes<'a> {
         let index = Rc::new(index);
         self.loaded.insert(platform.name.clone(), Rc::clone(&index));
         Ok(index)
+    }
+
+    /// Finds the packages of a platform's archive that have a file.
+    pub(crate) fn packages_with(&self, platform: &Platform, file: &MissingFile) -> Result<Vec<String>, IndexError> {
+        let store = self.builder.store();
+        let (recall, remember) =
+            (|name: &str| recall(store, name), |name: &str, text: &str| remember(store, name, text));
+        let memory = IndexMemory { recall: &recall, remember: &remember };
+        packages_with(self.builder.fetcher(), &self.suites(platform), &platform.architecture, memory, file)
+    }
+
+    fn suites(&self, platform: &Platform) -> Vec<Suite> {
+        let suite = |suite: &vb_recipe::PlatformSuite| Suite {
+            name: suite.name.clone(),
+            components: suite.components.clone(),
+            locations: self.machine.archive(self.workspace, platform, &suite.name).locations,
+            valid_until: if platform.check_valid_until { ValidUntil::Checked } else { ValidUntil::Ignored },
+            known_date: self.known.get(platform, &suite.name),
+        };
+        platform.suites.iter().map(suite).collect()
     }
 }
 

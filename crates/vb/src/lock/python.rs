@@ -2,22 +2,22 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use fs_err as fs;
 use vb_build::{Builder, CommandFailure};
 use vb_graph::{Graph, LockedDistribution, Node, Provenance};
-use vb_python::{BinaryPolicy, Dependencies, SdistError, Target, UV, build_requires, requires_of_pyproject};
+use vb_python::{BinaryPolicy, Dependencies, Target, UV};
 use vb_recipe::{
     DistributionLock, Evaluated, LowerError, Platform, PlatformLock, Recipe, RootKind, lower_fetch, lower_root,
 };
 
 use super::{
+    backend::Project,
     relay::Relay,
     requirements,
     upgrade::Upgrade,
     uv::{Answer, Question, Uv},
 };
 use crate::{
-    command::build::build_or_fail,
+    command::{build::build_or_fail, missing_header},
     display::{self, Display, Surroundings},
     exit::Exit,
     fatal::Fatal,
@@ -31,12 +31,14 @@ pub(super) fn uv() -> LockedDistribution {
 
 /// Resolves the requirements of one recipe on one platform.
 pub(super) struct Resolver<'a> {
-    session: &'a Session,
-    display: &'a Display,
-    recipe: &'a Evaluated<Recipe>,
-    platform: &'a Platform,
+    pub(super) session: &'a Session,
+    pub(super) display: &'a Display,
+    pub(super) recipe: &'a Evaluated<Recipe>,
+    pub(super) platform: &'a Platform,
+    /// What is locked so far: the distribution's packages, and uv.
+    pub(super) packages: PlatformLock,
     policy: BinaryPolicy,
-    uv: Uv<'a>,
+    pub(super) uv: Uv<'a>,
     upgrade: &'a Upgrade,
     /// What was locked before.
     previous: Option<&'a PlatformLock>,
@@ -75,7 +77,8 @@ impl<'a> Resolver<'a> {
             platform: &platform.name,
             relay: Relay::start(builder)?,
         };
-        Ok(Self { session, display, recipe, platform, policy, uv, upgrade, previous })
+        let packages = PlatformLock { tools: vec![self::uv()], ..lock.clone() };
+        Ok(Self { session, display, recipe, platform, packages, policy, uv, upgrade, previous })
     }
 
     /// Resolves the recipe's requirements, and for each sdist the requirements of its build.
@@ -99,14 +102,27 @@ impl<'a> Resolver<'a> {
 
     /// Resolves what the application itself is built with.
     pub(super) fn resolve_application(&self) -> Result<Vec<DistributionLock>, Fatal> {
-        let path = self.recipe.source_dir().join("pyproject.toml");
-        let text = path.is_file().then(|| fs::read(&path)).transpose().map_err(scratch_error)?;
-        let requires = requires_of_pyproject(text.as_deref()).map_err(|error| {
-            let message = "cannot read `pyproject.toml` of the application";
-            Fatal::caused(Exit::Recipe, "vb::lock::sdist", message, "mend the file", error)
-        })?;
         let previous = self.previous.map_or(&[][..], |lock| &lock.application);
-        self.resolve_build(&self.recipe.value.name, &requires, previous, &[])
+        let project = Project::of_application(self)?;
+        self.resolve_project(&project, &self.recipe.value.name, previous, &[])
+    }
+
+    /// Resolves what a project is built with: what it says, and then what its back end asks for.
+    fn resolve_project(
+        &self,
+        project: &Project,
+        name: &str,
+        previous: &[DistributionLock],
+        chain: &[&str],
+    ) -> Result<Vec<DistributionLock>, Fatal> {
+        let mut requires = project.requires()?;
+        let build = self.resolve_build(name, &requires, previous, chain)?;
+        let asked = project.asks_for(self, &build)?;
+        if asked.iter().all(|line| requires.contains(line)) {
+            return Ok(build);
+        }
+        requires.extend(asked);
+        self.resolve_build(name, &requires, previous, chain)
     }
 
     fn with_builds(
@@ -145,8 +161,8 @@ impl<'a> Resolver<'a> {
                 "put a wheel of one of them into an index or a directory of `find_links`",
             ));
         }
-        let requires = self.build_requires(&distribution)?;
-        let build = self.resolve_build(&distribution.name, &requires, previous, chain)?;
+        let project = Project::of_sdist(self, &distribution)?;
+        let build = self.resolve_project(&project, &distribution.name, previous, chain)?;
         Ok(DistributionLock { distribution, index, build })
     }
 
@@ -183,26 +199,15 @@ impl<'a> Resolver<'a> {
             Answer::Resolved(distributions) => Ok(distributions),
             Answer::Failed(failure) => {
                 self.display.finish();
-                Err(unresolved(question.what, &self.platform.name, &failure))
+                let help = self.missing(&failure);
+                Err(unresolved_with(question.what, &self.platform.name, &failure, help))
             }
         }
-    }
-
-    /// Fetches an sdist and reads what it needs to be built.
-    fn build_requires(&self, distribution: &LockedDistribution) -> Result<Vec<String>, Fatal> {
-        let file = fetch(self.uv.builder, self.display, distribution)?;
-        let scratch = self.uv.builder.store().scratch().map_err(scratch_error)?;
-        let named = scratch.path().join(&distribution.file.file);
-        fs::copy(file, &named).map_err(scratch_error)?;
-        build_requires(&named).map_err(|error: SdistError| {
-            let message = format!("cannot read the build requirements of `{}`", distribution.file.file);
-            Fatal::caused(Exit::Recipe, "vb::lock::sdist", message, "choose another version of it", error)
-        })
     }
 }
 
 /// Fetches a file of a Python index, and says where its blob is.
-fn fetch(builder: &Builder, display: &Display, distribution: &LockedDistribution) -> Result<PathBuf, Fatal> {
+pub(super) fn fetch(builder: &Builder, display: &Display, distribution: &LockedDistribution) -> Result<PathBuf, Fatal> {
     let mut graph = Graph::default();
     let action = lower_fetch(&mut graph, &distribution.name, &distribution.file);
     build_or_fail(builder, &graph, &[action], display, &Surroundings::none())?;
@@ -210,14 +215,26 @@ fn fetch(builder: &Builder, display: &Display, distribution: &LockedDistribution
     Ok(builder.store().blob_path(&file.expect("it was fetched just above").blob))
 }
 
+impl Resolver<'_> {
+    /// Says which packages have what a build at lock time misses.
+    pub(super) fn missing(&self, failure: &CommandFailure) -> Option<String> {
+        missing_header::help(&self.session.workspace.value, self.uv.builder, self.platform, failure)
+    }
+}
+
 /// Says what uv said of requirements that it cannot resolve.
 pub(super) fn unresolved(what: &str, platform: &str, failure: &CommandFailure) -> Fatal {
+    unresolved_with(what, platform, failure, None)
+}
+
+fn unresolved_with(what: &str, platform: &str, failure: &CommandFailure, help: Option<String>) -> Fatal {
     let lines: Vec<String> = failure.last_lines.iter().map(|line| format!("  {line}")).collect();
+    let usual = "change the requirements; a failing build of metadata may need another of `build_deps`";
     Fatal::message(
         Exit::Recipe,
         "vb::lock::resolve",
         format!("uv cannot resolve {what} for `{platform}`\n{}", lines.join("\n")),
-        "change the requirements; a failing build of metadata may need another of `build_deps`",
+        help.unwrap_or_else(|| usual.to_owned()),
     )
 }
 

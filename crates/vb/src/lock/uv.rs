@@ -9,9 +9,10 @@ use fs_err as fs;
 use vb_build::{Builder, CommandFailure, CommandRun, PRIVATE_DIRECTORY};
 use vb_graph::{DirectoryDigest, LockedDistribution};
 use vb_python::{
-    AllowedHashes, BinaryPolicy, CompileRequest, Dependencies, ExportRequest, IndexConfig, PylockError, Target, UV,
-    allowed_hashes, preferences, read_pylock,
+    ASK_BUILD_REQUIRES, AllowedHashes, BinaryPolicy, BuildBackend, CompileRequest, Dependencies, ExportRequest,
+    HookRequest, IndexConfig, PylockError, Target, UV, allowed_hashes, exact_requirements, preferences, read_pylock,
 };
+use vb_sandbox::Network;
 use vb_store::Scratch;
 
 use super::{python::scratch_error, relay::Relay};
@@ -120,10 +121,63 @@ impl Uv<'_> {
             output: &private("out/requirements.txt"),
             cache: "/tmp/uv",
         };
-        if let Err(failure) = self.run(request.arguments(), request.variables(), place.shown(), &place)? {
+        if let Err(failure) = self.run_isolated(request.arguments(), request.variables(), &place)? {
             return Ok(Err(failure));
         }
         fs::read_to_string(place.output.join("requirements.txt")).map(Ok).map_err(scratch_error)
+    }
+
+    /// Asks a project's back end what its build needs beside what has been resolved; `project` is the place of the project,
+    /// which may be written.
+    pub(super) fn ask_backend(
+        &self,
+        project: &Path,
+        backend: &BuildBackend,
+        (locked, wheels): (&[LockedDistribution], &[(String, PathBuf)]),
+        extra_variables: &BTreeMap<String, String>,
+    ) -> Result<Result<Vec<String>, Box<CommandFailure>>, Fatal> {
+        let files = [("ask.py", ASK_BUILD_REQUIRES.to_owned()), ("exact.txt", exact_requirements(locked))];
+        let files = files.into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())).collect();
+        let place = self.place(&files)?;
+        let directory = place.input.join("wheels");
+        fs::create_dir_all(&directory).map_err(scratch_error)?;
+        for (name, blob) in wheels {
+            fs::copy(blob, directory.join(name)).map_err(scratch_error)?;
+        }
+        let request = HookRequest {
+            uv: &private("in/uv"),
+            python: &self.command,
+            program: &private("in/requirements/ask.py"),
+            project: &private("source"),
+            backend,
+            wheels: &private("in/wheels"),
+            requirements: &private("in/requirements/exact.txt"),
+            output: &private("out/requires.json"),
+            cache: "/tmp/uv",
+            extra_variables,
+        };
+        let place = Place { project: Some(project.to_owned()), ..place };
+        if let Err(failure) = self.run_isolated(request.arguments(), request.variables(), &place)? {
+            return Ok(Err(failure));
+        }
+        let text = fs::read_to_string(place.output.join("requires.json")).map_err(scratch_error)?;
+        serde_json::from_str(&text).map(Ok).map_err(|error| {
+            let message = "the answer of a build back end is no list of requirements";
+            Fatal::caused(Exit::Recipe, "vb::lock::sdist", message, "choose another version of it", error)
+        })
+    }
+
+    fn run_isolated(
+        &self,
+        argv: Vec<String>,
+        variables: BTreeMap<String, String>,
+        place: &Place,
+    ) -> Result<Result<(), Box<CommandFailure>>, Fatal> {
+        let mut read_write = vec![(place.output.clone(), private("out"))];
+        read_write.extend(place.project.iter().map(|project| (project.clone(), private("source"))));
+        let read_only = place.shown();
+        let network = Network::Isolated;
+        self.run_command(&CommandRun { root: self.root, argv, variables, read_only, read_write, network })
     }
 
     /// Writes what uv is shown.
@@ -140,7 +194,7 @@ impl Uv<'_> {
         UV.extract(&self.wheel, &input.join("uv")).map_err(|error| {
             Fatal::caused(Exit::Environment, "vb::lock::uv", "cannot unpack uv", "run `vb cache verify`", error)
         })?;
-        Ok(Place { _scratch: scratch, input, output })
+        Ok(Place { _scratch: scratch, input, output, project: None })
     }
 
     fn run(
@@ -151,8 +205,12 @@ impl Uv<'_> {
         place: &Place,
     ) -> Result<Result<(), Box<CommandFailure>>, Fatal> {
         let read_write = vec![(place.output.clone(), private("out"))];
-        let run = CommandRun { root: self.root, argv, variables, read_only, read_write };
-        match self.builder.run_with_network(&run, crate::command::interrupt_flag()) {
+        let network = Network::Host;
+        self.run_command(&CommandRun { root: self.root, argv, variables, read_only, read_write, network })
+    }
+
+    fn run_command(&self, run: &CommandRun) -> Result<Result<(), Box<CommandFailure>>, Fatal> {
+        match self.builder.run_command(run, crate::command::interrupt_flag()) {
             Ok(()) => Ok(Ok(())),
             Err(vb_build::ExecuteError::Command(failure)) => Ok(Err(failure)),
             Err(vb_build::ExecuteError::Cancelled) => Err(Fatal::interrupted()),
@@ -169,6 +227,8 @@ struct Place {
     _scratch: Scratch,
     input: PathBuf,
     output: PathBuf,
+    /// A project that is built.
+    project: Option<PathBuf>,
 }
 
 impl Place {

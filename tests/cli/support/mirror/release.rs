@@ -26,6 +26,8 @@ pub(super) struct SuiteText<'a> {
     pub(super) date: &'a str,
     /// The text of `Packages` by component.
     pub(super) packages: BTreeMap<&'static str, String>,
+    /// The text of `Contents`, by component.
+    pub(super) contents: BTreeMap<&'static str, String>,
 }
 
 impl Release {
@@ -92,6 +94,14 @@ impl Release {
                 writeln!(digests.entry(field).or_default(), " {digest} {} {path}", bytes.len()).unwrap();
             }
             fs::create_dir_all(dist.join(component).join("binary-amd64")).unwrap();
+            fs::write(dist.join(path), bytes).unwrap();
+        }
+        for (component, text) in suite.contents.iter().filter(|(_, text)| !text.is_empty()) {
+            let path = format!("{component}/Contents-amd64.gz");
+            let bytes = Compression::Gz.compress(text.as_bytes());
+            for (field, digest) in self.digests(&bytes) {
+                writeln!(digests.entry(field).or_default(), " {digest} {} {path}", bytes.len()).unwrap();
+            }
             fs::write(dist.join(path), bytes).unwrap();
         }
         let mut release = format!(
