@@ -18,7 +18,7 @@ pub(crate) fn measure(common: &Common) -> Result<String, BenchError> {
     let program = Program::beside_this_one(&common.platform)?;
     let workspace = Copy::of_current_directory_with_bigapp()?;
     let header = machine::describe(&program)?;
-    let fetched = workspace.store_with_files_of(&common.store)?;
+    let fetched = workspace.store_with_links_of(&common.store)?;
     // What is not fetched yet is fetched here, and the root is made.
     let whole = workspace.empty_store()?;
     workspace.copy_store_into(&fetched, &whole)?;

@@ -7,6 +7,7 @@ mod bigapp;
 mod build;
 mod case;
 mod compare;
+mod corpus;
 mod environment;
 mod error;
 mod machine;
@@ -59,6 +60,8 @@ enum What {
     Roots,
     /// What is installed of hundreds of distributions, compared with what uv and pip install.
     Compare(compare::Compare),
+    /// Applications of the package index: builds of them, and whether what is installed starts.
+    Corpus(corpus::Corpus),
     /// The environment of a large application, beside uv.
     Environment,
     /// The packages of a large application, beside dpkg-deb, rpmbuild and nfpm.
@@ -78,6 +81,7 @@ fn main() -> Result<(), BenchError> {
         What::Build(build) => build.measure(&common),
         What::Roots => roots::measure(&common),
         What::Compare(of) => of.measure(&common),
+        What::Corpus(of) => of.measure(&common),
         What::Environment => environment::measure(&common),
         What::Packing => packing::measure(&common),
         What::Solve => solve::measure(&common),

@@ -49,6 +49,13 @@ impl Program {
         command
     }
 
+    /// Returns the command that locks the recipe again.
+    pub(crate) fn lock(&self, workspace: &Copy, store: &Path) -> Command {
+        let mut command = self.command_in(workspace, store, "lock");
+        command.arg(workspace.recipe());
+        command
+    }
+
     /// Returns the command that makes one action's output and prints where it is.
     pub(crate) fn output(&self, workspace: &Copy, store: &Path, action: &str) -> Command {
         let mut command = self.command_in(workspace, store, "output");

@@ -182,6 +182,26 @@ impl Copy {
 
     /// Makes a store that has the fetched files of another one and nothing else. What is missing is fetched.
     pub(crate) fn store_with_files_of(&self, other: &Path) -> Result<PathBuf, BenchError> {
+        self.store_with_files(other, &|source, target| fs::copy(source, target).map(drop))
+    }
+
+    /// As [`Copy::store_with_files_of`], by links: for a store that many builds share.
+    pub(crate) fn store_with_links_of(&self, other: &Path) -> Result<PathBuf, BenchError> {
+        self.store_with_files(other, &|source, target| fs::hard_link(source, target))
+    }
+
+    /// Lets packages be compressed with zstd, so that a build is not mostly xz.
+    pub(crate) fn compress_quickly(&self, platform: &str) -> Result<(), BenchError> {
+        let file = self.root().join(format!("recipes/platforms/{platform}.ncl"));
+        let text = fs::read_to_string(&file)?;
+        Ok(fs::write(file, text.replace("compression = 'Xz", "compression = 'Zstd"))?)
+    }
+
+    fn store_with_files(
+        &self,
+        other: &Path,
+        transfer: &dyn Fn(&Path, &Path) -> io::Result<()>,
+    ) -> Result<PathBuf, BenchError> {
         let (other, store) = (self.original.join(other), self.empty_store()?);
         copy_tree(&other.join("files"), &store.join("files"))?;
         fs::copy(other.join("version"), store.join("version"))?;
@@ -189,7 +209,7 @@ impl Copy {
             let Some(place) = place_of_blob(&record)? else { continue };
             if other.join(&place).is_file() {
                 fs::create_dir_all(store.join(&place).parent().unwrap_or(&store))?;
-                fs::copy(other.join(&place), store.join(&place))?;
+                transfer(&other.join(&place), &store.join(&place))?;
             }
         }
         Ok(store)
