@@ -141,7 +141,9 @@ pub(crate) fn publication(
                     add_packages(&mut files, storage, &format!("{component}/binary-{architecture}/"), &sections)?;
                     if settings.has_contents {
                         let text = contents_index(storage, &sections)?;
-                        files.add(&format!("{component}/"), &format!("Contents-{architecture}.gz"), gzip_member(&text));
+                        let name = format!("Contents-{architecture}");
+                        files.list(format!("{component}/{name}"), &text);
+                        files.add(&format!("{component}/"), &format!("{name}.gz"), gzip_member(&text));
                     }
                 }
             }
@@ -220,6 +222,11 @@ struct Files {
 impl Files {
     fn new(base: String) -> Self {
         Self { base, listed: Vec::new(), publication: Publication::default() }
+    }
+
+    /// Names an index that is there in another form alone: apt asks for no form of one whose plain name is not listed.
+    fn list(&mut self, path: String, bytes: &[u8]) {
+        self.listed.push(Listed { path, size: bytes.len(), sha256: hex::encode(Sha256::digest(bytes)) });
     }
 
     /// Adds an index under its digest and under its name.
