@@ -298,3 +298,60 @@ fn failed(action: &'static str, name: &str) -> impl FnOnce(Error) -> StorageErro
     let name = name.to_owned();
     move |source| StorageError::ObjectStore { action, name, source: Box::new(source) }
 }
+
+#[cfg(test)]
+mod tests {
+    use vb_fetch::FetchOptions;
+
+    use super::*;
+
+    fn open(location: &str, variables: &[(&str, &str)]) -> Result<ObjectStorage, OpenObjectStoreError> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        ObjectStorage::open(location, &variables, &Fetcher::new(&FetchOptions::default()).unwrap())
+    }
+
+    /// The credentials of a service account, as the tools of Google Cloud write them, with a key of nobody's.
+    const SERVICE_ACCOUNT: &str =
+        r#"{"private_key": "none", "private_key_id": "1", "client_email": "a@b", "disable_oauth": true}"#;
+
+    #[test]
+    fn each_kind_of_store_takes_its_place_and_the_variables_of_its_tools() {
+        let region = ("AWS_REGION", "eu-central-1");
+        let account = ("AZURE_STORAGE_ACCOUNT_NAME", "company");
+        let azure_key = ("AZURE_STORAGE_ACCOUNT_KEY", "bm8ga2V5");
+        let google = ("GOOGLE_SERVICE_ACCOUNT_KEY", SERVICE_ACCOUNT);
+        for (location, variables, store, prefix) in [
+            ("s3://packages/some/where", &[region][..], "AmazonS3(packages)", "some/where/"),
+            ("s3://packages", &[region], "AmazonS3(packages)", ""),
+            ("gs://packages/some/where/", &[google], "GoogleCloudStorage(packages)", "some/where/"),
+            (
+                "az://packages/apt",
+                &[account, azure_key],
+                "MicrosoftAzure { account: company, container: packages }",
+                "apt/",
+            ),
+        ] {
+            // Variables of other programs are nobody's business.
+            let variables = [variables, &[("AWS_PROFILE_OF_MINE", "x"), ("PATH", "/bin")]].concat();
+            let opened = open(location, &variables).unwrap();
+            assert_eq!((opened.store.to_string().as_str(), opened.prefix.as_str()), (store, prefix), "{location}");
+        }
+    }
+
+    #[test]
+    fn a_place_or_variable_that_is_none_is_refused() {
+        for location in ["ftp://packages", "packages", "gs://", "az:///prefix"] {
+            assert!(matches!(open(location, &[]), Err(OpenObjectStoreError::UnknownLocation { .. })), "{location}");
+        }
+        let account = ("AZURE_STORAGE_ACCOUNT_NAME", "company");
+        for (location, variables) in [
+            ("az://packages", &[][..]),
+            ("az://packages", &[account, ("AZURE_STORAGE_ACCOUNT_KEY", "not base64!")]),
+            ("gs://packages", &[("GOOGLE_SERVICE_ACCOUNT_KEY", "{}")]),
+            ("gs://packages", &[("GOOGLE_SERVICE_ACCOUNT", "/nowhere/key.json")]),
+        ] {
+            let refused = open(location, variables);
+            assert!(matches!(refused, Err(OpenObjectStoreError::Configure { .. })), "{location}: {refused:?}");
+        }
+    }
+}

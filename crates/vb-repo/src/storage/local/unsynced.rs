@@ -37,8 +37,9 @@ impl Unsynced {
         if files.len() > MOST_SINGLE {
             rustix::fs::syncfs(fs::File::open(base)?)?;
         } else {
-            sync_all(&files)?;
-            sync_all(&directories(&files, base))?;
+            // Together, because each may have the file system write its journal, and one time does for all.
+            let directories = directories(&files, base);
+            sync_all(&files.iter().chain(&directories).collect::<Vec<_>>())?;
         }
         files.clear();
         Ok(())
@@ -52,8 +53,7 @@ fn directories(files: &BTreeSet<PathBuf>, base: &Path) -> BTreeSet<PathBuf> {
     within.map(Path::to_owned).collect()
 }
 
-fn sync_all(paths: &BTreeSet<PathBuf>) -> io::Result<()> {
-    let paths: Vec<&PathBuf> = paths.iter().collect();
+fn sync_all(paths: &[&PathBuf]) -> io::Result<()> {
     let size = paths.len().div_ceil(AT_ONCE).max(1);
     thread::scope(|scope| {
         let groups = paths.chunks(size).map(|group| scope.spawn(move || group.iter().try_for_each(|path| sync(path))));
