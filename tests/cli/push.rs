@@ -115,6 +115,86 @@ fn a_build_number_grows_when_the_inputs_change_and_not_otherwise() {
 }
 
 #[test]
+fn two_pushes_of_different_inputs_at_once_end_with_a_number_each() {
+    let one = with_repository("version = 'BuildNumber,");
+    let place = |name: &str| one.workspace().join(name).display().to_string();
+    let other = TestEnv::new();
+    let repository =
+        format!("repository = {{ path = \"{}\", keys = ['File \"{}\"] }},", place("repo"), place("key.asc"));
+    let fields = format!("  {repository}\n  version = 'BuildNumber,\n}} | vb.Workspace");
+    other.edit("recipes/workspace.ncl", "} | vb.Workspace", &fields);
+    change(&other, "other inputs");
+    let until_done = |env: &TestEnv| {
+        // Who chose the number that the other one took is refused, and has the next one when it comes again.
+        let first = env.vb(&["push", RECIPE]);
+        if first.code == 0 {
+            return first.stdout;
+        }
+        assert!(first.expect(2).stderr.contains("vb::repo::conflict"));
+        push(env).stdout
+    };
+    let said = std::thread::scope(|scope| {
+        let other = scope.spawn(|| until_done(&other));
+        [until_done(&one), other.join().unwrap()]
+    });
+    assert_eq!(published(&one), ["bookworm-development vrmd-whois 1", "bookworm-development vrmd-whois 2"], "{said:?}");
+    one.vb(&["repo", "verify"]).ok();
+}
+
+/// A second platform like bookworm, and a second application like whois, for both.
+fn add_platform_and_recipe(env: &TestEnv) {
+    env.write("recipes/platforms/second.ncl", &env.read("recipes/platforms/bookworm.ncl"));
+    let path = env.workspace().join("recipes/whois.lock");
+    let mut lock = vb_recipe::Lock::read(&path).unwrap();
+    let bookworm = lock.platforms["bookworm"].clone();
+    lock.platforms.insert("second".to_owned(), bookworm);
+    lock.write(&path).unwrap();
+    lock.write(&path.with_file_name("other.lock")).unwrap();
+    env.edit(RECIPE, "platforms = [\"bookworm\"]", "platforms = [\"bookworm\", \"second\"]");
+    let own =
+        env.read(RECIPE).replace("name = \"whois\"", "name = \"other\"").replace("services.whois", "services.other");
+    env.write("recipes/other.ncl", &own);
+    env.commit();
+}
+
+#[test]
+fn a_push_of_several_recipes_for_several_platforms_changes_each_channel_once_or_none() {
+    let env = with_repository("");
+    add_platform_and_recipe(&env);
+    let all = ["push", RECIPE, "recipes/other.ncl"];
+    let module = env.read(MODULE);
+    env.edit("recipes/other.ncl", "source = 'Path \"apps/whois\"", "source = 'Path \"apps/broken\"");
+    env.git(&["mv", "recipes/apps/whois", "recipes/apps/broken"]);
+    env.git(&["checkout", "HEAD", "--", "recipes/apps/whois"]);
+    env.write("recipes/apps/broken/whois_server/protocol.py", "import not_there_at_all\n");
+    env.commit();
+    assert!(env.vb(&all).expect(1).stderr.contains("vb::push::build"));
+    assert_eq!(published(&env), [""; 0], "one package of four could not be built");
+
+    env.write("recipes/apps/broken/whois_server/protocol.py", &module);
+    env.commit();
+    let pushed = env.vb(&all).ok().stdout;
+    assert_eq!(
+        pushed,
+        "bookworm-development  0  add vrmd-whois 1.0.0, vrmd-other 1.0.0\n\
+         second-development  0  add vrmd-whois 1.0.0, vrmd-other 1.0.0\n"
+    );
+    assert_eq!(env.vb(&["repo", "history"]).ok().stdout.lines().count(), 2);
+    env.vb(&["repo", "verify"]).ok();
+
+    // One of each channel goes on by what another channel holds, one is built.
+    drop(env.git(&["tag", "v1.0.0"]));
+    env.vb(&["repo", "remove", "vrmd-other", "--channel", "development", "--platform", "second"]).ok();
+    let tagged = env.vb(&all).ok().stdout;
+    assert_eq!(
+        tagged,
+        "bookworm-staging  0  promote vrmd-whois 1.0.0, vrmd-other 1.0.0 from development\n\
+         second-staging  0  add vrmd-whois 1.0.0, vrmd-other 1.0.0\n"
+    );
+    assert!(env.vb(&all).ok().stdout.lines().all(|line| line.ends_with(" is published already, nothing to do")));
+}
+
+#[test]
 fn a_build_number_without_a_repository_is_refused_at_its_line() {
     let env = TestEnv::new();
     env.edit("recipes/workspace.ncl", "} | vb.Workspace", "  version = 'BuildNumber,\n} | vb.Workspace");
