@@ -8,7 +8,8 @@ use vb_package::{DebEntryKind, read_deb};
 use vb_sandbox::{Access, Filter, Identity};
 
 use crate::support::{
-    Mirror, Postgresql, Repository, SOCKET_DIRECTORY, TestEnv, bind, company_key, repository, run_spec, test_root,
+    Mirror, Postgresql, Repository, SOCKET_DIRECTORY, TestEnv, bind, company_key, repository, run_spec, scripts,
+    test_root,
 };
 
 const RECIPE: &str = "recipes/somedjangoapp.ncl";
@@ -25,12 +26,10 @@ fn the_installed_application_is_what_a_browser_shows() {
     let database = Postgresql::start("somedjangoapp", "");
     let report = report_directory();
 
-    let mut spec = test_root("browser").spec(&["/bin/sh", "/django.sh"], Identity::Root);
+    let mut spec = test_root("browser").spec(&["/bin/sh", "/scripts/django.sh"], Identity::Root);
     spec.filter = Filter::PretendOwnership;
-    let script = |name: &str| bind(&repository().join("tests/cli").join(name), &format!("/{name}"), Access::ReadOnly);
     spec.binds = vec![
-        script("django.sh"),
-        script("browser.py"),
+        scripts(),
         bind(&company, "/company", Access::ReadOnly),
         bind(&debian.archive(), "/debian", Access::ReadOnly),
         bind(&debian.keyring(), "/debian.asc", Access::ReadOnly),

@@ -7,27 +7,13 @@ set -eu
 
 log=/var/log/supervisor/somedjangoapp.log
 
-step() {
-    echo "== $*"
-}
+. /scripts/steps.sh
 
-fail() {
-    echo "FAILED: $*"
+tell() {
     echo "-- status of the service"
     supervisorctl status || true
     echo "-- end of its log"
     tail -n 40 "$log" || true
-    exit 1
-}
-
-# Tries a command for a minute.
-wait_for() {
-    attempts=300
-    until "$@"; do
-        attempts=$((attempts - 1))
-        [ "$attempts" -gt 0 ] || fail "waited in vain for: $*"
-        sleep 0.2
-    done
 }
 
 is_listening() {
@@ -95,7 +81,7 @@ wait_for is_running
 wait_for is_listening
 
 step "visit"
-python3.11 /browser.py http://localhost:8000 /report || fail "the browser did not get what it wanted"
+python3.11 /scripts/browser.py http://localhost:8000 /report || fail "the browser did not get what it wanted"
 check_files
 
 step "remove"

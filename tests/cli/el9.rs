@@ -6,7 +6,7 @@ use expect_test::expect;
 use fs_err as fs;
 use vb_sandbox::{Access, Filter, Identity};
 
-use crate::support::{El9, TRACE, TestEnv, bind, repository, run_spec, test_root, test_root_of};
+use crate::support::{El9, TRACE, TestEnv, bind, run_spec, scripts, test_root, test_root_of};
 
 /// The workspace of `whois`, for bookworm and for el9.
 fn workspace(archive: &El9) -> TestEnv {
@@ -65,10 +65,10 @@ fn whois_is_locked_and_built_for_el9_and_dnf_installs_it_beside_what_it_needs() 
     let run = env.vb(&["build", "recipes/whois.ncl", "--platform", "el9"]).ok();
     assert_eq!(run.stdout, "dist/el9/vrmd-whois-1.0.1-1.x86_64.rpm\n");
 
-    let mut spec = test_root("rpm").spec(&["/bin/bash", "/el9.sh"], Identity::Root);
+    let mut spec = test_root("rpm").spec(&["/bin/bash", "/scripts/el9.sh"], Identity::Root);
     spec.filter = Filter::PretendOwnership;
     spec.binds = vec![
-        bind(&repository().join("tests/cli/el9.sh"), "/el9.sh", Access::ReadOnly),
+        scripts(),
         bind(&archive.base(), "/archive", Access::ReadOnly),
         bind(&archive.keyring(), "/key.asc", Access::ReadOnly),
         bind(&env.workspace().join("dist/el9"), "/packages", Access::ReadOnly),

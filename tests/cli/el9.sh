@@ -4,14 +4,7 @@
 
 set -eu
 
-step() {
-    echo "== $*"
-}
-
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
+. /scripts/steps.sh
 
 cat > /dnf.conf <<END
 [main]

@@ -7,7 +7,7 @@ use vb_recipe::Lock;
 use vb_sandbox::{Access, Filter, Identity};
 
 use crate::support::{
-    Mirror, Postgresql, Repository, SOCKET_DIRECTORY, TestEnv, bind, company_key, repository, run_spec, sha256,
+    Mirror, Postgresql, Repository, SOCKET_DIRECTORY, TestEnv, bind, company_key, run_spec, scripts, sha256,
     test_root,
 };
 
@@ -27,10 +27,10 @@ fn a_package_is_installed_upgraded_rolled_back_removed_and_purged() {
     let debian = Mirror::of_whois();
     let database = Postgresql::start("whois", &first.read("recipes/apps/whois/schema.sql"));
 
-    let mut spec = test_root("server").spec(&["/bin/sh", "/install.sh"], Identity::Root);
+    let mut spec = test_root("server").spec(&["/bin/sh", "/scripts/install.sh"], Identity::Root);
     spec.filter = Filter::PretendOwnership;
     spec.binds = vec![
-        bind(&repository().join("tests/cli/install.sh"), "/install.sh", Access::ReadOnly),
+        scripts(),
         bind(&companies, "/companies", Access::ReadOnly),
         bind(&debian.archive(), "/debian", Access::ReadOnly),
         bind(&debian.keyring(), "/debian.asc", Access::ReadOnly),

@@ -8,27 +8,13 @@ set -eu
 service=/vrmd/whois/etc/services/whois
 log=/var/log/whois/current
 
-step() {
-    echo "== $*"
-}
+. /scripts/steps.sh
 
-fail() {
-    echo "FAILED: $*"
+tell() {
     echo "-- status of the service"
     sv status "$service" || true
     echo "-- end of its log"
     tail -n 20 "$log" || true
-    exit 1
-}
-
-# Tries a command for a minute.
-wait_for() {
-    attempts=300
-    until "$@"; do
-        attempts=$((attempts - 1))
-        [ "$attempts" -gt 0 ] || fail "waited in vain for: $*"
-        sleep 0.2
-    done
 }
 
 ask() {

@@ -13,7 +13,7 @@ use vb_repo::{
 use vb_sandbox::{Access, Filter, Identity};
 use vb_testkit::archive::{Compression, Package};
 
-use crate::support::{TestEnv, TestRoot, bind, repository, run_spec, test_root, test_root_of};
+use crate::support::{TestEnv, TestRoot, bind, run_spec, scripts, test_root, test_root_of};
 
 const URL: &str = "http://127.0.0.1:8080";
 /// The time of the files of the first stage; each other one is a minute younger.
@@ -149,10 +149,10 @@ fn many_package(stages: &Stages, index: usize) -> PathBuf {
 }
 
 fn check_clients_of(root: &TestRoot, stages: &Stages) {
-    let mut spec = root.spec(&["/bin/sh", "/repo_apt.sh"], Identity::Root);
+    let mut spec = root.spec(&["/bin/sh", "/scripts/repo_apt.sh"], Identity::Root);
     spec.filter = Filter::PretendOwnership;
     spec.binds = vec![
-        bind(&repository().join("tests/cli/repo_apt.sh"), "/repo_apt.sh", Access::ReadOnly),
+        scripts(),
         bind(&stages.directory(), "/stages", Access::ReadOnly),
     ];
     let run = run_spec(&spec).ok();

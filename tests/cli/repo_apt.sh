@@ -4,14 +4,10 @@
 
 set -eu
 
-step() {
-    echo "== $*"
-}
+. /scripts/steps.sh
 
-fail() {
-    echo "FAILED: $*"
+tell() {
     tail -n 20 /tmp/access.log || true
-    exit 1
 }
 
 serve() {

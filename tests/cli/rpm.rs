@@ -12,7 +12,7 @@ use vb_package::{
 };
 use vb_sandbox::{Access, Filter, GuestPath, HostPath, Identity, Root, Upper};
 
-use crate::support::{Run, TestEnv, bind, repository, run_spec, test_root, test_root_of};
+use crate::support::{Run, TestEnv, bind, run_spec, scripts, test_root, test_root_of};
 
 /// A whois with scriptlets, and with a configuration file.
 fn whois() -> TestEnv {
@@ -53,14 +53,14 @@ fn rpm_verifies_a_package_and_dnf_installs_upgrades_downgrades_and_erases_it() {
     let (one, two) = (build(&first, "rpm"), build(&second, "rpm"));
     let runtime = first.vb(&["output", "recipes/whois.ncl", "whois bookworm root run"]).ok();
 
-    let mut spec = test_root("rpm").spec(&["/bin/bash", "/rpm.sh"], Identity::Root);
+    let mut spec = test_root("rpm").spec(&["/bin/bash", "/scripts/rpm.sh"], Identity::Root);
     let Root::Layers { lowers, upper: Upper::Discard } = &mut spec.root else { panic!("{:?}", spec.root) };
     // What the application needs, from the same distribution: the interpreter and its libraries.
     lowers.push(HostPath::new(Path::new(runtime.stdout.trim())).unwrap());
     spec.filter = Filter::PretendOwnership;
     spec.cwd = GuestPath::new("/").unwrap();
     spec.binds = vec![
-        bind(&repository().join("tests/cli/rpm.sh"), "/rpm.sh", Access::ReadOnly),
+        scripts(),
         bind(&one, "/packages/1", Access::ReadOnly),
         bind(&two, "/packages/2", Access::ReadOnly),
     ];

@@ -9,14 +9,7 @@ one=$(echo /packages/1/*.rpm)
 two=$(echo /packages/2/*.rpm)
 config=/etc/whois/whois.example.yml
 
-step() {
-    echo "== $*"
-}
-
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
+. /scripts/steps.sh
 
 # dnf with the repository of this test and nothing of the machine's configuration.
 run_dnf() {

@@ -17,7 +17,7 @@ use vb_graph::{
 use vb_package::{Content, Entry, FileTree, MaintainerFiles, Resources, SegmentCache, enliven, write_deb, write_rpm};
 use vb_sandbox::{Access, Filter, Identity};
 
-use crate::support::{bind, repository, run_spec, test_root};
+use crate::support::{bind, run_spec, scripts, test_root};
 
 /// Answers each connection with what its configuration says, and its own version.
 const SERVER: &str = r#"#!/usr/bin/perl
@@ -189,11 +189,11 @@ fn go_through(format: Format, manager: Manager) {
         fs::create_dir(&of_version).unwrap();
         write(&sample, format, manager, &of_version);
     }
-    let arguments = ["/bin/sh", "/transitions.sh", format.as_str(), manager.as_str()];
+    let arguments = ["/bin/sh", "/scripts/transitions.sh", format.as_str(), manager.as_str()];
     let mut spec = test_root("services").spec(&arguments, Identity::Root);
     spec.filter = Filter::PretendOwnership;
     spec.binds = vec![
-        bind(&repository().join("tests/cli/transitions.sh"), "/transitions.sh", Access::ReadOnly),
+        scripts(),
         bind(directory.path(), "/packages", Access::ReadOnly),
     ];
     let run = run_spec(&spec).ok();

@@ -9,28 +9,14 @@ format=$1
 manager=$2
 config=/etc/answer/answer.conf
 
-step() {
-    echo "== $*"
-}
+. /scripts/steps.sh
 
-fail() {
-    echo "FAILED: $*"
+tell() {
     case "$manager" in
         runit) sv status /srv/answer/etc/services/answer || true; tail -n 20 /var/log/answer/current || true ;;
         supervisor) supervisorctl status || true; tail -n 20 /var/log/supervisor/*.log || true ;;
         systemd) cat /run/calls /run/answer.log || true ;;
     esac
-    exit 1
-}
-
-# Tries a command for a minute.
-wait_for() {
-    attempts=300
-    until "$@"; do
-        attempts=$((attempts - 1))
-        [ "$attempts" -gt 0 ] || fail "waited in vain for: $*"
-        sleep 0.2
-    done
 }
 
 ask() {
@@ -46,11 +32,29 @@ is_closed() {
     [ "$(ask 4343)" = closed ]
 }
 
-# check_closed: it is stopped, and stays so for as long as a manager would take to notice.
+# is_at_rest NAME: its manager has ended it, and has nothing more to do for it.
+is_at_rest() {
+    case "$manager" in
+        runit)
+            if runs "runsv $1"; then sv status "/srv/$1/etc/services/$1" | grep '^down: ' | grep -v 'want up'; fi
+            ;;
+        supervisor) supervisorctl status "$1" | grep -E '(STOPPED|no such process)' ;;
+        systemd) ! systemctl is-active "$1.service" ;;
+    esac > /dev/null 2>&1
+}
+
+# runs COMMAND: is there a process of it?
+runs() {
+    for process in /proc/[0-9]*; do
+        if [ "$(tr '\0' ' ' 2>/dev/null < "$process/cmdline")" = "$1 " ]; then return; fi
+    done
+    return 1
+}
+
+# check_closed: it is stopped, and its manager leaves it so.
 check_closed() {
-    wait_for is_closed
-    sleep 2
-    is_closed || fail "it was started again"
+    wait_for is_at_rest answer
+    is_closed || fail "it still answers, or was started again"
 }
 
 process_id() {
@@ -348,7 +352,7 @@ wait_for other
 
 step "the last package goes, too"
 remove_package vrmd-other
-[ "$(ask 4344)" = closed ] || sleep 2
+wait_for is_at_rest other
 [ "$(ask 4344)" = closed ] || fail "it still answers"
 
 step "done"

@@ -95,6 +95,11 @@ pub(crate) fn bind(source: &Path, target: &str, access: Access) -> Bind {
     Bind { source: HostPath::new(source).unwrap(), target: GuestPath::new(target).unwrap(), access }
 }
 
+/// Shows the scripts of the tests at `/scripts`.
+pub(crate) fn scripts() -> Bind {
+    bind(&repository().join("tests/cli"), "/scripts", Access::ReadOnly)
+}
+
 /// Returns how to start the sandbox: the program itself does.
 pub(crate) fn helper() -> Helper {
     Helper { program: PathBuf::from(env!("CARGO_BIN_EXE_vb")), args: vec!["__sandbox".to_owned()] }
