@@ -7,8 +7,7 @@ use vb_recipe::Lock;
 use vb_sandbox::{Access, Filter, Identity};
 
 use crate::support::{
-    Mirror, Postgresql, Repository, SOCKET_DIRECTORY, TestEnv, bind, company_key, run_spec, scripts, sha256,
-    test_root,
+    Mirror, Postgresql, Repository, SOCKET_DIRECTORY, TestEnv, bind, company_key, run_spec, scripts, sha256, test_root,
 };
 
 #[test]

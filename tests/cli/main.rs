@@ -49,6 +49,7 @@ mod setup_install;
 mod subpackages;
 mod support;
 mod transitions;
+mod trial;
 mod trusty;
 mod unpacked;
 mod versions;

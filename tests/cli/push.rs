@@ -19,7 +19,7 @@ fn workspace(fields: &str) -> TestEnv {
     env
 }
 
-fn with_repository(fields: &str) -> TestEnv {
+pub(crate) fn with_repository(fields: &str) -> TestEnv {
     let env = workspace(fields);
     env.vb(&["key", "new", "key.asc", "--user", "test <test@example.org>"]).ok();
     env.vb(&["repo", "init"]).ok();

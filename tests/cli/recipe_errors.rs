@@ -81,11 +81,11 @@ fn a_platform_and_a_source_that_are_not_there_are_told_in_one_run() {
             Error: vb::recipe::unknown_platform
 
               x there is no platform `bokworm`
-                ,-[recipes/whois.ncl:34:16]
-             33 | 
-             34 |   platforms = ["bokworm"],
+                ,-[recipes/whois.ncl:44:16]
+             43 | 
+             44 |   platforms = ["bokworm"],
                 :                ^^^^^^^^^
-             35 | } | vb.Recipe
+             45 | } | vb.Recipe
                 `----
               help: did you mean `bookworm`?
         "#]],
@@ -105,9 +105,9 @@ fn a_missing_field_is_told_where_the_recipe_is() {
             Error: vb::recipe::missing_field
 
               x a recipe has to have a field `source`
-                ,-[recipes/whois.ncl:35:1]
-             34 |   platforms = ["bookworm"],
-             35 | } | vb.Recipe
+                ,-[recipes/whois.ncl:45:1]
+             44 |   platforms = ["bookworm"],
+             45 | } | vb.Recipe
                 : |
                 : `-- `source` is missing in this record
                 `----

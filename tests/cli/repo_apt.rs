@@ -151,10 +151,7 @@ fn many_package(stages: &Stages, index: usize) -> PathBuf {
 fn check_clients_of(root: &TestRoot, stages: &Stages) {
     let mut spec = root.spec(&["/bin/sh", "/scripts/repo_apt.sh"], Identity::Root);
     spec.filter = Filter::PretendOwnership;
-    spec.binds = vec![
-        scripts(),
-        bind(&stages.directory(), "/stages", Access::ReadOnly),
-    ];
+    spec.binds = vec![scripts(), bind(&stages.directory(), "/stages", Access::ReadOnly)];
     let run = run_spec(&spec).ok();
     assert!(run.stdout.ends_with("== done\n"), "the script ended early:\n{}", run.stdout);
 }

@@ -59,11 +59,8 @@ fn rpm_verifies_a_package_and_dnf_installs_upgrades_downgrades_and_erases_it() {
     lowers.push(HostPath::new(Path::new(runtime.stdout.trim())).unwrap());
     spec.filter = Filter::PretendOwnership;
     spec.cwd = GuestPath::new("/").unwrap();
-    spec.binds = vec![
-        scripts(),
-        bind(&one, "/packages/1", Access::ReadOnly),
-        bind(&two, "/packages/2", Access::ReadOnly),
-    ];
+    spec.binds =
+        vec![scripts(), bind(&one, "/packages/1", Access::ReadOnly), bind(&two, "/packages/2", Access::ReadOnly)];
     let run = run_spec(&spec).ok();
     assert!(run.stdout.ends_with("== done\n"), "the script ended early:\n{}", run.stdout);
 }

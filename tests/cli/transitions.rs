@@ -192,10 +192,7 @@ fn go_through(format: Format, manager: Manager) {
     let arguments = ["/bin/sh", "/scripts/transitions.sh", format.as_str(), manager.as_str()];
     let mut spec = test_root("services").spec(&arguments, Identity::Root);
     spec.filter = Filter::PretendOwnership;
-    spec.binds = vec![
-        scripts(),
-        bind(directory.path(), "/packages", Access::ReadOnly),
-    ];
+    spec.binds = vec![scripts(), bind(directory.path(), "/packages", Access::ReadOnly)];
     let run = run_spec(&spec).ok();
     assert!(run.stdout.ends_with("== done\n"), "the script ended early:\n{}", run.stdout);
 }

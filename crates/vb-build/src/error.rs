@@ -18,11 +18,13 @@ pub use self::step::{StepError, ToolPackages};
 mod install;
 mod libraries;
 mod share;
+mod trial;
 
 pub use self::{
     install::InstallError,
     libraries::{LibrariesError, MissingLibrary},
     share::ShareError,
+    trial::{TestFailure, TestedThing},
 };
 
 /// One place where a file was looked for, and why it was not had from there.
@@ -191,6 +193,12 @@ pub enum ExecuteError {
     /// A step of the pipeline failed.
     #[error(transparent)]
     Step(#[from] Box<StepError>),
+    /// What a test of a package asks is not so.
+    #[error(transparent)]
+    Test(#[from] Box<TestFailure>),
+    /// A test of a package gave no report.
+    #[error("the test gave no report that can be read")]
+    TestReport(#[source] serde_json::Error),
     /// A pattern of what an action reads or writes is not one.
     #[error("cannot select files")]
     Pattern(#[from] PatternError),

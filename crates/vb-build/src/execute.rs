@@ -16,6 +16,7 @@ mod root;
 mod share;
 mod stage;
 mod step;
+mod trial;
 mod unpack;
 mod wheel;
 
@@ -63,6 +64,7 @@ impl Builder {
             Kind::Libraries(libraries) => self.libraries(libraries, inputs).map(Executed::without_command),
             Kind::Package(spec) => self.package(spec, inputs, mode).map(Executed::without_command),
             Kind::Step(step) => self.step(step, inputs, cancel),
+            Kind::Test(test) => self.test(test, inputs, cancel),
             Kind::NodeModules(modules) => self.node_modules(modules, inputs, cancel),
             Kind::Fetch(_) | Kind::Ingest(_) => unreachable!("a build fetches and ingests by other ways"),
             Kind::Root(_) | Kind::Wheel(_) | Kind::Unpack(_) | Kind::Stage(_) | Kind::ImportCheck(_) => {
@@ -83,6 +85,7 @@ impl Builder {
             Kind::Stage(stage) => self.prepare_stage(stage, inputs).map(Some),
             Kind::ImportCheck(check) => self.prepare_import_check(check, inputs).map(Some),
             Kind::Step(step) => self.prepare_step(step, inputs),
+            Kind::Test(test) => self.prepare_test(test, inputs).map(Some),
             Kind::NodeModules(modules) => self.prepare_node_modules(modules, inputs),
             Kind::Fetch(_) | Kind::Ingest(_) | Kind::Environment(_) | Kind::Libraries(_) | Kind::Package(_) => Ok(None),
         }
@@ -101,6 +104,7 @@ impl Builder {
             | Kind::Libraries(_)
             | Kind::Package(_)
             | Kind::NodeModules(_)
+            | Kind::Test(_)
             | Kind::Step(_) => {
                 unreachable!("the kind has no command, or takes in its output itself")
             }

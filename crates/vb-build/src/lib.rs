@@ -31,7 +31,7 @@ pub use build::{BuildReport, Failure};
 pub use builder::{Builder, BuilderError, BuilderOptions};
 pub use error::{
     CommandFailure, Contrast, Difference, ExecuteError, FetchAttempt, InstallError, LibrariesError, MissingLibrary,
-    ShareError, StepError, ToolPackages,
+    ShareError, StepError, TestFailure, TestedThing, ToolPackages,
 };
 pub use event::{Event, How};
 pub use frontier::OnFailure;

@@ -12,6 +12,7 @@ use crate::{
     resolved::{InputDigest, Part, PartValue, ResolvedAction},
     share::Share,
     step::Step,
+    trial::Test,
 };
 
 /// A node of the build graph, with inputs that are still other actions.
@@ -69,6 +70,8 @@ pub enum Kind {
     ImportCheck(ImportCheck),
     /// Writes the package.
     Package(Box<PackageSpec>),
+    /// Takes a package through a part of its life.
+    Test(Box<Test>),
 }
 
 impl Kind {
@@ -87,6 +90,7 @@ impl Kind {
             Self::Libraries(_) => "libraries",
             Self::ImportCheck(_) => "import check",
             Self::Package(_) => "package",
+            Self::Test(_) => "test",
         }
     }
 
@@ -127,6 +131,7 @@ impl Kind {
             Self::Libraries(libraries) => libraries.parts(),
             Self::ImportCheck(check) => check.parts(),
             Self::Package(spec) => spec.parts(),
+            Self::Test(test) => test.parts(),
         }
     }
 }

@@ -20,6 +20,7 @@ mod resolved;
 mod selection;
 mod share;
 mod step;
+mod trial;
 
 pub use action::{
     Action, Environment, Fetch, ImportCheck, Ingest, InterpreterSpec, Kind, Libraries, NodeModules, Origin, Root,
@@ -40,3 +41,4 @@ pub use step::{
     AssetLanguage, BustCaches, CacheToken, CollectStatic, Compile, Compress, Compressor, ContentCoding, Precompress,
     Run, Step, StyleLanguage, Work,
 };
+pub use trial::{Check, Scenario, Test, TestedService};

@@ -6,14 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vb_graph::{
-    Action, AssetLanguage, BlobDigest, BustCaches, CacheToken, Claim, CollectStatic, Compile, Compress, Compression,
-    Compressor, ContentCoding, Directory, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input, InputDigest,
-    InterpreterSpec, Kind, Libraries, NeededInterpreter, Node, NodeModules, Origin, PackageSpec, Part, PartValue,
-    Pattern, Precompress, Provenance, ResolvedAction, Root, RootContent, Run, Sha256, Share, Stage, Step,
-    StyleLanguage, Unpack, Wheel, Work,
+    Action, AssetLanguage, BlobDigest, BustCaches, CacheToken, Check, Claim, CollectStatic, Compile, Compress,
+    Compression, Compressor, ContentCoding, Directory, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input,
+    InputDigest, InterpreterSpec, Kind, Libraries, Manager, NeededInterpreter, Node, NodeModules, Origin, PackageSpec,
+    Part, PartValue, Pattern, Precompress, Provenance, ResolvedAction, Root, RootContent, Run, Scenario, Sha256, Share,
+    Stage, Step, StyleLanguage, Test, TestedService, Unpack, Wheel, Work,
 };
 
-const GOLDEN: [(&str, &str); 20] = [
+const GOLDEN: [(&str, &str); 21] = [
     ("fetch", "d09e54ee9f4e3d34ee382c5a35c515e30fd84d90062498682c761b85f2750667"),
     ("ingest", "f3b19bce9242a3c7cbb101a24df88ce80ff8e37f270c5d60f152559712e849e5"),
     ("root", "0381e812da8746fa6242bac09bd7bb5a22e74a67b36519a4bd4382719a44ec96"),
@@ -34,6 +34,7 @@ const GOLDEN: [(&str, &str); 20] = [
     ("libraries", "bcbeaa8eb368fc3bb58bea295da120894a7cc8e3c14767ba81a8c71086217a71"),
     ("import check", "d082d3fdd3aea71cae4df07025173740dc352d398cd2d61ce9615815818f8e2b"),
     ("package", "f743486cd9a873725d788221fa75da229d2cd84a348d7798aabd4817e5264af5"),
+    ("test", "1d11e2da6af058d7875ddb51e283e593b8f7f60e5ef528a4d85c2e8dc9369194"),
 ];
 
 fn text(text: &str) -> String {
@@ -60,6 +61,22 @@ fn share(part: &str, glob: &str) -> Share {
 
 fn needed(version: &str) -> NeededInterpreter {
     NeededInterpreter { command: text("/usr/bin/python"), version: text(version), depends: vec![] }
+}
+
+fn test() -> Test {
+    Test {
+        scenario: Scenario::Upgrade,
+        format: Format::Deb,
+        names: vec![text("vrmd-whois")],
+        prefix: text("/vrmd/whois"),
+        python: text("/usr/bin/python3.11"),
+        services: vec![TestedService { name: text("whois"), managers: vec![Manager::Runit, Manager::Systemd] }],
+        files: BTreeMap::from([(text("/etc/whois/production.yml"), text("listen:\n"))]),
+        checks: vec![
+            Check::Tcp { port: 43, send: text("example.org\r\n"), expect: text("Registrar:") },
+            Check::Command { argv: vec![text("/vrmd/whois/bin/python"), text("--version")], expect: text("Python") },
+        ],
+    }
 }
 
 fn package() -> PackageSpec {
@@ -120,6 +137,7 @@ fn kinds() -> Vec<Kind> {
         }),
         Kind::ImportCheck(ImportCheck { prefix, application, skip: vec![], seconds: ImportCheck::SECONDS }),
         Kind::Package(Box::new(package())),
+        Kind::Test(Box::new(test())),
     ]);
     kinds
 }
@@ -306,9 +324,25 @@ fn variants() -> Vec<Kind> {
                 );
             }
             Kind::Package(_) => {}
+            Kind::Test(test) => variants.extend(test_variants(&test).map(|test| Kind::Test(Box::new(test)))),
         }
     }
     variants
+}
+
+/// A test with one field changed each.
+fn test_variants(test: &Test) -> [Test; 8] {
+    let checks = vec![Check::Tcp { port: 44, send: text("example.org\r\n"), expect: text("Registrar:") }];
+    [
+        Test { scenario: Scenario::Install, ..test.clone() },
+        Test { format: Format::Rpm, ..test.clone() },
+        Test { names: vec![text("other")], ..test.clone() },
+        Test { prefix: text("/other"), ..test.clone() },
+        Test { python: text("/opt/python3.11"), ..test.clone() },
+        Test { services: vec![], ..test.clone() },
+        Test { files: BTreeMap::new(), ..test.clone() },
+        Test { checks, ..test.clone() },
+    ]
 }
 
 /// One kind of step with one field changed each.

@@ -31,6 +31,7 @@ mod scripts;
 mod service;
 mod source;
 mod survey;
+mod trial;
 mod version;
 mod workspace;
 
@@ -42,7 +43,7 @@ pub use loader::{Loader, LoaderError, platform_help};
 pub use lock::{
     Asker, DistributionLock, LOCK_VERSION, Lock, LockError, LockRequest, Mismatch, PackageLock, PlatformLock, RootKind,
 };
-pub use lower::{Application, LowerError, lower, lower_fetch, lower_root, lower_wheels};
+pub use lower::{Application, LowerError, Older, lower, lower_fetch, lower_root, lower_tests, lower_wheels};
 pub use memory::Memory;
 pub use packages::{Merged, SubPackage};
 pub use pipeline::{
@@ -60,6 +61,7 @@ pub use requirements::{RequirementsForm, package_lock_file, requirement_files};
 pub use scripts::{StoppedService, stopped_services};
 pub use service::{ConfigFileRecipe, DirectoryRecipe, ManagerName, RestartName, Scripts, ServiceRecipe, UserRecipe};
 pub use source::{SourceError, SourceFacts, source_facts};
+pub use trial::CheckRecipe;
 pub use version::{
     CheckedOut, DeclaredVersion, Release, Version, VersionError, VersionSubject, is_package_version, read_releases,
 };

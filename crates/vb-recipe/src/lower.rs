@@ -7,6 +7,7 @@ mod overlap;
 mod pipeline;
 mod prune;
 mod share;
+mod trial;
 
 use vb_graph::{
     ActionIndex, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input, InterpreterSpec, Kind, Libraries,
@@ -16,6 +17,7 @@ use vb_graph::{
 
 use self::formats::{compression_of, formats_for};
 use self::pipeline::Layer;
+pub use self::trial::{Older, lower_tests};
 use crate::{
     lock::{DistributionLock, PlatformLock, RootKind},
     platform::{Configure, Family, Platform},

@@ -12,6 +12,7 @@ use crate::{
     pipeline::PipelineStep,
     python::Python,
     service::{ConfigFileRecipe, DirectoryRecipe, Scripts, ServiceRecipe, UserRecipe},
+    trial::CheckRecipe,
     version::Version,
     workspace::Workspace,
 };
@@ -102,6 +103,10 @@ pub struct Recipe {
     pub scripts: Scripts,
     /// The packages beside the main one, by name.
     pub packages: BTreeMap<String, SubPackage>,
+    /// What a test asks of the installed package.
+    pub checks: Vec<CheckRecipe>,
+    /// Files that are on the machine of a test before the package is, by their path.
+    pub test_files: BTreeMap<String, String>,
     /// What is otherwise for one platform, by the platform's name.
     pub overrides: BTreeMap<String, Override>,
     /// What the recipe says for the platforms that it has an override for: [`Recipe::overrides`] merged over it.

@@ -80,6 +80,9 @@ struct NotAVersion;
 pub(crate) enum Command {
     /// Build packages.
     Build(Build),
+    /// Install packages on machines of their own, start their services, and run the checks of their recipes; then upgrade,
+    /// roll back, remove and purge them.
+    Test(Selection),
     /// Resolve what recipes need, and write it to their locks.
     Lock(Lock),
     /// Bring every file that locks name into the store, so that it can be built without a network.
@@ -90,7 +93,7 @@ pub(crate) enum Command {
         command: Wheels,
     },
     /// Show what a build would do: a hit or a miss for each action.
-    Plan(Selection),
+    Plan(Plan),
     /// Explain why actions ran, or would run: which part of their keys differs from the last time.
     Why(Why),
     /// Open a shell in the sandbox of an action.
@@ -207,9 +210,21 @@ pub(crate) enum Wheels {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// What `vb test` would do.
+    #[arg(long)]
+    pub(crate) tests: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Why {
     #[command(flatten)]
     pub(crate) selection: Selection,
+    /// Why tests ran, or would run.
+    #[arg(long)]
+    pub(crate) tests: bool,
     /// Only actions whose labels contain this text.
     #[arg(long, value_name = "TEXT")]
     pub(crate) action: Option<String>,
@@ -228,6 +243,11 @@ pub(crate) struct ActionChoice {
 }
 
 impl ActionChoice {
+    /// Is it one that `vb test` needs?
+    pub(crate) fn is_of_tests(&self) -> bool {
+        self.action.split(' ').any(|word| word == "test")
+    }
+
     /// Returns the recipe as a selection.
     pub(crate) fn selection(&self) -> Selection {
         Selection { recipes: vec![self.recipe.clone()], all: false, platform: self.platform.clone(), format: vec![] }

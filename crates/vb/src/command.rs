@@ -10,12 +10,13 @@ mod key;
 pub(crate) mod missing_header;
 pub(crate) mod offline;
 mod output;
-mod place;
+pub(crate) mod place;
 mod plan;
 mod platform;
 mod push;
 pub(crate) mod repo;
 mod shell;
+mod test;
 pub(crate) mod wheels;
 mod why;
 
@@ -39,9 +40,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
     match &arguments.command {
         Command::Build(build) => build::run(common, build),
         Command::Lock(arguments) => lock::run(common, arguments),
+        Command::Test(selection) => test::run(common, selection),
         Command::Fetch(selection) => fetch::run(common, selection),
         Command::Wheels { command } => wheels::run(common, command),
-        Command::Plan(selection) => plan::run(common, selection),
+        Command::Plan(plan) => plan::run(common, plan),
         Command::Why(why) => why::run(common, why),
         Command::Shell(shell) => shell::run(common, shell),
         Command::Output(output) => output::run(common, output),

@@ -4,15 +4,18 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use vb_build::Builder;
 use vb_graph::{ActionDigest, Format};
-use vb_recipe::{Evaluated, Platform, Recipe};
+use vb_recipe::{Evaluated, Older, Platform, Recipe};
 use vb_repo::{Record, Repository, compare_versions};
+use vb_store::{FetchedFile, Store};
 
 use crate::{
+    command::place::place_published,
     command::repo::{
         errors::{open_error, state_error},
         open::storage,
         signers::no_signers,
     },
+    display::FREE_SPACE,
     exit::Exit,
     fatal::Fatal,
     session::Session,
@@ -77,6 +80,42 @@ fn number(
     }
     let epoch = latest_of.iter().flatten().next().map(epoch_of).unwrap_or_default();
     Ok((format!("{epoch}{}", highest + 1), vec![]))
+}
+
+/// Finds what was published last of each package, and puts it into the store.
+pub(crate) fn published_before(session: &Session, store: &Store) -> Result<BTreeMap<PairKey, Older>, Fatal> {
+    let mut before = BTreeMap::new();
+    let Some(repository) = session.repository()? else { return Ok(before) };
+    for pair in session.pairs() {
+        let name = pair.0.value.package_name(&session.workspace.value);
+        let Some(record) = latest(&repository, &pair.1.name, &name)? else { continue };
+        take_in(&repository, &record, store)?;
+        let file = record.path.rsplit('/').next().unwrap_or(&record.path).to_owned();
+        let format = match record.format {
+            vb_repo::Format::Deb => Format::Deb,
+            vb_repo::Format::Rpm => Format::Rpm,
+        };
+        before.insert(key_of(&pair), Older { format, file, sha256: record.sha256, size: record.size });
+    }
+    Ok(before)
+}
+
+/// Puts a published package into the store, where a build finds it as what was fetched.
+fn take_in(repository: &Repository, record: &Record, store: &Store) -> Result<(), Fatal> {
+    if store.fetched_file(&record.sha256).is_some() {
+        return Ok(());
+    }
+    let failed = |error: std::io::Error| {
+        Fatal::caused(Exit::Environment, "vb::test::published", "cannot take in what was published", FREE_SPACE, error)
+    };
+    let directory = tempfile::tempdir().map_err(failed)?;
+    place_published(repository, record, directory.path())?;
+    let name = record.path.rsplit('/').next().unwrap_or(&record.path);
+    let mut file = fs_err::File::open(directory.path().join(name)).map_err(failed)?;
+    let mut writer = store.blob_writer().map_err(failed)?;
+    std::io::copy(&mut file, &mut writer).map_err(failed)?;
+    let (blob, size) = writer.finish().map_err(failed)?;
+    store.put_fetched_file(&record.sha256, &FetchedFile { blob, size }).map_err(failed)
 }
 
 /// Returns what each package of the platform's own format is made of, its version and commit aside, by name.

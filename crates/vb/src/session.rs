@@ -9,9 +9,9 @@ use fs_err as fs;
 use vb_graph::{ActionIndex, Format, Graph, Kind, PackageSpec};
 use vb_package::RpmVersion;
 use vb_recipe::{
-    Application, CHANGELOG, DeclaredVersion, Evaluated, Loaded, Loader, Lock, LockRequest, Memory, Platform,
+    Application, CHANGELOG, DeclaredVersion, Evaluated, Loaded, Loader, Lock, LockRequest, Memory, Older, Platform,
     PlatformLock, Platforms, Recipe, RecipeErrors, SourceFacts, Version, VersionSubject, Workspace, find_root,
-    lock_path, lower, package_lock_file, read_releases, requirement_files, source_facts,
+    lock_path, lower, lower_tests, package_lock_file, read_releases, requirement_files, source_facts,
 };
 use vb_repo::Repository;
 use vb_store::Store;
@@ -52,6 +52,15 @@ pub(crate) struct Target {
     pub(crate) name: String,
     /// Is it of the platform's own format?
     pub(crate) is_own: bool,
+}
+
+/// What a session is lowered to.
+#[derive(Debug)]
+pub(crate) struct Lowered {
+    pub(crate) graph: Graph,
+    pub(crate) targets: Vec<Target>,
+    /// The tests of all packages.
+    pub(crate) tests: Vec<ActionIndex>,
 }
 
 /// What belongs to a recipe beside itself.
@@ -191,10 +200,10 @@ impl Session {
             .collect()
     }
 
-    /// Lowers everything that is selected to one graph.
-    pub(crate) fn graph(&self) -> Result<(Graph, Vec<Target>), Fatal> {
+    /// Lowers everything that is selected to one graph; with tests, where it is said what was published before.
+    pub(crate) fn graph(&self, before: Option<&BTreeMap<PairKey, Older>>) -> Result<Lowered, Fatal> {
         let mut graph = Graph::default();
-        let mut targets = Vec::new();
+        let (mut targets, mut tests) = (Vec::new(), Vec::new());
         let mut files: BTreeMap<PathBuf, RecipeFiles> = BTreeMap::new();
         for (recipe, platform) in self.pairs() {
             if !files.contains_key(recipe.path()) {
@@ -212,13 +221,17 @@ impl Session {
             let application = Application { workspace, recipe, platform, lock, facts, version, formats };
             let packages = lower(&mut graph, application).map_err(|error| Fatal::new(Exit::Recipe, error))?;
             self.check_version(&graph, &packages, recipe)?;
+            if let Some(before) = before {
+                let added = lower_tests(&mut graph, application, &packages, before.get(&pair));
+                tests.extend(added.map_err(|error| Fatal::new(Exit::Recipe, error))?);
+            }
             for package in packages {
                 let spec = spec_of(&graph, package);
                 let (name, is_own) = (spec.name.clone(), spec.format == platform.family.format());
                 targets.push(Target { platform: platform.name.clone(), package, pair: pair.clone(), name, is_own });
             }
         }
-        Ok((graph, targets))
+        Ok(Lowered { graph, targets, tests })
     }
 
     fn read_recipe_files(&self, recipe: &Evaluated<Recipe>) -> Result<RecipeFiles, Fatal> {

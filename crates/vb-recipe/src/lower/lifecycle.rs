@@ -84,7 +84,7 @@ fn service(name: &str, written: &ServiceRecipe, prefix: &str, summary: &str) -> 
 }
 
 /// Only the command is a path for certain; the service itself finds relative arguments where it is started.
-fn command(words: &[String], prefix: &str) -> Vec<String> {
+pub(super) fn command(words: &[String], prefix: &str) -> Vec<String> {
     let absolute = |(index, word): (usize, &String)| if index == 0 { below(prefix, word) } else { word.clone() };
     words.iter().enumerate().map(absolute).collect()
 }

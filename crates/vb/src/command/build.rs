@@ -134,7 +134,7 @@ pub(super) fn missing_header(bench: &Workbench, label: &str, failure: &CommandFa
 }
 
 /// The command that opens a shell where an action failed.
-fn shell_command(session: &Session, label: &str) -> String {
+pub(crate) fn shell_command(session: &Session, label: &str) -> String {
     let shown =
         recipe_of(session, label).map_or_else(|| PathBuf::from("RECIPE"), |recipe| display::relative(recipe.path()));
     format!("vb shell {} '{label}'", shown.display())
@@ -146,7 +146,7 @@ pub(crate) fn recipe_of<'a>(session: &'a Session, label: &str) -> Option<&'a Eva
 }
 
 /// Says where the recipe that an action was made for has a field, as it is for the action's platform.
-fn place_of(session: &Session, label: &str, field: &str) -> Option<String> {
+pub(crate) fn place_of(session: &Session, label: &str, field: &str) -> Option<String> {
     let recipe = recipe_of(session, label)?;
     let platform = label.split(' ').nth(1).unwrap_or_default();
     Some(recipe.place(&recipe.value.field_for(platform, field)))

@@ -10,7 +10,7 @@ use crate::{
     exit::Exit,
     fatal::Fatal,
     machine::Machine,
-    session::Session,
+    session::{Lowered, Session},
 };
 
 /// Runs the command. Nothing is built, and a file that is there is not fetched again.
@@ -19,7 +19,7 @@ pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal>
     let session = Session::open(common, selection)?;
     let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
     let builder = Machine::read()?.builder(common, session.store.clone(), session.place(), platforms)?;
-    let (graph, _) = session.graph()?;
+    let Lowered { graph, .. } = session.graph(None)?;
     let is_fetch = |index: &ActionIndex| matches!(graph.action(*index).kind, Kind::Fetch(_));
     let files: Vec<ActionIndex> = graph.indices().filter(is_fetch).collect();
     let display = Display::new(common.json);

@@ -14,7 +14,7 @@ use crate::{
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, arguments: &ActionChoice) -> Result<Exit, Fatal> {
-    let bench = Workbench::open(common, &arguments.selection())?;
+    let bench = Workbench::of(common, &arguments.selection(), arguments.is_of_tests())?;
     let action = find_action(&bench.graph, &arguments.action)?;
     let display = Display::new(common.json);
     let surroundings = Surroundings {

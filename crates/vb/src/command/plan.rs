@@ -4,7 +4,7 @@ use vb_build::{Forecast, Planned};
 use vb_graph::{Graph, Kind};
 
 use crate::{
-    arguments::{Common, Selection},
+    arguments::{Common, Plan as Arguments},
     display,
     exit::Exit,
     fatal::Fatal,
@@ -12,9 +12,9 @@ use crate::{
 };
 
 /// Runs the command.
-pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal> {
-    let bench = Workbench::open(common, selection)?;
-    let goals = bench.goals();
+pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Fatal> {
+    let bench = Workbench::of(common, &arguments.selection, arguments.tests)?;
+    let goals = bench.goals_of(arguments.tests);
     let plan = bench
         .builder
         .plan(&bench.graph, &goals)

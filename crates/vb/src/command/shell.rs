@@ -15,7 +15,7 @@ use crate::{
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, arguments: &Shell) -> Result<Exit, Fatal> {
-    let bench = Workbench::open(common, &arguments.choice.selection())?;
+    let bench = Workbench::of(common, &arguments.choice.selection(), arguments.choice.is_of_tests())?;
     let action = find_action(&bench.graph, &arguments.choice.action)?;
     let argv = if arguments.command.is_empty() { vec!["/bin/sh".to_owned()] } else { arguments.command.clone() };
     let display = Display::new(common.json);
@@ -37,7 +37,7 @@ pub(crate) fn run(common: &Common, arguments: &Shell) -> Result<Exit, Fatal> {
             Exit::Usage,
             "vb::usage::no_sandbox",
             format!("`{}` has no sandbox: vb does it itself", arguments.choice.action),
-            "choose an action that runs a command: root, wheel, unpack, stage or import check",
+            "choose an action that runs a command: root, wheel, unpack, stage, import check or test",
         )),
         Err(ShellError::Execute(error)) if matches!(*error, ExecuteError::Cancelled) => Err(Fatal::interrupted()),
         Err(error) => Err(Fatal::caused(

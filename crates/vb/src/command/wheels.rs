@@ -27,7 +27,7 @@ pub(crate) fn run(common: &Common, command: &Wheels) -> Result<Exit, Fatal> {
 
 /// Writes each wheel that is unpacked into an environment; a directory may have others beside them.
 fn export(common: &Common, directory: &Path, selection: &Selection) -> Result<Exit, Fatal> {
-    let bench = Workbench::open(common, selection)?;
+    let bench = Workbench::of(common, selection, false)?;
     let display = Display::new(common.json);
     let goals = wheels(&bench.graph);
     let outputs = build_or_fail(&bench.builder, &bench.graph, &goals, &display, &Surroundings::none());

@@ -13,8 +13,8 @@ use crate::{
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Fatal> {
-    let bench = Workbench::open(common, &arguments.selection)?;
-    let goals = bench.goals();
+    let bench = Workbench::of(common, &arguments.selection, arguments.tests)?;
+    let goals = bench.goals_of(arguments.tests);
     let all = bench
         .builder
         .why(&bench.graph, &goals)

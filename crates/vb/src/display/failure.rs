@@ -3,6 +3,7 @@
 mod image;
 mod libraries;
 mod step;
+mod trial;
 
 use std::error::Error;
 
@@ -81,6 +82,7 @@ fn field_of(kind: &Kind, error: &ExecuteError) -> Option<String> {
     };
     match (error, part) {
         (ExecuteError::Share(error), _) => error.field(),
+        (ExecuteError::Test(failure), _) => failure.field(),
         (ExecuteError::Lifecycle(error), None) => error.field(),
         (ExecuteError::Lifecycle(error), Some(part)) => Some(format!("packages.{part}.{}", error.field()?)),
         _ => None,
@@ -90,7 +92,7 @@ fn field_of(kind: &Kind, error: &ExecuteError) -> Option<String> {
 /// Did a command end, so that a shell in its place shows more?
 fn has_command(error: &ExecuteError) -> bool {
     match error {
-        ExecuteError::Command(_) => true,
+        ExecuteError::Command(_) | ExecuteError::Test(_) => true,
         ExecuteError::Step(error) => error.command().is_some(),
         _ => false,
     }
@@ -130,6 +132,8 @@ fn code(error: &ExecuteError) -> &'static str {
         E::FileLost { .. } | E::Blob(_) | E::Directory(_) | E::Materialize(_) => "vb::store::damaged",
         E::Store(_) => "vb::store::write",
         E::Step(error) => step::code(error),
+        E::Test(_) => "vb::test::failed",
+        E::TestReport(_) => "vb::test::report",
         E::Pattern(_) => "vb::step::pattern",
         E::TreePath(_) => "vb::step::paths",
         E::Cancelled => "vb::interrupted",
@@ -140,6 +144,7 @@ fn details(error: &ExecuteError) -> Vec<String> {
     match error {
         ExecuteError::Command(failure) => command_details(failure),
         ExecuteError::Step(error) => step::details(error),
+        ExecuteError::Test(failure) => trial::details(failure),
         ExecuteError::Libraries(error) => libraries::details(error),
         ExecuteError::Fetch { expected, attempts, .. } => fetch_details(expected, attempts),
         ExecuteError::Imports { failures, .. } => failures
@@ -244,6 +249,7 @@ fn help(error: &ExecuteError) -> Option<String> {
             "name a command of the environment, such as `bin/gunicorn`, or one of the machine by its absolute path".to_owned()
         }
         E::Step(error) => return step::help(error),
+        E::Test(failure) => trial::help(failure),
         E::Libraries(error) => return libraries::help(error),
         E::Pattern(_) => "correct the pattern in the recipe".to_owned(),
         E::Sandbox(_) => "`vb doctor` checks what the sandbox needs".to_owned(),

@@ -75,8 +75,17 @@ impl Display {
 
     /// Prints the sums of a build.
     pub(crate) fn summary(&self, packages: usize, report: &BuildReport, wall: Duration) {
+        self.sum_up(("packages", packages, "package"), report, wall);
+    }
+
+    /// Prints the sums of a run of tests.
+    pub(crate) fn test_summary(&self, passed: usize, report: &BuildReport, wall: Duration) {
+        self.sum_up(("passed", passed, "passed test"), report, wall);
+    }
+
+    fn sum_up(&self, (field, count, thing): (&str, usize, &str), report: &BuildReport, wall: Duration) {
         let mut parts = vec![
-            super::counted(packages, "package"),
+            super::counted(count, thing),
             format!("{} executed", super::counted(report.executed, "action")),
             format!("{} from the cache", report.hits),
         ];
@@ -91,7 +100,7 @@ impl Display {
         }
         match self.mode {
             Mode::Json => super::lines(&[serde_json::json!({
-                "event": "summary", "packages": packages, "executed": report.executed, "hits": report.hits,
+                "event": "summary", field: count, "executed": report.executed, "hits": report.hits,
                 "failed": report.failures.len(), "skipped": report.skipped, "wall": wall.as_secs_f64(),
             })
             .to_string()]),

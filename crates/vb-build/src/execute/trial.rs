@@ -1,0 +1,151 @@
+//! A package on a machine of its own: a Python program in the root's own interpreter installs it, watches its services,
+//! and asks what the recipe wants to know.
+//!
+//! The output is a directory with `report.json`: what was done. A failed test has no output, so that it runs again.
+
+use std::{path::Path, sync::atomic::AtomicBool};
+
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+use vb_graph::{Check, InputDigest, Manager, Node, Test};
+use vb_sandbox::{Bind, Filter, Identity, Root, Upper};
+
+use super::{
+    Executed,
+    command::{Prepared, host, layered, private, read_only, read_write},
+};
+use crate::{
+    builder::Builder,
+    error::{ExecuteError, TestFailure, TestedThing},
+    inputs::Inputs,
+};
+
+const PROGRAM: &str = include_str!("trial/trial.py");
+const SYSTEMCTL: &str = include_str!("trial/systemctl.py");
+
+/// What the program is told.
+#[derive(Debug, Serialize)]
+struct Plan<'a> {
+    scenario: &'static str,
+    format: &'static str,
+    names: &'a [String],
+    prefix: &'a str,
+    services: Vec<(&'a str, Vec<&'static str>)>,
+    files: &'a std::collections::BTreeMap<String, String>,
+    checks: Vec<PlannedCheck<'a>>,
+    packages: Vec<String>,
+    older: Vec<String>,
+    systemctl: String,
+    report: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum PlannedCheck<'a> {
+    Tcp { port: u16, send: &'a str, expect: &'a str },
+    Command { argv: &'a [String], expect: &'a str },
+}
+
+/// What the program says.
+#[derive(Debug, Deserialize)]
+struct Report {
+    failure: Option<ReportedFailure>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ReportedFailure {
+    step: String,
+    thing: TestedThing,
+    asked: String,
+    expected: String,
+    found: String,
+    logs: Vec<(String, Vec<String>)>,
+}
+
+impl Builder {
+    pub(super) fn test(&self, test: &Test, inputs: &Inputs, cancel: &AtomicBool) -> Result<Executed, ExecuteError> {
+        let prepared = self.prepare_test(test, inputs)?;
+        let log = self.run(&prepared, cancel)?;
+        // Read out of the store, where a link that tested code may have left is not followed.
+        let output = self.take_in(&prepared.path("report"))?;
+        let report = match self.store.find(&output, "report.json")? {
+            Some(Node::File { blob, .. }) => self.store.read_blob(&blob)?,
+            _ => vec![],
+        };
+        let report: Report = serde_json::from_slice(&report).map_err(ExecuteError::TestReport)?;
+        match report.failure {
+            None => Ok(Executed { output, log: Some(log) }),
+            Some(ReportedFailure { step, thing, asked, expected, found, logs }) => {
+                let log = self.store.blob_path(&log);
+                Err(Box::new(TestFailure { step, thing, asked, expected, found, logs, log }).into())
+            }
+        }
+    }
+
+    pub(super) fn prepare_test(&self, test: &Test, inputs: &Inputs) -> Result<Prepared, ExecuteError> {
+        let scratch = self.scratch()?;
+        let path = |name: &str| scratch.path().join(name);
+        for name in ["in", "report", "upper", "work"] {
+            fs::create_dir(path(name)).map_err(ExecuteError::scratch)?;
+        }
+        let mut binds = Vec::new();
+        for name in &test.names {
+            binds.push(self.show_package(inputs, &format!("package {name}"), scratch.path())?);
+            if test.scenario.needs_older() {
+                binds.push(self.show_package(inputs, &format!("older {name}"), scratch.path())?);
+            }
+        }
+        let plan = serde_json::to_string(&plan(test)).expect("the plan is plain data");
+        let systemctl = format!("#!{}\n{SYSTEMCTL}", test.python);
+        for (name, text) in [("trial.py", PROGRAM), ("systemctl", &systemctl), ("plan.json", &plan)] {
+            fs::write(path("in").join(name), text).map_err(ExecuteError::scratch)?;
+        }
+        binds.push(read_only(&path("in"), &private("in")));
+        binds.push(read_write(&path("report"), &private("report")));
+        let argv = [test.python.clone(), private("in/trial.py"), private("in/plan.json")];
+        let mut spec = layered(vec![], argv.to_vec(), binds);
+        let upper = Upper::Keep { upper: host(&path("upper")), work: host(&path("work")) };
+        spec.root = Root::Layers { lowers: vec![self.layer(&inputs.directory("root"))?], upper };
+        spec.identity = Identity::Root;
+        spec.filter = Filter::PretendOwnership;
+        spec.env.insert("DEBIAN_FRONTEND".to_owned(), "noninteractive".to_owned());
+        Ok(Prepared { spec, scratch })
+    }
+
+    /// Shows the directory that an action made of a package, or one with a file that was published.
+    fn show_package(&self, inputs: &Inputs, name: &str, scratch: &Path) -> Result<Bind, ExecuteError> {
+        let place = scratch.join(name);
+        let directory = match inputs.get(name) {
+            InputDigest::File { .. } => {
+                inputs.file(&self.store, name)?.place(&place)?;
+                place
+            }
+            InputDigest::Node(_) => self.on_data_pool(|| self.store.materialize(&inputs.directory(name)))?,
+        };
+        Ok(read_only(&directory, &private(&name.replace(' ', "/"))))
+    }
+}
+
+fn plan(test: &Test) -> Plan<'_> {
+    let managers = |managers: &[Manager]| managers.iter().map(|manager| manager.as_str()).collect();
+    Plan {
+        scenario: test.scenario.as_str(),
+        format: test.format.as_str(),
+        names: &test.names,
+        prefix: &test.prefix,
+        services: test.services.iter().map(|service| (service.name.as_str(), managers(&service.managers))).collect(),
+        files: &test.files,
+        checks: test.checks.iter().map(planned).collect(),
+        packages: test.names.iter().map(|name| private(&format!("package/{name}"))).collect(),
+        older: test.names.iter().map(|name| private(&format!("older/{name}"))).collect(),
+        systemctl: private("in/systemctl"),
+        report: private("report/report.json"),
+    }
+}
+
+fn planned(check: &Check) -> PlannedCheck<'_> {
+    match check {
+        Check::Tcp { port, send, expect } => PlannedCheck::Tcp { port: *port, send, expect },
+        Check::Command { argv, expect } => PlannedCheck::Command { argv, expect },
+    }
+}

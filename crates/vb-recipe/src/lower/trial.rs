@@ -1,0 +1,136 @@
+//! Tests of packages: one action for each part of a package's life.
+
+use vb_graph::{
+    Action, ActionIndex, Check, Fetch, Format, Graph, Input, Kind, Manager, Origin, PackageSpec, Scenario, Sha256,
+    Test, TestedService,
+};
+
+use super::{Application, LowerError, Lowering, input, lifecycle};
+use crate::{lock::RootKind, trial::CheckRecipe};
+
+/// The version of a package that is made to be older than every other one.
+const OLDEST: &str = "0~0";
+
+/// A package that was published, which an upgrade begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Older {
+    /// What kind of file it is.
+    pub format: Format,
+    /// Its file's name.
+    pub file: String,
+    /// The digest of its file, which the store has.
+    pub sha256: Sha256,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// Adds the tests of an application's packages to a graph that has these, and returns them. Packages that no package
+/// manager installs have none.
+///
+/// # Errors
+/// As [`lower`](super::lower).
+pub fn lower_tests(
+    graph: &mut Graph,
+    application: Application<'_>,
+    packages: &[ActionIndex],
+    older: Option<&Older>,
+) -> Result<Vec<ActionIndex>, LowerError> {
+    let mut lowering = Lowering::new(graph, application)?;
+    let mut tests = Vec::new();
+    for format in [Format::Deb, Format::Rpm] {
+        let together = lowering.of_format(packages, format);
+        if !together.is_empty() {
+            tests.extend(lowering.tests(format, &together, older));
+        }
+    }
+    Ok(tests)
+}
+
+/// A package, with what it is made of.
+struct Tested {
+    action: ActionIndex,
+    spec: PackageSpec,
+    inputs: Vec<Input>,
+}
+
+impl Lowering<'_> {
+    fn of_format(&self, packages: &[ActionIndex], format: Format) -> Vec<Tested> {
+        let tested = |action: &ActionIndex| match self.graph.action(*action).clone() {
+            Action { kind: Kind::Package(spec), inputs } if spec.format == format => {
+                Some(Tested { action: *action, spec: *spec, inputs })
+            }
+            _ => None,
+        };
+        packages.iter().filter_map(tested).collect()
+    }
+
+    /// Adds the tests of packages that are installed together.
+    fn tests(&mut self, format: Format, packages: &[Tested], published: Option<&Older>) -> Vec<ActionIndex> {
+        // Packages beside the main one have to be of its version.
+        let published = published.filter(|older| older.format == format && packages.len() == 1);
+        let named = |what: &str, package: &Tested, action| input(&format!("{what} {}", package.spec.name), action);
+        let current: Vec<Input> = packages.iter().map(|package| named("package", package, package.action)).collect();
+        let older: Vec<Input> =
+            packages.iter().map(|package| named("older", package, self.older(package, published))).collect();
+        let root = self.root(RootKind::Run, "run_deps");
+        let mut tests = Vec::new();
+        for scenario in Scenario::ALL {
+            let mut inputs = current.clone();
+            if scenario.needs_older() {
+                inputs.extend(older.iter().cloned());
+            }
+            inputs.push(input("root", root));
+            let test = self.test(scenario, format, packages);
+            let what = self.what(scenario.as_str(), format);
+            tests.push(self.add(Kind::Test(Box::new(test)), inputs, &what, "checks"));
+        }
+        tests
+    }
+
+    fn what(&self, scenario: &str, format: Format) -> String {
+        let is_own = format == self.application.platform.family.format();
+        if is_own { format!("test {scenario}") } else { format!("test {format} {scenario}") }
+    }
+
+    /// Adds the published package, or one of the same content that calls itself older.
+    fn older(&mut self, package: &Tested, published: Option<&Older>) -> ActionIndex {
+        if let Some(Older { file, sha256, size, .. }) = published {
+            let origin =
+                Origin::Archive { platform: self.application.platform.name.clone(), path: format!("published/{file}") };
+            let fetch = Fetch { sha256: *sha256, size: Some(*size), file: file.clone(), origin };
+            return self.graph.add(Kind::Fetch(fetch), vec![], super::fetch_provenance(file));
+        }
+        let Tested { spec, inputs, .. } = package;
+        let older = PackageSpec { version: OLDEST.to_owned(), ..spec.clone() };
+        let what = self.what(&format!("version before of {}", spec.name), spec.format);
+        self.add(Kind::Package(Box::new(older)), inputs.clone(), &what, "name")
+    }
+
+    fn test(&self, scenario: Scenario, format: Format, packages: &[Tested]) -> Test {
+        let value = &self.application.recipe.value;
+        let services = packages.iter().flat_map(|package| &package.spec.lifecycle.services);
+        let services = services.filter(|service| service.is_enabled);
+        Test {
+            scenario,
+            format,
+            names: packages.iter().map(|package| package.spec.name.clone()).collect(),
+            prefix: self.prefix.clone(),
+            python: self.interpreter.command.clone(),
+            services: services.map(|service| tested(&service.name, &service.managers)).collect(),
+            files: value.test_files.clone(),
+            checks: value.checks.iter().map(|check| self.check(check)).collect(),
+        }
+    }
+
+    fn check(&self, check: &CheckRecipe) -> Check {
+        let CheckRecipe { tcp, send, command, expect } = check;
+        match tcp {
+            Some(port) => Check::Tcp { port: *port, send: send.clone(), expect: expect.clone() },
+            None => Check::Command { argv: lifecycle::command(command, &self.prefix), expect: expect.clone() },
+        }
+    }
+}
+
+fn tested(name: &str, managers: &[Manager]) -> TestedService {
+    TestedService { name: name.to_owned(), managers: managers.to_vec() }
+}
