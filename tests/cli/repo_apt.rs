@@ -128,6 +128,9 @@ fn stages() -> Stages {
     make(&directory.join("expired"), &key, 1_700_000_000, expires, &[second.clone().into()]);
     let many: Vec<PathBuf> = (0..400).map(|index| many_package(&stages, index)).collect();
     make(&directory.join("many"), &key, 1_700_000_000, |_| {}, &many);
+    let with_contents = |settings: &mut Settings| settings.has_contents = true;
+    let both = [first.clone().into(), second.clone().into()];
+    make(&directory.join("contents"), &key, 1_700_000_000, with_contents, &both);
     let flat = |settings: &mut Settings| settings.layout = vb_repo::AptLayout::Flat;
     make(&directory.join("flat"), &key, 1_700_000_000, flat, &[second.into()]);
     fs::write(directory.join("new-key.asc"), stages.vb(&["key", "export", &new_key])).unwrap();
@@ -148,19 +151,70 @@ fn many_package(stages: &Stages, index: usize) -> PathBuf {
     path
 }
 
-fn check_clients_of(root: &TestRoot, stages: &Stages) {
-    let mut spec = root.spec(&["/bin/sh", "/scripts/repo_apt.sh"], Identity::Root);
+fn run_script(root: &TestRoot, stages: &Stages, arguments: &[&str]) -> String {
+    let mut spec = root.spec(&[&["/bin/sh", "/scripts/repo_apt.sh"], arguments].concat(), Identity::Root);
     spec.filter = Filter::PretendOwnership;
     spec.binds = vec![scripts(), bind(&stages.directory(), "/stages", Access::ReadOnly)];
     let run = run_spec(&spec).ok();
     assert!(run.stdout.ends_with("== done\n"), "the script ended early:\n{}", run.stdout);
+    run.stdout
+}
+
+/// Packages of each of the publishers; each comes back so often, as a process of its own.
+const PUBLISHERS: usize = 8;
+const PACKAGES: usize = 50;
+const CALLS: usize = 5;
+
+fn busy_package(stages: &Stages, name: &str) -> String {
+    let path = stages.env.workspace().join(format!("dist/busy/{name}_1.0_amd64.deb"));
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let package = Package::new(name, "1.0")
+        .field("Maintainer", "test <test@example.org>")
+        .field("Description", "one of many")
+        .compression(Compression::Plain);
+    fs::write(&path, package.to_deb()).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn apt_updates_at_any_moment_while_eight_publishers_of_processes_of_their_own_add_400_packages() {
+    let stages = Stages::new();
+    let (key, busy) = (stages.key("key.asc"), stages.directory().join("busy").display().to_string());
+    let add = |packages: &[String]| {
+        let packages = packages.iter().map(String::as_str);
+        let arguments: Vec<&str> =
+            ["repo", "add", &busy, "--platform", "bookworm"].into_iter().chain(packages).collect();
+        stages.vb(&arguments);
+    };
+    stages.vb(&["repo", "init", &busy, "--key", &key]);
+    add(&[busy_package(&stages, "busy-first")]);
+    let config = ["repo", "client-config", &busy, "--platform", "bookworm", "--channel", "development", "--url", URL];
+    let sources = stages.vb(&[&config[..], &["--part", "file"]].concat());
+    fs::write(stages.directory().join("busy.sources"), sources).unwrap();
+    let of = |publisher| (0..PACKAGES).map(move |index| format!("busy-{publisher}-{index:02}"));
+    let packages: Vec<Vec<String>> =
+        (0..PUBLISHERS).map(|publisher| of(publisher).map(|name| busy_package(&stages, &name)).collect()).collect();
+    // The root is made before, so that both sides begin together.
+    let root = test_root("repositories");
+    let output = std::thread::scope(|scope| {
+        let client = scope.spawn(|| run_script(&root, &stages, &["beside-publishers"]));
+        std::thread::scope(|publishers| {
+            for packages in &packages {
+                publishers.spawn(|| packages.chunks(PACKAGES / CALLS).for_each(add));
+            }
+        });
+        fs::write(stages.directory().join("stop"), "").unwrap();
+        client.join().unwrap()
+    });
+    assert!(output.contains(&format!(" updates, {} packages\n", 1 + PUBLISHERS * PACKAGES)), "{output}");
+    stages.vb(&["repo", "verify", &busy]);
 }
 
 #[test]
 fn apt_of_three_releases_installs_upgrades_and_rolls_back_and_refuses_what_is_wrong() {
     let stages = stages();
-    check_clients_of(&test_root("repositories"), &stages);
+    run_script(&test_root("repositories"), &stages, &[]);
     for platform in ["bullseye", "trixie"] {
-        check_clients_of(&test_root_of("apt-clients", platform), &stages);
+        run_script(&test_root_of("apt-clients", platform), &stages, &[]);
     }
 }

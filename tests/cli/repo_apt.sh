@@ -52,11 +52,31 @@ http {
     server { listen 127.0.0.1:8080; location / { root /www; } }
 }
 CONF
-serve first
 nginx -c /tmp/nginx.conf
 echo 'APT::Sandbox::User "root";' > /etc/apt/apt.conf.d/sandbox
 rm -f /etc/apt/sources.list
 mkdir -p /usr/share/keyrings
+
+if [ "${1:-}" = beside-publishers ]; then
+    step "updates beside publishers"
+    serve busy
+    cp /stages/busy/key.asc /usr/share/keyrings/vb.asc
+    cp /stages/busy.sources /etc/apt/sources.list.d/busy.sources
+    count=0
+    stop=
+    # Until the publishers are done, and once more; with what an earlier update left, and without.
+    while [ -z "$stop" ]; do
+        [ ! -e /stages/stop ] || stop=yes
+        [ -z "$stop" ] && [ $((count % 2)) = 1 ] || rm -rf /var/lib/apt/lists/*
+        update || fail "update number $count beside publishers"
+        count=$((count + 1))
+    done
+    echo "$count updates, $(apt-cache dumpavail | grep -c '^Package: busy-') packages"
+    nginx -c /tmp/nginx.conf -s stop
+    step "done"
+    exit 0
+fi
+serve first
 cp /stages/first/key.asc /usr/share/keyrings/vb.asc
 cp /stages/hello.sources /etc/apt/sources.list.d/hello.sources
 
@@ -137,6 +157,25 @@ rm -rf /var/lib/apt/lists/*
 apt-get -o APT::Update::Error-Mode=any -o Acquire::By-Hash=no update
 count=$(apt-cache dumpavail | grep -c '^Package: many-')
 [ "$count" = 400 ] || fail "by name: $count packages of 400"
+
+step "which package has a file"
+rm -rf /var/lib/apt/lists/*
+# As apt-file asks for it.
+cat > /etc/apt/apt.conf.d/contents << 'CONF'
+Acquire::IndexTargets::deb::Contents-deb {
+    MetaKey "$(COMPONENT)/Contents-$(ARCHITECTURE)";
+    ShortDescription "Contents-$(ARCHITECTURE)";
+    Description "$(RELEASE)/$(COMPONENT) $(ARCHITECTURE) Contents (deb)";
+    DefaultEnabled "true";
+};
+CONF
+serve contents
+update || fail "the repository was refused"
+apt-get indextargets --format '$(FILENAME)' 'Created-By: Contents-deb' > /tmp/contents-files
+[ "$(wc -l < /tmp/contents-files)" = 1 ] || fail "Contents files: $(cat /tmp/contents-files)"
+/usr/lib/apt/apt-helper cat-file "$(cat /tmp/contents-files)" > /tmp/contents
+grep -qE '^usr/share/hello.version +hello$' /tmp/contents || fail "Contents are $(cat /tmp/contents)"
+rm /etc/apt/apt.conf.d/contents
 
 step "the flat layout"
 rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb

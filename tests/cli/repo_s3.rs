@@ -3,15 +3,18 @@
 use std::{collections::BTreeSet, path::Path, process::Command};
 
 use fs_err as fs;
+use vb_fetch::{FetchOptions, Fetcher};
+use vb_repo::{ObjectStorage, Storage};
 use vb_testkit::archive::{Compression, Package};
 
-use crate::support::{Run, S3Server, TestEnv};
+use crate::support::{Run, S3Server, SECRET, TestEnv};
 
 const PUBLISHERS: usize = 8;
 const PACKAGES: usize = 50;
 /// Each publisher comes so often.
 const CALLS: usize = 1;
 const BUCKET: &str = "s3://packages/some/where";
+const PASSPHRASE: &str = "bm90IHRoaXMgZWl0aGVy";
 
 fn write_package(directory: &Path, name: &str) {
     let package = Package::new(name, "1.0")
@@ -23,7 +26,7 @@ fn write_package(directory: &Path, name: &str) {
 
 fn command(env: &TestEnv, server: &S3Server, arguments: &[&str]) -> Command {
     let mut command = env.command(arguments);
-    command.envs(server.variables()).env("VB_REPO", BUCKET);
+    command.envs(server.variables()).env("VB_REPO", BUCKET).env("VB_KEY_PASSPHRASE", PASSPHRASE);
     command
 }
 
@@ -74,4 +77,35 @@ fn eight_publishers_with_a_view_of_their_own_lose_no_package_in_a_bucket() {
     assert!(vb(&["repo", "list"]).ok().stdout.contains("bookworm-production  package-0-00 1.0 amd64"));
     let garbage = vb(&["repo", "gc", "--dry-run"]).ok().stdout;
     assert!(garbage.ends_with("would remove 0 objects, 0 bytes\n"), "{garbage}");
+    assert_nothing_secret(&env, &server);
+}
+
+/// Credentials are in the environment, and nowhere else: not in an object, and not in a file.
+fn assert_nothing_secret(env: &TestEnv, server: &S3Server) {
+    let has_secret = |bytes: &[u8]| {
+        [SECRET, PASSPHRASE].iter().any(|secret| bytes.windows(secret.len()).any(|part| part == secret.as_bytes()))
+    };
+    let variables = server.variables().map(|(name, value)| (name.to_owned(), value)).into();
+    let fetcher = Fetcher::new(&FetchOptions::default()).unwrap();
+    let storage = Storage::Object(ObjectStorage::open(BUCKET, &variables, &fetcher).unwrap());
+    let objects = ["state", "dists"].map(|directory| storage.list(directory).unwrap()).concat();
+    assert!(objects.iter().any(|object| object.name == "state/settings.json"));
+    for object in &objects {
+        let (bytes, _) = storage.get(&object.name).unwrap().unwrap();
+        assert!(!has_secret(&bytes), "{}", object.name);
+    }
+    let mut pending = vec![env.directory().to_owned()];
+    let mut files = 0;
+    while let Some(path) = pending.pop() {
+        if path.is_symlink() {
+            continue;
+        }
+        if path.is_dir() {
+            pending.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            assert!(!has_secret(&fs::read(&path).unwrap()), "{}", path.display());
+            files += 1;
+        }
+    }
+    assert!(files > PUBLISHERS * PACKAGES);
 }

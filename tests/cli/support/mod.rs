@@ -35,7 +35,7 @@ pub(crate) use self::{
     repository::{Repository, company_key},
     root::{TestRoot, bind, helper, run_spec, scripts, test_output, test_root, test_root_of},
     run::Run,
-    s3::S3Server,
+    s3::{S3Server, SECRET},
     small::{GOOD_SETUP, SMALL, add_small_recipe},
     ssh::SshServer,
     web::WebServer,

@@ -24,6 +24,9 @@ use super::{
 const RECIPE: &str = "s3-server";
 const PACKAGES: &str = "/packages";
 
+/// What no file may hold.
+pub(crate) const SECRET: &str = "VjFsZXRzIG5vdCB3cml0ZSB0aGlz";
+
 /// A server with one bucket, `packages`, in memory; it ends with the value.
 #[derive(Debug)]
 pub(crate) struct S3Server {
@@ -76,7 +79,7 @@ impl S3Server {
             ("AWS_ALLOW_HTTP", "true".to_owned()),
             ("AWS_REGION", "us-east-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET.to_owned()),
         ]
     }
 }
