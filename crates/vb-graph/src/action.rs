@@ -104,6 +104,8 @@ impl Kind {
             // 2: `debian/install` is followed.
             Self::Stage(_) => 2,
             Self::Step(step) => step.version(),
+            // 2: `shlibs` files may have tabs.
+            Self::Libraries(_) => 2,
             Self::Package(spec) => match spec.format {
                 // 2: the dictionary of xz is no larger than a segment. 3: what stands in for a `debian/copyright`.
                 // 4: the interpreter is looked at first.

@@ -31,7 +31,7 @@ const GOLDEN: [(&str, &str); 21] = [
     ("precompress static", "12bddc7e22aa5e4932080a25d14a5e419d4d4c768098a914a610e7a7710c9ac9"),
     ("run", "2fda2c8454266ea3a5193b7deb6ca920bf4f25dabebee035d77029d4590501c2"),
     ("stage", "ccff25c3b1ae67b2cee2a77725d4cab95aaca65d46fcfa24d9a1cb3427a88552"),
-    ("libraries", "bcbeaa8eb368fc3bb58bea295da120894a7cc8e3c14767ba81a8c71086217a71"),
+    ("libraries", "2f1fc9ff1e9435f4688e7b85d091b1d28b4386542d5a68d12747f89936f337ca"),
     ("import check", "d082d3fdd3aea71cae4df07025173740dc352d398cd2d61ce9615815818f8e2b"),
     ("package", "f743486cd9a873725d788221fa75da229d2cd84a348d7798aabd4817e5264af5"),
     ("test", "1d11e2da6af058d7875ddb51e283e593b8f7f60e5ef528a4d85c2e8dc9369194"),

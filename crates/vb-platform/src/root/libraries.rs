@@ -133,10 +133,10 @@ impl SystemLibraries {
     /// Each line is `[type: ]library version relations`. Lines with a type are for special packages.
     fn take_in_shlibs(&mut self, text: &str) {
         for line in text.lines().filter(|line| !line.starts_with('#')) {
-            let mut words = line.splitn(3, ' ');
-            let (Some(library), Some(version), Some(relations)) = (words.next(), words.next(), words.next()) else {
-                continue;
-            };
+            // Some packages have tabs between them.
+            let Some((library, rest)) = line.trim_start().split_once([' ', '\t']) else { continue };
+            let Some((version, relations)) = rest.trim_start().split_once([' ', '\t']) else { continue };
+            let relations = relations.trim_start();
             if !library.ends_with(':') {
                 for soname in [format!("{library}.so.{version}"), format!("{library}-{version}.so")] {
                     self.shlibs.entry(soname).or_insert_with(|| relations.to_owned());
@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn shlibs_serve_where_there_are_no_symbols() {
-        let text = "udeb: libx 1 libx1-udeb\nlibx 1 libx1 (>= 1.2), libdata | libdata-old\nliby 1.2 liby1.2\n";
+        let text = "udeb: libx 1 libx1-udeb\nlibx 1 libx1 (>= 1.2), libdata | libdata-old\nliby\t1.2\tliby1.2\n";
         let libraries = libraries(&[("libx1.shlibs", text), ("libx1.list", "/usr/lib/libx.so.1\n")]);
         let found =
             libraries.packages(&[need("libx.so.1", &[]), need("liby-1.2.so", &[]), need("libz.so.1", &[])], &[]);
