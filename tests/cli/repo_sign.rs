@@ -73,7 +73,7 @@ fn gpg_with_its_agent_a_program_and_a_key_file_sign_alone_and_together() {
     publisher.publish("by-file", &["--key", &exported]);
     assert_eq!(publisher.good("by-file"), (1, 1));
 
-    let rsa = publisher.path("rsa.asc").display().to_string();
+    let rsa = publisher.path("keys/rsa.asc").display().to_string();
     publisher.vb(&["key", "new", &rsa, "--user", "Later <later@example.org>", "--algorithm", "rsa4096"]);
     gpg.run(&["--import", &rsa]);
     let warned = publisher.publish("by-two", &["--key", &rsa, "--gpg-key", &subkey]);

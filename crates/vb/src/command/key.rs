@@ -1,6 +1,9 @@
 //! `vb key`: keys that sign repositories.
 
-use std::{io::Write, path::Path};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use fs_err as fs;
 use fs_err::os::unix::fs::OpenOptionsExt;
@@ -29,14 +32,22 @@ fn new(file: &Path, user: &str, algorithm: Algorithm) -> Result<Exit, Fatal> {
     };
     let text = generate_key(user, algorithm)
         .map_err(|error| Fatal::caused(Exit::Environment, "vb::key::generate", "cannot make a key", "", error))?;
-    // Never over a key that is there: what it signed would be lost with it.
-    let written = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-    written.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
+    write_secret(file, &text).map_err(|error| {
         let help = "name a file that is not there, in a directory that can be written";
         Fatal::caused(Exit::Environment, "vb::key::write", "cannot write the key", help, error)
     })?;
     display::lines(&[read_key(file)?.fingerprint()]);
     Ok(Exit::Success)
+}
+
+/// Writes a file that only its owner can read, and makes its directory. Never over a key that is there: what it signed
+/// would be lost with it.
+fn write_secret(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 fn export(file: &Path) -> Result<Exit, Fatal> {

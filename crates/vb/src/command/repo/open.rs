@@ -65,6 +65,16 @@ impl LazyWorkspace {
     }
 }
 
+/// Says which channels were asked for in vain.
+fn nothing_published(wanted: &Channels) -> String {
+    let quoted = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match (wanted.channel.as_slice(), wanted.platform.as_slice()) {
+        (channels, []) => format!("nothing was published to {}", quoted(channels)),
+        ([], platforms) => format!("nothing was published for {}", quoted(platforms)),
+        (channels, platforms) => format!("nothing was published to {} of {}", quoted(channels), quoted(platforms)),
+    }
+}
+
 fn load() -> Result<Option<Surroundings>, Fatal> {
     let current = std::env::current_dir().unwrap_or_default();
     let Some(root) = find_root(&current) else { return Ok(None) };
@@ -129,11 +139,12 @@ impl Opened {
         let mut channels = self.repository.channels().map_err(state_error)?;
         channels.retain(is_wanted);
         if channels.is_empty() && !(wanted.channel.is_empty() && wanted.platform.is_empty()) {
+            wanted.channel.iter().try_for_each(|name| self.know_channel(name))?;
             return Err(Fatal::message(
                 Exit::Usage,
                 "vb::repo::no_channel",
-                "the repository has no such channel".to_owned(),
-                "`vb repo list` shows those that have packages",
+                nothing_published(wanted),
+                "publish with `vb push` or `vb repo add`; `vb repo list` shows the channels that have packages",
             ));
         }
         Ok(channels)
@@ -141,16 +152,21 @@ impl Opened {
 
     /// Checks that the repository has a channel of a name, and returns it for a platform.
     pub(crate) fn channel(&self, platform: &str, channel: &str) -> Result<ChannelId, Fatal> {
-        let known = &self.repository.settings().channels;
-        if !known.iter().any(|own| own == channel) {
-            return Err(Fatal::message(
-                Exit::Usage,
-                "vb::repo::no_channel",
-                format!("the repository has no channel `{channel}`"),
-                format!("use one of: {}", known.join(", ")),
-            ));
-        }
+        self.know_channel(channel)?;
         ChannelId::new(platform, channel).map_err(channel_name)
+    }
+
+    fn know_channel(&self, channel: &str) -> Result<(), Fatal> {
+        let known = &self.repository.settings().channels;
+        if known.iter().any(|own| own == channel) {
+            return Ok(());
+        }
+        Err(Fatal::message(
+            Exit::Usage,
+            "vb::repo::no_channel",
+            format!("the repository has no channel `{channel}`"),
+            format!("use one of: {}", known.join(", ")),
+        ))
     }
 
     /// Finds what a name means in some channels: a package, or a recipe whose package it is.
