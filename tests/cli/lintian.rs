@@ -29,7 +29,7 @@ fn lintian_finds_nothing_but_what_has_a_known_reason() {
 }
 
 /// Returns level and tag of a line: `E: vrmd-whois: non-standard-toplevel-dir [vrmd/]`.
-fn tag(line: &str) -> String {
+pub(crate) fn tag(line: &str) -> String {
     let mut parts = line.splitn(3, ": ");
     let (Some(level), Some(_package), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
         panic!("lintian printed `{line}`")
@@ -38,6 +38,6 @@ fn tag(line: &str) -> String {
 }
 
 /// Returns the tags of the list: `E: tag`, with lines of reasons before them.
-fn known() -> BTreeSet<String> {
+pub(crate) fn known() -> BTreeSet<String> {
     KNOWN.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
 }

@@ -26,6 +26,7 @@ mod metadata;
 mod nix;
 mod npm;
 mod offline;
+mod own_interpreter;
 mod packages;
 mod pipeline;
 mod pipeline_errors;

@@ -8,6 +8,7 @@ mod environment;
 mod fetch;
 mod import_check;
 mod ingest;
+mod interpreter;
 mod inventory;
 mod libraries;
 mod node_modules;
@@ -61,13 +62,20 @@ impl Builder {
     ) -> Result<Executed, ExecuteError> {
         match kind {
             Kind::Environment(environment) => self.environment(environment, inputs).map(Executed::without_command),
+            Kind::Overlay => self.overlay(inputs).map(Executed::without_command),
             Kind::Libraries(libraries) => self.libraries(libraries, inputs).map(Executed::without_command),
             Kind::Package(spec) => self.package(spec, inputs, mode).map(Executed::without_command),
             Kind::Step(step) => self.step(step, inputs, cancel),
             Kind::Test(test) => self.test(test, inputs, cancel),
             Kind::NodeModules(modules) => self.node_modules(modules, inputs, cancel),
             Kind::Fetch(_) | Kind::Ingest(_) => unreachable!("a build fetches and ingests by other ways"),
-            Kind::Root(_) | Kind::Wheel(_) | Kind::Unpack(_) | Kind::Stage(_) | Kind::ImportCheck(_) => {
+            Kind::Root(_)
+            | Kind::Interpreter(_)
+            | Kind::InterpreterTest(_)
+            | Kind::Wheel(_)
+            | Kind::Unpack(_)
+            | Kind::Stage(_)
+            | Kind::ImportCheck(_) => {
                 let prepared = self.prepare(kind, inputs)?.expect("the kind has a command");
                 let log = self.run(&prepared, cancel)?;
                 let output = self.finish(kind, inputs, &prepared)?;
@@ -80,6 +88,8 @@ impl Builder {
     pub(crate) fn prepare(&self, kind: &Kind, inputs: &Inputs) -> Result<Option<Prepared>, ExecuteError> {
         match kind {
             Kind::Root(root) => self.prepare_root(root, inputs).map(Some),
+            Kind::Interpreter(build) => self.prepare_interpreter(build, inputs).map(Some),
+            Kind::InterpreterTest(test) => self.prepare_interpreter_test(test, inputs).map(Some),
             Kind::Wheel(wheel) => self.prepare_wheel(wheel, inputs).map(Some),
             Kind::Unpack(unpack) => self.prepare_unpack(unpack, inputs).map(Some),
             Kind::Stage(stage) => self.prepare_stage(stage, inputs).map(Some),
@@ -87,19 +97,27 @@ impl Builder {
             Kind::Step(step) => self.prepare_step(step, inputs),
             Kind::Test(test) => self.prepare_test(test, inputs).map(Some),
             Kind::NodeModules(modules) => self.prepare_node_modules(modules, inputs),
-            Kind::Fetch(_) | Kind::Ingest(_) | Kind::Environment(_) | Kind::Libraries(_) | Kind::Package(_) => Ok(None),
+            Kind::Fetch(_)
+            | Kind::Ingest(_)
+            | Kind::Overlay
+            | Kind::Environment(_)
+            | Kind::Libraries(_)
+            | Kind::Package(_) => Ok(None),
         }
     }
 
     fn finish(&self, kind: &Kind, inputs: &Inputs, prepared: &Prepared) -> Result<Node, ExecuteError> {
         match kind {
             Kind::Root(_) => self.finish_root(prepared),
+            Kind::Interpreter(build) => self.finish_interpreter(build, prepared),
+            Kind::InterpreterTest(_) => self.finish_interpreter_test(prepared),
             Kind::Wheel(_) => self.finish_wheel(prepared),
             Kind::Unpack(unpack) => self.finish_unpack(unpack, prepared),
             Kind::Stage(stage) => self.finish_stage(stage, inputs, prepared),
             Kind::ImportCheck(_) => self.finish_import_check(prepared),
             Kind::Fetch(_)
             | Kind::Ingest(_)
+            | Kind::Overlay
             | Kind::Environment(_)
             | Kind::Libraries(_)
             | Kind::Package(_)

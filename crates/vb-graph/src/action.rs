@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::{
     digest::Sha256,
     graph::Input,
+    interpreter::{BuildInterpreter, TestInterpreter},
     package::{Format, PackageSpec},
     resolved::{InputDigest, Part, PartValue, ResolvedAction},
     share::Share,
@@ -52,6 +53,12 @@ pub enum Kind {
     Ingest(Ingest),
     /// Makes a root file system of distribution packages.
     Root(Root),
+    /// Compiles an interpreter of its source.
+    Interpreter(BuildInterpreter),
+    /// Runs an interpreter's own tests.
+    InterpreterTest(TestInterpreter),
+    /// Puts an interpreter that was built into a root.
+    Overlay,
     /// Builds an sdist to a wheel.
     Wheel(Wheel),
     /// Unpacks a wheel to the tree that it installs.
@@ -81,6 +88,9 @@ impl Kind {
             Self::Fetch(_) => "fetch",
             Self::Ingest(_) => "ingest",
             Self::Root(_) => "root",
+            Self::Interpreter(_) => "interpreter",
+            Self::InterpreterTest(_) => "interpreter test",
+            Self::Overlay => "overlay",
             Self::Wheel(_) => "wheel",
             Self::Unpack(_) => "unpack",
             Self::Environment(_) => "environment",
@@ -124,6 +134,9 @@ impl Kind {
             Self::Fetch(fetch) => vec![Part::text("sha256", fetch.sha256.to_string())],
             Self::Ingest(ingest) => ingest.parts(),
             Self::Root(root) => root.parts(),
+            Self::Interpreter(build) => build.parts(),
+            Self::InterpreterTest(test) => test.parts(),
+            Self::Overlay => vec![],
             Self::Wheel(wheel) => wheel.parts(),
             Self::Unpack(unpack) => unpack.parts(),
             Self::Environment(environment) => environment.parts(),

@@ -42,10 +42,6 @@ pub struct TestInterpreter {
 
 impl TestInterpreter {
     pub(crate) fn parts(&self) -> Vec<Part> {
-        vec![
-            Part::text("prefix", &self.prefix),
-            Part::text("python", &self.version),
-            Part::list("tests", &self.tests),
-        ]
+        vec![Part::text("prefix", &self.prefix), Part::text("python", &self.version), Part::list("tests", &self.tests)]
     }
 }

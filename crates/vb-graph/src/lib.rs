@@ -13,6 +13,7 @@ mod digest;
 mod directory;
 mod encode;
 mod graph;
+mod interpreter;
 mod lifecycle;
 mod locked;
 mod package;
@@ -29,6 +30,7 @@ pub use action::{
 pub use digest::{ActionDigest, BlobDigest, DirectoryDigest, ParseDigestError, Sha256};
 pub use directory::{Directory, EntryConflict, InvalidName, Name, Node};
 pub use graph::{ActionIndex, Graph, Input, Provenance};
+pub use interpreter::{BuildInterpreter, TestInterpreter};
 pub use lifecycle::{
     ConfigFile, Lifecycle, Manager, NeededInterpreter, OnUpgrade, OwnedDirectory, Restart, ScriptPolicy, Service, User,
 };

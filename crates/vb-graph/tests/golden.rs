@@ -6,17 +6,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vb_graph::{
-    Action, AssetLanguage, BlobDigest, BustCaches, CacheToken, Check, Claim, CollectStatic, Compile, Compress,
-    Compression, Compressor, ContentCoding, Directory, Environment, Fetch, Format, Graph, ImportCheck, Ingest, Input,
-    InputDigest, InterpreterSpec, Kind, Libraries, Manager, NeededInterpreter, Node, NodeModules, Origin, PackageSpec,
-    Part, PartValue, Pattern, Precompress, Provenance, ResolvedAction, Root, RootContent, Run, Scenario, Sha256, Share,
-    Stage, Step, StyleLanguage, Test, TestedService, Unpack, Wheel, Work,
+    Action, AssetLanguage, BlobDigest, BuildInterpreter, BustCaches, CacheToken, Check, Claim, CollectStatic, Compile,
+    Compress, Compression, Compressor, ContentCoding, Directory, Environment, Fetch, Format, Graph, ImportCheck,
+    Ingest, Input, InputDigest, InterpreterSpec, Kind, Libraries, Manager, NeededInterpreter, Node, NodeModules,
+    Origin, PackageSpec, Part, PartValue, Pattern, Precompress, Provenance, ResolvedAction, Root, RootContent, Run,
+    Scenario, Sha256, Share, Stage, Step, StyleLanguage, Test, TestInterpreter, TestedService, Unpack, Wheel, Work,
 };
 
-const GOLDEN: [(&str, &str); 21] = [
+const GOLDEN: [(&str, &str); 24] = [
     ("fetch", "d09e54ee9f4e3d34ee382c5a35c515e30fd84d90062498682c761b85f2750667"),
     ("ingest", "f3b19bce9242a3c7cbb101a24df88ce80ff8e37f270c5d60f152559712e849e5"),
     ("root", "0381e812da8746fa6242bac09bd7bb5a22e74a67b36519a4bd4382719a44ec96"),
+    ("interpreter", "818310099e8df22517c8ea783af94acd24260f550ffe00759cb6cc2fcc4716c5"),
+    ("interpreter test", "025859baf496edad63230ce4390dc2e20b1d4511ff1d954a26e9848fcfcae785"),
+    ("overlay", "843e0afa4397151d9ab946610dc01919d7eca3b8ca680d8a97d12130fe76e622"),
     ("wheel", "07ea1d7dc77268db944e23ec97ae3af5f0973034d593cc8c5e652688f34055e0"),
     ("unpack", "049132dd97dce09883ac8b48b09df70a2624962dbc270d9b39577feea76bc02f"),
     ("environment", "9735600b211c08fd467de9edfc5312e2f2e897da7b7086eee73324414c87a1f5"),
@@ -79,6 +82,19 @@ fn test() -> Test {
     }
 }
 
+fn build_interpreter() -> BuildInterpreter {
+    BuildInterpreter {
+        prefix: text("/vrmd/python3.13"),
+        version: text("3.13"),
+        is_optimized: false,
+        variables: BTreeMap::from([(text("CFLAGS"), text("-O2"))]),
+    }
+}
+
+fn test_interpreter() -> TestInterpreter {
+    TestInterpreter { prefix: text("/vrmd/python3.13"), version: text("3.13"), tests: vec![text("test_ssl")] }
+}
+
 fn package() -> PackageSpec {
     PackageSpec {
         format: Format::Deb,
@@ -112,6 +128,9 @@ fn kinds() -> Vec<Kind> {
         Kind::Fetch(fetch()),
         Kind::Ingest(Ingest { path: text("/src/whois"), excludes: vec![text("*.pyc"), text("/docs")] }),
         Kind::Root(Root { content: RootContent::Debs, architecture: text("amd64"), has_merged_usr: true }),
+        Kind::Interpreter(build_interpreter()),
+        Kind::InterpreterTest(test_interpreter()),
+        Kind::Overlay,
         Kind::Wheel(Wheel {
             interpreter: interpreter(),
             variables: BTreeMap::from([(text("CFLAGS"), text("-O2")), (text("LDFLAGS"), text("-s"))]),
@@ -280,6 +299,18 @@ fn variants() -> Vec<Kind> {
                 variants.push(Kind::Root(Root { content: RootContent::Rpms, ..root.clone() }));
                 variants.push(Kind::Root(Root { content: RootContent::Layers, ..root }));
             }
+            Kind::Interpreter(build) => {
+                variants.push(Kind::Interpreter(BuildInterpreter { prefix: text("/other"), ..build.clone() }));
+                variants.push(Kind::Interpreter(BuildInterpreter { version: text("3.14"), ..build.clone() }));
+                variants.push(Kind::Interpreter(BuildInterpreter { is_optimized: true, ..build.clone() }));
+                variants.push(Kind::Interpreter(BuildInterpreter { variables: BTreeMap::new(), ..build }));
+            }
+            Kind::InterpreterTest(test) => {
+                variants.push(Kind::InterpreterTest(TestInterpreter { prefix: text("/other"), ..test.clone() }));
+                variants.push(Kind::InterpreterTest(TestInterpreter { version: text("3.14"), ..test.clone() }));
+                variants.push(Kind::InterpreterTest(TestInterpreter { tests: vec![], ..test }));
+            }
+            Kind::Overlay => {}
             Kind::Wheel(wheel) => {
                 variants.extend(interpreters().map(|interpreter| Kind::Wheel(Wheel { interpreter, ..wheel.clone() })));
                 variants.push(Kind::Wheel(Wheel { variables: BTreeMap::new(), ..wheel }));

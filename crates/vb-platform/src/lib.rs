@@ -28,6 +28,7 @@ pub mod rpm;
 mod sat;
 mod signature;
 mod solver;
+mod source_package;
 mod sources;
 
 pub use contents::{MissingFile, packages_with};
@@ -43,4 +44,5 @@ pub use root::{
     find_soname_owner, finish, unpack, unpacked_script,
 };
 pub use signature::{Refusal, RefusalReason, SignatureError};
+pub use source_package::find_source;
 pub use sources::{AptSource, ArchiveLocation, SignedBy, SourcesError, locate_suite, read_sources};

@@ -150,6 +150,13 @@ pub(crate) struct Loader<'a> {
     pub(crate) memory: IndexMemory<'a>,
 }
 
+/// Loads the texts of the `Sources` indexes of a suite's components, as of a time, from the first location that works.
+pub(crate) fn load_sources(fetcher: &Fetcher, suite: &Suite, time: SystemTime) -> Result<Vec<String>, IndexError> {
+    let memory = IndexMemory::none();
+    let loader = Loader { fetcher, suite, number: 0, architecture: "source", time, memory };
+    loader.at_first_location(|location| loader.fetch_sources(location))
+}
+
 impl Loader<'_> {
     fn load(&self) -> Result<(SuiteState, Vec<IndexPackage>), IndexError> {
         self.at_first_location(|location| self.load_from(location))
@@ -208,6 +215,18 @@ impl Loader<'_> {
             Some(directory) => format!("{}/{directory}", location.base),
             None => format!("{}/dists/{}", location.base, self.suite.name),
         }
+    }
+
+    fn fetch_sources(&self, location: &ArchiveLocation) -> Result<Vec<String>, LoadError> {
+        let dist = self.dist(location);
+        let Signed { release, .. } = self.fetch_release(location, &dist)?;
+        self.check_release(&release, location)?;
+        let mut texts = Vec::new();
+        for component in &self.suite.components {
+            let path = format!("{component}/source/Sources");
+            texts.extend(PackagesFile { release: &release, dist: &dist, path: &path }.fetch(self.fetcher)?);
+        }
+        Ok(texts.into_iter().map(|found| found.text).collect())
     }
 
     fn load_from(&self, location: &ArchiveLocation) -> Result<(SuiteState, Vec<IndexPackage>), LoadError> {

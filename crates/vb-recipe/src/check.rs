@@ -3,11 +3,13 @@
 //! Must not be here: anything that one field tells by itself; that is a contract in `vb.ncl`.
 
 mod indexes;
+mod interpreters;
 mod packages;
 mod pipeline;
 mod platform;
 mod services;
 
+pub(crate) use self::interpreters::check_named;
 pub use self::platform::check as check_platform;
 
 use std::{collections::BTreeMap, path::PathBuf};
@@ -18,6 +20,7 @@ use crate::{
     loader::platform_help,
     platform::Platform,
     position::Evaluated,
+    python::Python,
     recipe::{Recipe, Source, package_name},
     version::{Version, VersionSubject},
     workspace::Workspace,
@@ -39,6 +42,7 @@ pub fn check(
         diagnostics.extend(packages::check(workspace, recipe, platforms));
         diagnostics.extend(packages::check_parts(recipe));
         diagnostics.extend(check_source(recipe));
+        diagnostics.extend(interpreters::check(recipe));
         diagnostics.extend(check_version(&VersionSubject { workspace, recipe, platforms }));
         diagnostics.extend(pipeline::check(recipe));
         diagnostics.extend(check_recipe_variables(recipe));
@@ -49,16 +53,29 @@ pub fn check(
     diagnostics
 }
 
+/// Where the recipes of interpreters are, beside those of applications: not each workspace wants to compile each of them.
+const INTERPRETERS_DIR: &str = "interpreters";
+
 impl Evaluated<Recipe> {
     /// Returns the directory of the application's source.
     pub fn source_dir(&self) -> PathBuf {
         self.dir_of(&self.value.source)
     }
 
+    /// Returns the path of the recipe that builds an interpreter; nothing for a platform's own.
+    pub fn interpreter_path(&self, python: &Python) -> Option<PathBuf> {
+        let dir = self.path().with_file_name(INTERPRETERS_DIR);
+        Some(dir.join(format!("{}.ncl", python.recipe()?)))
+    }
+
     /// Returns the directory of a source that the recipe names.
     pub fn dir_of(&self, source: &Source) -> PathBuf {
-        let Source::Path(path) = source;
-        let dir = self.path().parent().expect("a recipe is in a directory").join(path);
+        let dir = self.path().parent().expect("a recipe is in a directory");
+        let dir = match source {
+            Source::Path(path) => dir.join(path),
+            // It has none of its own; what belongs to it lies beside it.
+            Source::Distribution { .. } => dir.to_owned(),
+        };
         nickel_lang_core::cache::normalize_abs_path(&dir)
     }
 }
@@ -118,7 +135,7 @@ fn check_interpreters(
     for name in recipe.value.platforms(&workspace.value) {
         let Some(platform) = platforms.get(name) else { continue };
         let python = recipe.value.for_platform(&workspace.value, name).python;
-        if platform.value.interpreter(python.system()).is_some() {
+        if python.system().is_none_or(|version| platform.value.interpreter(version).is_some()) {
             continue;
         }
         let field = recipe.value.field_for(name, "python");
@@ -135,7 +152,7 @@ fn interpreters_help(platform: &Platform) -> String {
 }
 
 fn check_source(recipe: &Evaluated<Recipe>) -> Option<RecipeDiagnostic> {
-    let Source::Path(path) = &recipe.value.source;
+    let Source::Path(path) = &recipe.value.source else { return None };
     let dir = recipe.source_dir();
     if !dir.is_dir() {
         let message = format!("the source `{path}` is not a directory");

@@ -35,6 +35,10 @@ pub enum Code {
     UnknownPlatform,
     /// `vb::recipe::unknown_python`: the platform does not have that interpreter.
     UnknownPython,
+    /// There is no recipe of an interpreter of that name.
+    UnknownInterpreter,
+    /// A recipe is half that of an application and half that of an interpreter.
+    WrongInterpreter,
     /// `vb::recipe::no_archive`: a platform does not say what its roots are made of.
     NoArchive,
     /// `vb::recipe::unknown_suite`: a pin names a suite that the platform does not have.
@@ -100,6 +104,8 @@ impl Code {
             Self::NoPlatform => "vb::recipe::no_platform",
             Self::UnknownPlatform => "vb::recipe::unknown_platform",
             Self::UnknownPython => "vb::recipe::unknown_python",
+            Self::UnknownInterpreter => "vb::recipe::unknown_interpreter",
+            Self::WrongInterpreter => "vb::recipe::wrong_interpreter",
             Self::NoArchive => "vb::recipe::no_archive",
             Self::UnknownSuite => "vb::recipe::unknown_suite",
             Self::RefusedFormat => "vb::recipe::refused_format",

@@ -55,6 +55,7 @@ const RECIPE_RECORDS: &[Nested] = &[
     Nested::each(&["overrides"], "Override", "an override"),
     Nested::each(&["sub_apps"], "SubApp", "a sub-application"),
     Nested::itself(&["npm"], "Npm", "`npm`"),
+    Nested::itself(&["interpreter"], "OwnInterpreter", "`interpreter`"),
     Nested::each(&["services"], "Service", "a service"),
     Nested::each(&["users"], "User", "a user"),
     Nested::each(&["dirs"], "Directory", "a directory"),

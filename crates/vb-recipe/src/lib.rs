@@ -43,7 +43,10 @@ pub use loader::{Loader, LoaderError, platform_help};
 pub use lock::{
     Asker, DistributionLock, LOCK_VERSION, Lock, LockError, LockRequest, Mismatch, PackageLock, PlatformLock, RootKind,
 };
-pub use lower::{Application, LowerError, Older, lower, lower_fetch, lower_root, lower_tests, lower_wheels};
+pub use lower::{
+    Application, LowerError, Older, Provider, lower, lower_fetch, lower_interpreter, lower_overlay, lower_root,
+    lower_tests, lower_wheels,
+};
 pub use memory::Memory;
 pub use packages::{Merged, SubPackage};
 pub use pipeline::{
@@ -56,7 +59,9 @@ pub use platform::{
 };
 pub use position::{Evaluated, Position, Positions, SourceFile};
 pub use python::Python;
-pub use recipe::{ImportCheckRecipe, Npm, Override, PlatformRecipe, Recipe, Resolved, SkippedImport, Source, SubApp};
+pub use recipe::{
+    ImportCheckRecipe, Npm, Override, OwnInterpreter, PlatformRecipe, Recipe, Resolved, SkippedImport, Source, SubApp,
+};
 pub use requirements::{RequirementsForm, package_lock_file, requirement_files};
 pub use scripts::{StoppedService, stopped_services};
 pub use service::{ConfigFileRecipe, DirectoryRecipe, ManagerName, RestartName, Scripts, ServiceRecipe, UserRecipe};

@@ -6,7 +6,12 @@ use std::{
 };
 
 use crate::{
-    check::check, diagnostic::RecipeErrors, loader::Loader, platform::Platform, position::Evaluated, recipe::Recipe,
+    check::{check, check_named},
+    diagnostic::{RecipeDiagnostic, RecipeErrors},
+    loader::Loader,
+    platform::Platform,
+    position::Evaluated,
+    recipe::Recipe,
     workspace::Workspace,
 };
 
@@ -17,6 +22,8 @@ pub struct Loaded {
     pub workspace: Evaluated<Workspace>,
     /// The recipes, in the order in which they were asked for.
     pub recipes: Vec<Evaluated<Recipe>>,
+    /// The recipes of interpreters that these name, by the paths of their files.
+    pub interpreters: BTreeMap<PathBuf, Evaluated<Recipe>>,
     /// The platforms of the workspace; those that the recipes are for are loaded.
     pub platforms: Platforms,
 }
@@ -84,9 +91,41 @@ impl Loader {
                 platforms.loaded.insert(name, platform);
             }
         }
+        let mut interpreters = BTreeMap::new();
+        if let Some(workspace) = &workspace {
+            for recipe in &recipes {
+                errors.extend(self.load_interpreters(&workspace.value, recipe, &mut interpreters));
+            }
+        }
         errors.extend(workspace.iter().flat_map(|workspace| check(workspace, &recipes, &platforms)));
         RecipeErrors::check(errors)?;
         let workspace = workspace.expect("what is not there has an error");
-        Ok(Loaded { workspace, recipes, platforms })
+        Ok(Loaded { workspace, recipes, interpreters, platforms })
+    }
+
+    /// Loads the interpreters that a recipe names, and says what is wrong with them or their names.
+    fn load_interpreters(
+        &self,
+        workspace: &Workspace,
+        recipe: &Evaluated<Recipe>,
+        interpreters: &mut BTreeMap<PathBuf, Evaluated<Recipe>>,
+    ) -> Vec<RecipeDiagnostic> {
+        let mut diagnostics = Vec::new();
+        for platform in recipe.value.platforms(workspace) {
+            let python = recipe.value.for_platform(workspace, platform).python;
+            let Some(path) = recipe.interpreter_path(&python) else { continue };
+            if !interpreters.contains_key(&path) && path.is_file() {
+                match self.recipe(&path) {
+                    Ok(interpreter) => drop(interpreters.insert(path.clone(), interpreter)),
+                    Err(errors) => {
+                        diagnostics.extend(errors.into_diagnostics());
+                        continue;
+                    }
+                }
+            }
+            let name = python.recipe().unwrap_or_default();
+            diagnostics.extend(check_named(workspace, recipe, (platform.as_str(), name), interpreters.get(&path)));
+        }
+        diagnostics
     }
 }

@@ -80,6 +80,9 @@ pub struct LockRequest {
     /// Is the application itself installed?
     #[serde(default)]
     pub setup_install: bool,
+    /// The source package of an interpreter, and its suite: `python3.13 trixie`; nothing for an application.
+    #[serde(default)]
+    pub source: Option<String>,
     /// The requirements files, by path in the source, with the SHA-256 of their bytes.
     pub requirements: BTreeMap<String, Sha256>,
     /// The `package-lock.json`, by path in the source, with the SHA-256 of its bytes; empty without npm packages.
@@ -336,8 +339,12 @@ impl LockRequest {
         let [locked, wanted] = python;
         let installs = [self, asked].map(|request| BTreeSet::from([request.setup_install.to_string()]));
         let [installed, install] = installs;
-        let mut fields =
-            vec![("python", Asker::Recipe, locked, wanted), ("setup_install", Asker::Recipe, installed, install)];
+        let [locked_source, source] = [self, asked].map(|request| request.source.iter().cloned().collect());
+        let mut fields = vec![
+            ("python", Asker::Recipe, locked, wanted),
+            ("setup_install", Asker::Recipe, installed, install),
+            ("source", Asker::Recipe, locked_source, source),
+        ];
         let to_set = |list: &Vec<String>| list.iter().cloned().collect::<BTreeSet<_>>();
         fields.extend(lists.map(|(field, asker, locked, asked)| (field, asker, to_set(locked), to_set(asked))));
         let differing = fields.into_iter().filter(|(_, _, locked, asked)| locked != asked);

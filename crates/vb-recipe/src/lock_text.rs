@@ -6,8 +6,8 @@
 //! [bookworm.request]
 //! python = "3.11"
 //! run_deps = ["libpq5", "runit"]
-//! # … and the other fields of `LockRequest`; those that came later (`extras`, `groups`, `setup_install`) only where
-//! # they say something, so that an older lock stays as it is
+//! # … and the other fields of `LockRequest`; those that came later (`extras`, `groups`, `setup_install`, `source`) only
+//! # where they say something, so that an older lock stays as it is
 //! requirements = { "requirements.txt" = "…" }
 //!
 //! [bookworm.archive]
@@ -149,6 +149,9 @@ fn request_table(request: &LockRequest) -> Table {
     }
     if request.setup_install {
         table.insert("setup_install", value(true));
+    }
+    if let Some(source) = &request.source {
+        table.insert("source", value(source));
     }
     let requirements = request.requirements.iter().map(|(path, sha256)| (path, sha256.to_string()));
     table.insert("requirements", value(requirements.collect::<InlineTable>()));

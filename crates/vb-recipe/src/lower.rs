@@ -1,6 +1,7 @@
 //! From a recipe, a platform and a lock to actions and edges. Nothing is read from disk here.
 
 mod formats;
+mod interpreter;
 mod lifecycle;
 mod npm;
 mod overlap;
@@ -14,6 +15,8 @@ use vb_graph::{
     Lifecycle, LockedDistribution, LockedFile, LockedPackage, NeededInterpreter, Origin, PackageSpec, Pattern,
     Provenance, Root, RootContent, Selection, Share, Stage, Unpack, Wheel,
 };
+
+pub use self::interpreter::{Provider, lower_interpreter, lower_overlay};
 
 use self::formats::{compression_of, formats_for};
 use self::pipeline::Layer;
@@ -38,6 +41,8 @@ pub struct Application<'a> {
     pub platform: &'a Platform,
     /// What is locked for the platform.
     pub lock: &'a PlatformLock,
+    /// The interpreter, where the workspace builds it.
+    pub provider: Option<&'a Provider<'a>>,
     /// What the source says of itself.
     pub facts: &'a SourceFacts,
     /// The package's version.
@@ -105,6 +110,24 @@ pub enum LowerError {
         /// What `prune` names.
         distribution: String,
     },
+    /// The lock has no source of an interpreter.
+    #[error("the lock has no source of the interpreter `{recipe}` for `{platform}`")]
+    #[diagnostic(code(vb::lock::no_source), help("run `vb lock` for the interpreter's recipe"))]
+    NoSource {
+        /// The platform's name.
+        platform: String,
+        /// The interpreter's name.
+        recipe: String,
+    },
+    /// A test's root has no interpreter that is a package of the workspace, nor one that is to be installed.
+    #[error("no test installs `{recipe}` on `{platform}`, because its interpreter is a package of the workspace")]
+    #[diagnostic(code(vb::test::interpreter), help("name recipes whose interpreter is the platform's own"))]
+    NoTest {
+        /// The platform's name.
+        platform: String,
+        /// The recipe's name.
+        recipe: String,
+    },
     /// The lock has sdists and no tool to build them.
     #[error("the lock has no `uv` for `{platform}`, which builds `{distribution}`")]
     #[diagnostic(code(vb::lock::no_tool), help("run `vb lock` for the recipe"))]
@@ -122,7 +145,7 @@ pub enum LowerError {
 /// [`LowerError`], when recipe, platform and lock do not fit together.
 pub fn lower(graph: &mut Graph, application: Application<'_>) -> Result<Vec<ActionIndex>, LowerError> {
     let lowering = Lowering::new(graph, application)?;
-    lowering.packages()
+    if application.recipe.value.interpreter.is_some() { lowering.interpreter_packages() } else { lowering.packages() }
 }
 
 /// Adds the actions that give the wheels of some distributions, in their order: fetches, and builds of sdists.
@@ -193,7 +216,9 @@ struct Lowering<'a> {
     application: Application<'a>,
     recipe: PlatformRecipe,
     interpreter: InterpreterSpec,
-    interpreter_depends: &'a [String],
+    interpreter_depends: Vec<String>,
+    /// What builds the interpreter, where the workspace does.
+    provided: Option<ActionIndex>,
     prefix: String,
     directory: String,
 }
@@ -202,20 +227,19 @@ impl<'a> Lowering<'a> {
     fn new(graph: &'a mut Graph, application: Application<'a>) -> Result<Self, LowerError> {
         let Application { workspace, platform, .. } = application;
         let recipe = application.recipe.value.for_platform(workspace, &platform.name);
-        let interpreter = platform.interpreter(recipe.python.system()).ok_or_else(|| LowerError::Interpreter {
-            platform: platform.name.clone(),
-            python: recipe.python.to_string(),
-        })?;
+        let (interpreter, interpreter_depends) = interpreter::of_application(&application, &recipe)?;
+        let provided = application
+            .provider
+            .map(|Provider { recipe, lock, .. }| lower_interpreter(graph, workspace, platform, recipe, lock))
+            .transpose()?;
         let name = &application.recipe.value.name;
         let prefix = format!("{}/{name}", workspace.prefix.trim_end_matches('/'));
         Ok(Self {
             graph,
             application,
-            interpreter: InterpreterSpec {
-                version: platform.python_version(recipe.python.system()).to_owned(),
-                command: interpreter.command.clone(),
-            },
-            interpreter_depends: &interpreter.depends,
+            interpreter,
+            interpreter_depends,
+            provided,
             recipe,
             directory: format!("{prefix}/{name}"),
             prefix,
@@ -291,6 +315,7 @@ impl<'a> Lowering<'a> {
         self.graph.add(Kind::Ingest(ingest), vec![], provenance)
     }
 
+    /// Adds a root, with the interpreter in it where the workspace builds that.
     fn root(&mut self, kind: RootKind, field: &str) -> ActionIndex {
         let Application { recipe, platform, lock, .. } = self.application;
         let what = match kind {
@@ -302,7 +327,8 @@ impl<'a> Lowering<'a> {
             label: format!("{} {} root {what}", recipe.value.name, platform.name),
             declared_at: Some(recipe.place(&recipe.value.field_for(&platform.name, field))),
         };
-        lower_root(self.graph, platform, &lock.root(kind), provenance)
+        let root = lower_root(self.graph, platform, &lock.root(kind), provenance);
+        self.with_interpreter(root, what)
     }
 
     fn environment(&mut self, interpreter_root: ActionIndex) -> Result<ActionIndex, LowerError> {
@@ -465,7 +491,7 @@ impl<'a> Lowering<'a> {
             scripts: value.scripts,
             summary: value.summary.as_deref().unwrap_or(&value.name),
         };
-        let mut depends = self.interpreter_depends.to_vec();
+        let mut depends = self.interpreter_depends.clone();
         depends.extend(self.recipe.run_deps.iter().cloned());
         PackageSpec {
             format,
@@ -486,10 +512,10 @@ impl<'a> Lowering<'a> {
             vcs: value.vcs(workspace),
             has_bill: value.sbom.unwrap_or(workspace.sbom),
             lifecycle: Box::new(Lifecycle {
-                interpreter: Some(NeededInterpreter {
+                interpreter: value.interpreter.is_none().then(|| NeededInterpreter {
                     command: self.interpreter.command.clone(),
                     version: self.interpreter.version.clone(),
-                    depends: self.interpreter_depends.to_vec(),
+                    depends: self.interpreter_depends.clone(),
                 }),
                 ..lifecycle::of(&life, &self.prefix, platform, format)
             }),

@@ -17,21 +17,35 @@ use serde::{
 pub enum Python {
     /// One of the platform's own, by its version: `3.11`, or `3` for the one that the platform has as its own.
     System(String),
+    /// One that the workspace builds as a package of its own, by the name of its recipe: `python313`.
+    Package(String),
 }
 
 impl Python {
-    /// Returns the version of a platform's own interpreter.
-    pub fn system(&self) -> &str {
-        let Self::System(version) = self;
-        version
+    /// Returns the version of a platform's own interpreter; nothing for one that the workspace builds.
+    pub fn system(&self) -> Option<&str> {
+        match self {
+            Self::System(version) => Some(version),
+            Self::Package(_) => None,
+        }
+    }
+
+    /// Returns the name of the recipe that builds it; nothing for a platform's own.
+    pub fn recipe(&self) -> Option<&str> {
+        match self {
+            Self::System(_) => None,
+            Self::Package(name) => Some(name),
+        }
     }
 }
 
 impl fmt::Display for Python {
     /// Writes it as recipes and locks have it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::System(version) = self;
-        f.write_str(version)
+        match self {
+            Self::System(version) => f.write_str(version),
+            Self::Package(name) => write!(f, "'Package \"{name}\""),
+        }
     }
 }
 
@@ -45,12 +59,15 @@ impl<'de> Deserialize<'de> for Python {
 #[derive(Deserialize)]
 enum Tagged {
     System(String),
+    Package(String),
 }
 
 impl From<Tagged> for Python {
     fn from(tagged: Tagged) -> Self {
-        let Tagged::System(version) = tagged;
-        Self::System(version)
+        match tagged {
+            Tagged::System(version) => Self::System(version),
+            Tagged::Package(name) => Self::Package(name),
+        }
     }
 }
 
@@ -88,6 +105,8 @@ mod tests {
         assert_eq!(text, r#"{"System":"3.11"}"#);
         assert_eq!(serde_json::from_str::<Python>(&text).unwrap(), system);
         assert_eq!(serde_json::from_str::<Python>("\"3.11\"").unwrap(), system);
+        let package = Python::Package("python313".to_owned());
+        assert_eq!(serde_json::from_str::<Python>(r#"{"Package":"python313"}"#).unwrap(), package);
         assert!(serde_json::from_str::<Python>(r#"{"Systen":"3.11"}"#).is_err());
         assert!(serde_json::from_str::<Python>("3.11").is_err());
     }

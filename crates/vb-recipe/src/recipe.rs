@@ -57,6 +57,8 @@ pub struct Recipe {
     pub pipeline: Vec<PipelineStep>,
     /// The npm packages that the pipeline uses.
     pub npm: Option<Npm>,
+    /// What a recipe of an interpreter makes of its source; nothing in the recipe of an application.
+    pub interpreter: Option<OwnInterpreter>,
     /// The interpreter.
     pub python: Python,
     /// The requirements file, relative to the source.
@@ -168,6 +170,25 @@ pub struct Resolved {
 pub enum Source {
     /// A directory, relative to the recipe's.
     Path(String),
+    /// What upstream gave to a source package of the platform's distribution.
+    Distribution {
+        /// The name of the source package: `python3.13`.
+        package: String,
+        /// The suite that has it: `trixie`.
+        suite: String,
+    },
+}
+
+/// What a recipe of an interpreter makes of its source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnInterpreter {
+    /// Major and minor version: `3.13`.
+    pub version: String,
+    /// Is it optimised by a profile of its own tests, and at link time?
+    pub optimized: bool,
+    /// Which of its own tests have to pass.
+    pub tests: Vec<String>,
 }
 
 /// A source that is put into an application's.

@@ -41,7 +41,8 @@ fn the_projects_own_recipes_are_right() {
     assert_eq!(whois.value.package_name(&workspace.value), "vrmd-whois");
     assert_eq!(whois.source_dir(), root.join("recipes/apps/whois"));
     assert_eq!(whois.place("python"), "recipes/whois.ncl:15");
-    let interpreter = platforms.get("bookworm").unwrap().value.interpreter(whois.value.python.system()).unwrap();
+    let interpreter =
+        platforms.get("bookworm").unwrap().value.interpreter(whois.value.python.system().unwrap()).unwrap();
     assert_eq!(interpreter.command, "/usr/bin/python3.11");
 }
 

@@ -16,10 +16,10 @@ mod requirements;
 mod upgrade;
 mod uv;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vb_build::Builder;
-use vb_recipe::{Evaluated, Family, Lock, LockError, Platform, PlatformLock, Recipe, lock_path};
+use vb_recipe::{Evaluated, Family, Lock, LockError, PackageLock, Platform, PlatformLock, Recipe, Source, lock_path};
 
 use self::{difference::difference, packages::KnownDates, upgrade::Upgrade};
 pub(crate) use self::{
@@ -127,6 +127,9 @@ impl<'a> Locker<'a> {
         (upgrade, old): (&Upgrade, Option<&PlatformLock>),
     ) -> Result<PlatformLock, Fatal> {
         let mut lock = self.resolve_packages(recipe, platform)?;
+        if recipe.value.interpreter.is_some() {
+            return Ok(lock);
+        }
         lock.npm = npm::lock(self.builder, recipe, platform)?;
         let run = (self.builder, self.display);
         let resolver = python::Resolver::new(self.session, run, (recipe, platform), &lock, (upgrade, old))?;
@@ -165,6 +168,10 @@ impl<'a> Locker<'a> {
             (Some(image), _) => repositories::lock_image(self.builder.fetcher(), platform, image, &mut lock)?,
             (None, Family::Deb) => packages::lock_roots(&mut self.indexes, recipe, platform, &mut lock)?,
             (None, Family::Rpm) => self.repositories.lock_roots(recipe, platform, &mut lock)?,
+        }
+        if let Source::Distribution { package, suite } = &recipe.value.source {
+            let source = packages::source(&self.indexes, recipe, platform, (package, suite))?;
+            lock.packages.push(PackageLock { package: source, roots: BTreeSet::new() });
         }
         Ok(lock)
     }

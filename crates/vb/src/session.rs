@@ -10,8 +10,8 @@ use vb_graph::{ActionIndex, Format, Graph, Kind, PackageSpec};
 use vb_package::RpmVersion;
 use vb_recipe::{
     Application, CHANGELOG, DeclaredVersion, Evaluated, Loaded, Loader, Lock, LockRequest, Memory, Older, Platform,
-    PlatformLock, Platforms, Recipe, RecipeErrors, SourceFacts, Version, VersionSubject, Workspace, find_root,
-    lock_path, lower, lower_tests, package_lock_file, read_releases, requirement_files, source_facts,
+    PlatformLock, Platforms, Provider, Recipe, RecipeErrors, Source, SourceFacts, Version, VersionSubject, Workspace,
+    find_root, lock_path, lower, lower_tests, package_lock_file, read_releases, requirement_files, source_facts,
 };
 use vb_repo::Repository;
 use vb_store::Store;
@@ -32,6 +32,8 @@ pub(crate) struct Session {
     pub(crate) workspace: Evaluated<Workspace>,
     pub(crate) platforms: Platforms,
     pub(crate) recipes: Vec<Evaluated<Recipe>>,
+    /// The recipes of interpreters that these name, by the paths of their files.
+    interpreters: BTreeMap<PathBuf, Evaluated<Recipe>>,
     pub(crate) store: Store,
     only: Vec<String>,
     formats: Vec<Format>,
@@ -77,13 +79,14 @@ impl Session {
         let root = workspace_root(selection)?;
         let (loader, store) = loader_and_store(common, &root)?;
         let paths = if selection.all { loader.recipe_paths().map_err(recipe_errors)? } else { absolute(selection)? };
-        let Loaded { workspace, recipes, platforms } = loader.load(&paths).map_err(recipe_errors)?;
+        let Loaded { workspace, recipes, interpreters, platforms } = loader.load(&paths).map_err(recipe_errors)?;
         // Only after the recipes, because a recipe's error is nearer to the user than the store's.
         let session = Self {
             root,
             workspace,
             platforms,
             recipes,
+            interpreters,
             store: store?,
             only: selection.platform.clone(),
             formats: selection.format.clone(),
@@ -147,11 +150,13 @@ impl Session {
     ) -> Result<(Graph, Vec<(String, ActionIndex)>), Fatal> {
         let path = display::relative(&lock_path(recipe.path()));
         let lock = Lock::read(&path).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+        let provider = self.provider(recipe, platform)?;
         let application = Application {
             workspace: &self.workspace.value,
             recipe,
             platform,
             lock: self.fitting_lock(recipe, platform, &lock)?,
+            provider: provider.as_ref(),
             facts: &SourceFacts::NONE,
             version: "0",
             formats: Some(&[platform.family.format()]),
@@ -218,25 +223,83 @@ impl Session {
                 DeclaredVersion::BuildNumber => self.numbers.get(&pair).map_or("1", String::as_str),
             };
             let workspace = &self.workspace.value;
-            let application = Application { workspace, recipe, platform, lock, facts, version, formats };
-            let packages = lower(&mut graph, application).map_err(|error| Fatal::new(Exit::Recipe, error))?;
-            self.check_version(&graph, &packages, recipe)?;
+            let provider = self.provider(recipe, platform)?;
+            let provider = provider.as_ref();
+            let application = Application { workspace, recipe, platform, lock, provider, facts, version, formats };
+            // Nobody could install the application without its interpreter, which is a package of its own.
+            if let Some(Provider { recipe, lock, version }) = provider {
+                let facts = &SourceFacts::NONE;
+                let own = Application { recipe, lock, provider: None, facts, version, ..application };
+                self.add_targets(&mut graph, own, &mut targets)?;
+            }
+            let packages = self.add_targets(&mut graph, application, &mut targets)?;
             if let Some(before) = before {
                 let added = lower_tests(&mut graph, application, &packages, before.get(&pair));
                 tests.extend(added.map_err(|error| Fatal::new(Exit::Recipe, error))?);
-            }
-            for package in packages {
-                let spec = spec_of(&graph, package);
-                let (name, is_own) = (spec.name.clone(), spec.format == platform.family.format());
-                targets.push(Target { platform: platform.name.clone(), package, pair: pair.clone(), name, is_own });
             }
         }
         Ok(Lowered { graph, targets, tests })
     }
 
+    /// Lowers the packages of one recipe, takes those that are new as targets, and returns all.
+    fn add_targets(
+        &self,
+        graph: &mut Graph,
+        application: Application<'_>,
+        targets: &mut Vec<Target>,
+    ) -> Result<Vec<ActionIndex>, Fatal> {
+        let Application { recipe, platform, .. } = application;
+        let packages = lower(graph, application).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+        self.check_version(graph, &packages, recipe)?;
+        for package in &packages {
+            if targets.iter().all(|known| known.package != *package) {
+                let spec = spec_of(graph, *package);
+                let (name, is_own) = (spec.name.clone(), spec.format == platform.family.format());
+                let pair = key_of(&(recipe, platform));
+                targets.push(Target { platform: platform.name.clone(), package: *package, pair, name, is_own });
+            }
+        }
+        Ok(packages)
+    }
+
+    /// Returns the interpreter that a recipe names for a platform, where the workspace builds it.
+    pub(crate) fn provider(
+        &self,
+        recipe: &Evaluated<Recipe>,
+        platform: &Platform,
+    ) -> Result<Option<Provider<'_>>, Fatal> {
+        let Some(recipe) = self.interpreter_of(recipe, platform) else { return Ok(None) };
+        let RecipeFiles { lock, version, .. } = self.read_recipe_files(recipe)?;
+        let lock = self.fitting_lock(recipe, platform, &lock)?.clone();
+        let DeclaredVersion::Known(version) = version else { unreachable!("an interpreter has a fixed version") };
+        Ok(Some(Provider { recipe, lock, version }))
+    }
+
+    fn interpreter_of(&self, recipe: &Evaluated<Recipe>, platform: &Platform) -> Option<&Evaluated<Recipe>> {
+        let python = recipe.value.for_platform(&self.workspace.value, &platform.name).python;
+        self.interpreters.get(&recipe.interpreter_path(&python)?)
+    }
+
     fn read_recipe_files(&self, recipe: &Evaluated<Recipe>) -> Result<RecipeFiles, Fatal> {
         let path = display::relative(&lock_path(recipe.path()));
         let lock = Lock::read(&path).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+        let facts = match recipe.value.source {
+            Source::Path(_) => self.facts_of(recipe)?,
+            Source::Distribution { .. } => SourceFacts::NONE,
+        };
+        let version = match self.forced.as_ref().filter(|_| self.is_selected(recipe)) {
+            Some(version) => DeclaredVersion::Known(version.clone()),
+            None => self.subject(recipe).version().map_err(|error| Fatal::new(Exit::Recipe, error))?,
+        };
+        Ok(RecipeFiles { lock, facts, version })
+    }
+
+    /// An interpreter that was not asked for keeps its own version.
+    fn is_selected(&self, recipe: &Evaluated<Recipe>) -> bool {
+        self.recipes.iter().any(|selected| selected.path() == recipe.path())
+    }
+
+    fn facts_of(&self, recipe: &Evaluated<Recipe>) -> Result<SourceFacts, Fatal> {
         let source = recipe.source_dir();
         let mut facts = source_facts(&source).map_err(|error| Fatal::new(Exit::Recipe, error))?;
         if facts.commit.is_some() && !source.join(CHANGELOG).exists() {
@@ -244,11 +307,7 @@ impl Session {
             facts.releases =
                 read_releases(&source, tags, &recipe.value.name).map_err(|error| Fatal::new(Exit::Recipe, error))?;
         }
-        let version = match &self.forced {
-            Some(version) => DeclaredVersion::Known(version.clone()),
-            None => self.subject(recipe).version().map_err(|error| Fatal::new(Exit::Recipe, error))?,
-        };
-        Ok(RecipeFiles { lock, facts, version })
+        Ok(facts)
     }
 
     /// Returns what has a version.
@@ -302,18 +361,33 @@ impl Session {
     /// Returns what a lock has to answer for a recipe on a platform.
     pub(crate) fn request(&self, recipe: &Evaluated<Recipe>, platform: &Platform) -> Result<LockRequest, Fatal> {
         let value = recipe.value.for_platform(&self.workspace.value, &platform.name);
-        let python = platform.python_version(value.python.system()).to_owned();
         let (mut base, mut toolchain) = (platform.base.clone(), platform.toolchain.clone());
-        if let Some(interpreter) = platform.interpreter(value.python.system()) {
-            base.extend(interpreter.packages.iter().cloned());
-            toolchain.extend(interpreter.build_packages.iter().cloned());
-        }
+        let own = recipe.value.interpreter.as_ref();
+        let python = if let Some(own) = own {
+            own.version.clone()
+        } else if let Some(interpreter) = self.interpreter_of(recipe, platform) {
+            // What it needs to run is in each root that it is in.
+            base.extend(interpreter.value.for_platform(&self.workspace.value, &platform.name).run_deps);
+            interpreter.value.interpreter.as_ref().map(|own| own.version.clone()).unwrap_or_default()
+        } else {
+            let system = value.python.system().unwrap_or_default();
+            if let Some(interpreter) = platform.interpreter(system) {
+                base.extend(interpreter.packages.iter().cloned());
+                toolchain.extend(interpreter.build_packages.iter().cloned());
+            }
+            platform.python_version(system).to_owned()
+        };
         if let Some(image) = &platform.image {
             // An image brings what it has, and nothing is added to it.
             (base, toolchain) = (vec![format!("image sha256:{}", image.sha256())], vec![]);
         }
-        let requirements =
-            requirement_files(&recipe.source_dir(), &recipe.value).map_err(|error| Fatal::new(Exit::Recipe, error))?;
+        let (requirements, source) = match &recipe.value.source {
+            Source::Path(_) => {
+                let files = requirement_files(&recipe.source_dir(), &recipe.value);
+                (files.map_err(|error| Fatal::new(Exit::Recipe, error))?, None)
+            }
+            Source::Distribution { package, suite } => (BTreeMap::new(), Some(format!("{package} {suite}"))),
+        };
         let npm = match &recipe.value.npm {
             Some(npm) => {
                 package_lock_file(&recipe.source_dir(), &npm.lock).map_err(|error| Fatal::new(Exit::Recipe, error))?
@@ -331,6 +405,7 @@ impl Session {
             extras: value.extras,
             groups: value.groups,
             setup_install: recipe.value.setup_install,
+            source,
             requirements,
             npm,
         })

@@ -9,12 +9,15 @@ mkdir -p "$WORK/source"
 tar -xf "$source" -C "$WORK/source" --strip-components=1 --no-same-owner
 cd "$WORK/source"
 options="--prefix=$prefix --with-ensurepip=no --without-static-libpython --disable-option-checking"
+# What the distribution mends of libraries shall count here, too; those with no header come with CPython.
+[ ! -e /usr/include/expat.h ] || options="$options --with-system-expat"
 [ "$optimized" = false ] || options="$options --enable-optimizations --with-lto"
 # The options have no blanks: a prefix is a clean path.
 # shellcheck disable=SC2086
 ./configure $options
 make -j"$(nproc)"
-make install
+# Bytecode is made at the end; here only what cannot be left out.
+make install COMPILEALL_OPTS=-l
 
 # What cannot run without Tk, and what only tests are for.
 rm -rf "$library/idlelib" "$library/tkinter" "$library/turtledemo" "$library/turtle.py" "$prefix"/bin/idle3*
@@ -25,6 +28,9 @@ rm -rf "$library/test"
 
 # The directory of the build says nothing where the interpreter runs.
 grep -rlI --null "$WORK/source" "$prefix" | xargs -0 -r sed -i "s|$WORK/source|/usr/src/python$version|g"
+
+# A module that is run as a script is run by this interpreter.
+find "$library" -name '*.py' -exec sed -i "1s|^#!.*python.*|#!$prefix/bin/python$version|" {} +
 
 # Bytecode is made last, of what the sources are by now.
 exec "$@"

@@ -20,6 +20,9 @@ const BUILD: &str = include_str!("build_interpreter.sh");
 /// Where the tests are, besides the tree.
 const TEST: &str = "test";
 
+/// Tests that run a compiler or a linker.
+const WITH_COMPILERS: [&str; 2] = ["test_find_library_with_gcc", "test_find_library_with_ld"];
+
 impl Builder {
     pub(super) fn prepare_interpreter(
         &self,
@@ -78,6 +81,8 @@ impl Builder {
         fs::write(report.join("passed"), test.tests.join("\n") + "\n").map_err(ExecuteError::scratch)?;
         let TestInterpreter { prefix, version, tests } = test;
         let mut argv = vec![command_of(prefix, version), "-m".to_owned(), "test".to_owned()];
+        // A server has no compiler and no linker to ask for libraries.
+        argv.extend(WITH_COMPILERS.iter().flat_map(|test| ["--ignore", test]).map(str::to_owned));
         argv.extend(tests.iter().cloned());
         let lowers = vec![super::command::host(&built.join("root")), self.layer(&inputs.directory("root"))?];
         let binds = vec![read_only(&built.join(TEST), &format!("{prefix}/lib/python{version}/test"))];

@@ -22,7 +22,7 @@ pub(super) fn check(recipe: &Evaluated<Recipe>) -> Vec<RecipeDiagnostic> {
 
 fn check_sources(recipe: &Evaluated<Recipe>) -> Vec<RecipeDiagnostic> {
     let missing = |(index, source): (usize, &Source)| {
-        let Source::Path(path) = source;
+        let Source::Path(path) = source else { return None };
         (!recipe.dir_of(source).is_dir()).then(|| {
             let message = format!("the source `{path}` is not a directory");
             RecipeDiagnostic::at_field(Code::MissingSource, message, recipe, &format!("sub_apps[{index}].source"))

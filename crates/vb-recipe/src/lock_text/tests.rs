@@ -49,6 +49,7 @@ fn request() -> LockRequest {
         extras: Vec::new(),
         groups: Vec::new(),
         setup_install: false,
+        source: None,
         requirements: BTreeMap::from([("requirements.txt".to_owned(), sha256(0xef))]),
         npm: BTreeMap::new(),
     }

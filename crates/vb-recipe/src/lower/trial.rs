@@ -28,13 +28,17 @@ pub struct Older {
 /// manager installs have none.
 ///
 /// # Errors
-/// As [`lower`](super::lower).
+/// As [`lower`](super::lower), and [`LowerError::NoTest`] where the workspace builds the interpreter.
 pub fn lower_tests(
     graph: &mut Graph,
     application: Application<'_>,
     packages: &[ActionIndex],
     older: Option<&Older>,
 ) -> Result<Vec<ActionIndex>, LowerError> {
+    let Application { recipe, platform, .. } = application;
+    if application.provider.is_some() || recipe.value.interpreter.is_some() {
+        return Err(LowerError::NoTest { platform: platform.name.clone(), recipe: recipe.value.name.clone() });
+    }
     let mut lowering = Lowering::new(graph, application)?;
     let mut tests = Vec::new();
     for format in [Format::Deb, Format::Rpm] {

@@ -89,11 +89,13 @@ impl Project {
 impl Resolver<'_> {
     /// Gives the wheels of what builds something: fetched, or built.
     fn wheels(&self, build: &[DistributionLock]) -> Result<Vec<(String, PathBuf)>, Fatal> {
+        let provider = self.session.provider(self.recipe, self.platform)?;
         let application = Application {
             workspace: &self.session.workspace.value,
             recipe: self.recipe,
             platform: self.platform,
             lock: &self.packages,
+            provider: provider.as_ref(),
             facts: &SourceFacts::NONE,
             version: "0",
             formats: None,

@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, rc::Rc, time::SystemTime};
 
 use vb_build::Builder;
-use vb_graph::BlobDigest;
+use vb_graph::{BlobDigest, LockedPackage};
 use vb_platform::{
-    Index, IndexError, IndexMemory, MissingFile, Pin, PinError, ResolveError, Resolver, Suite, ValidUntil, is_older,
-    load, packages_with,
+    Index, IndexError, IndexMemory, MissingFile, Pin, PinError, ResolveError, Resolver, Suite, ValidUntil, find_source,
+    is_older, load, packages_with,
 };
-use vb_recipe::{Evaluated, Lock, LockRequest, Platform, PlatformLock, Recipe, RootKind, Workspace};
+use vb_recipe::{Evaluated, Family, Lock, LockRequest, Platform, PlatformLock, Recipe, RootKind, Workspace};
 use vb_store::Store;
 
 use crate::{exit::Exit, fatal::Fatal, machine::Machine};
@@ -126,6 +126,34 @@ pub(super) fn lock_roots(
         packages.into_iter().for_each(|package| lock.add_to_root(kind, package));
     }
     Ok(())
+}
+
+/// Finds the source of an interpreter, in a suite that need not be one of the platform's.
+pub(super) fn source(
+    indexes: &Indexes<'_>,
+    recipe: &Evaluated<Recipe>,
+    platform: &Platform,
+    (package, suite): (&str, &str),
+) -> Result<LockedPackage, Fatal> {
+    if platform.family != Family::Deb || platform.image.is_some() {
+        let message = format!("`{}` has no archive with sources as Debian's are", platform.name);
+        let help = "build the interpreter for platforms of the Debian family";
+        return Err(Fatal::message(Exit::Recipe, "vb::lock::source", message, help));
+    }
+    let wanted = Suite {
+        name: suite.to_owned(),
+        components: vec!["main".to_owned()],
+        locations: indexes.machine.archive(indexes.workspace, platform, suite).locations,
+        valid_until: if platform.check_valid_until { ValidUntil::Checked } else { ValidUntil::Ignored },
+        known_date: None,
+    };
+    let found = find_source(indexes.builder.fetcher(), &wanted, package, SystemTime::now())
+        .map_err(|error| index_error(platform, error))?;
+    found.ok_or_else(|| {
+        let place = recipe.place(&recipe.value.field_for(&platform.name, "source"));
+        let message = format!("the suite `{suite}` has no source package `{package}`, which {place} asks for");
+        Fatal::message(Exit::Recipe, "vb::lock::source", message, "change `source` in the recipe")
+    })
 }
 
 /// Prepares a platform's index with its pins.

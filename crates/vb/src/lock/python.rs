@@ -6,7 +6,8 @@ use vb_build::{Builder, CommandFailure};
 use vb_graph::{Graph, LockedDistribution, Node, Provenance};
 use vb_python::{BinaryPolicy, Dependencies, Target, UV};
 use vb_recipe::{
-    DistributionLock, Evaluated, LowerError, Platform, PlatformLock, Recipe, RootKind, lower_fetch, lower_root,
+    DistributionLock, Evaluated, LowerError, Platform, PlatformLock, Provider, Recipe, RootKind, lower_fetch,
+    lower_interpreter, lower_overlay, lower_root,
 };
 
 use super::{
@@ -54,16 +55,25 @@ impl<'a> Resolver<'a> {
         (upgrade, previous): (&'a Upgrade, Option<&'a PlatformLock>),
     ) -> Result<Self, Fatal> {
         let python = &lock.request.python;
-        let interpreter = platform.interpreter(python).ok_or_else(|| {
-            let error = LowerError::Interpreter { platform: platform.name.clone(), python: python.clone() };
-            Fatal::new(Exit::Recipe, error)
-        })?;
+        let failed = |error: LowerError| Fatal::new(Exit::Recipe, error);
         let mut graph = Graph::default();
         let provenance = Provenance {
             label: format!("{} {} root build", recipe.value.name, platform.name),
             declared_at: Some(recipe.place("build_deps")),
         };
-        let root = lower_root(&mut graph, platform, &lock.root(RootKind::Build), provenance);
+        let root = lower_root(&mut graph, platform, &lock.root(RootKind::Build), provenance.clone());
+        let workspace = &session.workspace.value;
+        let (root, command) = match session.provider(recipe, platform)? {
+            Some(provider) => {
+                let Provider { recipe, lock, .. } = &provider;
+                let built = lower_interpreter(&mut graph, workspace, platform, recipe, lock).map_err(failed)?;
+                (lower_overlay(&mut graph, root, built, provenance), provider.command(workspace))
+            }
+            None => {
+                let unknown = LowerError::Interpreter { platform: platform.name.clone(), python: python.clone() };
+                (root, platform.interpreter(python).ok_or_else(|| failed(unknown))?.command.clone())
+            }
+        };
         let outputs = build_or_fail(builder, &graph, &[root], display, &Surroundings::none())?;
         let [Node::Directory { digest, .. }] = outputs.as_slice() else { unreachable!("a root is a directory") };
         let policy =
@@ -73,7 +83,7 @@ impl<'a> Resolver<'a> {
             wheel: fetch(builder, display, &uv())?,
             root: *digest,
             target: target(platform, python)?,
-            command: interpreter.command.clone(),
+            command,
             platform: &platform.name,
             relay: Relay::start(builder)?,
         };

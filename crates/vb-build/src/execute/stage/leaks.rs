@@ -35,7 +35,7 @@ impl Builder {
     ///
     /// # Errors
     /// [`ExecuteError::Leak`], with a path that begins with `prefix`.
-    pub(super) fn check_for_leaks(
+    pub(in crate::execute) fn check_for_leaks(
         &self,
         node: &Node,
         prefix: &str,
