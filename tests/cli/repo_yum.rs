@@ -167,7 +167,7 @@ fn dnf_installs_upgrades_and_downgrades_and_refuses_what_is_not_the_publishers()
 }
 
 #[test]
-fn dnf_reads_a_repository_at_any_moment_while_eight_publishers_write_it() {
+fn dnf_reads_what_eight_publishers_write_and_may_only_come_between_an_index_and_its_signature() {
     const PUBLISHERS: usize = 8;
     const PACKAGES: usize = 6;
     let directory = tempfile::tempdir().unwrap();

@@ -41,16 +41,23 @@ refused() {
 installed() { [ "$(cat /tmp/root/opt/app/version)" = "$1" ] || fail "the version is not $1"; }
 
 loop() {
-    # Until the publishers are done, and once more.
-    count=0
+    # Until the publishers are done, and once more. Between the two requests for an index and its signature both may have
+    # been replaced: nothing else may go wrong, and not many times one after another.
+    count=0 between=0
     while :; do
         stop=; [ ! -e /repositories/stop ] || stop=yes
-        rm -rf /tmp/root/var/cache
-        with busy makecache || fail "makecache number $count beside publishers"
+        tries=0
+        until rm -rf /tmp/root/var/cache && with busy makecache; do
+            grep -q 'repomd.xml GPG signature verification error: Bad GPG signature' /tmp/log ||
+                fail "makecache number $count beside publishers"
+            between=$((between + 1)) tries=$((tries + 1))
+            [ -z "$stop" ] && [ $tries -lt 20 ] || fail "makecache number $count, $tries times"
+        done
         count=$((count + 1))
         [ -z "$stop" ] || break
     done
     with busy repoquery --qf '%{name}' '*' || fail "repoquery"
+    say "$between times between two files"
     say "$count times, $(sort -u /tmp/log | grep -c '^busy-') packages"
 }
 

@@ -10,7 +10,7 @@ use std::io;
 
 use pgp::{
     armor::{self, BlockType},
-    composed::{ArmorOptions, CleartextSignedMessage, Deserializable, DetachedSignature},
+    composed::{ArmorOptions, CleartextSignedMessage},
     packet::{Packet, Signature},
     ser::Serialize,
 };
@@ -162,12 +162,6 @@ impl Signers {
     fn signatures(&self, kind: SignatureKind, data: &[u8], time: u64) -> Result<Vec<Signature>, SignError> {
         self.signers.iter().map(|signer| signer.sign(kind, data, time)).collect()
     }
-}
-
-/// Returns when the first signature of an armored block says that it was made, in seconds since 1970.
-pub(crate) fn signature_time(block: &str) -> Option<u64> {
-    let (signature, _) = DetachedSignature::from_string(block).ok()?;
-    signature.signature.created().map(|time| u64::from(time.as_secs()))
 }
 
 fn armored(packets: &[Packet]) -> Result<String, SignError> {
