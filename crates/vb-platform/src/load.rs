@@ -93,9 +93,11 @@ pub fn load(
         let loader = Loader { fetcher, suite, number, architecture, time, memory };
         loader.load()
     });
-    let loaded: Vec<(SuiteState, Vec<IndexPackage>)> = loaded.collect::<Result<_, IndexError>>()?;
+    // All of them, so that of several errors the first suite's is told, whichever came first.
+    let loaded: Vec<Result<(SuiteState, Vec<IndexPackage>), IndexError>> = loaded.collect();
     let mut index = Index { architecture: architecture.to_owned(), ..Index::default() };
-    for (state, packages) in loaded {
+    for suite in loaded {
+        let (state, packages) = suite?;
         index.suites.push(state);
         index.packages.extend(packages);
     }

@@ -144,12 +144,12 @@ pub fn load(
     architecture: &str,
     time: SystemTime,
 ) -> Result<Index, RepositoryError> {
-    let read: Vec<Content> = repositories
-        .par_iter()
-        .map(|repository| load_repository(fetcher, repository, time))
-        .collect::<Result<_, _>>()?;
+    // All of them, so that of several errors the first repository's is told, whichever came first.
+    let read: Vec<Result<Content, RepositoryError>> =
+        repositories.par_iter().map(|repository| load_repository(fetcher, repository, time)).collect();
     let (mut packages, mut loaded, mut modules) = (Vec::new(), Vec::new(), Modules::default());
     for (place, content) in read.into_iter().enumerate() {
+        let content = content?;
         packages.extend(content.packages.into_iter().map(|package| IndexPackage { repository: place, ..package }));
         if let Some((location, text)) = content.modules {
             modules.read(&text).map_err(|source| RepositoryError::Modules { location, source })?;
