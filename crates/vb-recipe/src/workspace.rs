@@ -90,6 +90,8 @@ pub struct PackageRepository {
     pub origin: Option<String>,
     /// Where apt's indexes are.
     pub layout: RepositoryLayout,
+    /// The address that serves it.
+    pub url: Option<String>,
     /// For how many days an index is good.
     pub valid_days: Option<u32>,
     /// Are there `Contents` indexes?

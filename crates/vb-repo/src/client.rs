@@ -49,6 +49,8 @@ impl Repository {
                     name: &format!("{} {} for {}", self.settings.origin, channel.channel, channel.platform),
                     url,
                     path: &format!("rpm/{}", channel.suite()),
+                    // Under another address, the list would lead away from it.
+                    has_mirror_list: self.settings.url.as_deref().is_some_and(|own| own.trim_end_matches('/') == url),
                     keys: &keys,
                     has_signed_packages: platform.is_some_and(|platform| platform.signs_packages),
                 });

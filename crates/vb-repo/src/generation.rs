@@ -105,6 +105,11 @@ impl GenerationId {
         format!("state/generations/{}.json", self.0)
     }
 
+    /// Returns its hexadecimal digits.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Returns the first 12 digits, enough to tell generations apart on a screen.
     pub fn to_short(&self) -> &str {
         self.0.get(..12).unwrap_or(&self.0)

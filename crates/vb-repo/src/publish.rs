@@ -112,7 +112,7 @@ impl Repository {
         let platform = self.settings.platforms.get(name).ok_or_else(unknown)?;
         match generation.format {
             Format::Deb => Ok(apt::publication(&self.storage, &self.settings, platform, generation, signers)?),
-            Format::Rpm => Ok(yum::publication(&self.storage, platform, generation, signers)?),
+            Format::Rpm => Ok(yum::publication(&self.storage, &self.settings, platform, generation, signers)?),
         }
     }
 

@@ -24,6 +24,9 @@ pub struct Settings {
     pub channels: Vec<String>,
     /// The layout of apt's indexes.
     pub layout: AptLayout,
+    /// The address that serves it, if it is known. Clients of yum then find each generation in a directory of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// For how many days an index is good, if it is to be refused later.
     pub valid_days: Option<u32>,
     /// Are there `Contents` indexes?
@@ -88,6 +91,7 @@ impl Settings {
             origin: "vb".to_owned(),
             channels: ["development", "staging", "production"].map(str::to_owned).to_vec(),
             layout: AptLayout::Dists,
+            url: None,
             valid_days: None,
             has_contents: false,
             keys: Vec::new(),

@@ -8,8 +8,8 @@ use fs_err as fs;
 use rpm::{BuildConfig, CompressionWithLevel, Dependency, FileOptions, PackageBuilder};
 use sha2::{Digest, Sha256};
 use vb_repo::{
-    ChannelId, Format, KeyAlgorithm, KeySetting, KeySigner, LocalDirectory, ObjectStorage, PlatformSettings,
-    PublicKeys, Publisher, Repository, Settings, Signer, Signers, Storage, generate_key,
+    ChannelId, Format, GarbagePolicy, KeyAlgorithm, KeySetting, KeySigner, LocalDirectory, ObjectStorage,
+    PlatformSettings, PublicKeys, Publisher, Repository, Settings, Signer, Signers, Storage, generate_key,
     yum::{IndexedPackage, read_primary, read_repomd},
 };
 
@@ -35,10 +35,18 @@ fn package(directory: &Path, name: &str, version: &str, files: usize) -> PathBuf
 }
 
 fn repository(storage: Storage) -> Repository {
+    repository_at(storage, None)
+}
+
+fn repository_at(storage: Storage, url: Option<&str>) -> Repository {
     let key = generate_key("Test <test@example.org>", KeyAlgorithm::Ed25519).unwrap();
     let signer = KeySigner::read(key.as_bytes(), "").unwrap();
     let keys = signer.public();
-    let settings = Settings { keys: vec![KeySetting::File("key.asc".to_owned())], ..Settings::usual() };
+    let settings = Settings {
+        keys: vec![KeySetting::File("key.asc".to_owned())],
+        url: url.map(str::to_owned),
+        ..Settings::usual()
+    };
     let signers = Signers::new(vec![Signer::Key(signer)]);
     let mut repository = Repository::init(storage, settings, signers, &keys).unwrap();
     repository.add_platform("el9", &PlatformSettings::usual(Format::Rpm, "x86_64")).unwrap();
@@ -141,4 +149,37 @@ fn the_signature_file_fits_the_last_index_alone() {
     for earlier in indexes {
         assert!(keys.check_detached(&earlier, &signature).is_err());
     }
+}
+
+#[test]
+fn the_list_of_mirrors_leads_to_an_index_beside_its_own_signature_until_that_is_garbage() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = Storage::Local(LocalDirectory::new(directory.path().join("repo")));
+    let repository = repository_at(storage, Some("https://packages.example.org/"));
+    let channel = ChannelId::new("el9", "staging").unwrap();
+    let mut mirrors = Vec::new();
+    for version in ["1.0", "1.1"] {
+        let file = package(directory.path(), "few", version, 2);
+        repository.add(&channel, "main", &[file], &publisher()).unwrap();
+        let list = String::from_utf8(read(&repository, &format!("{BASE}/mirrorlist"))).unwrap();
+        let mirror = list.strip_prefix("https://packages.example.org/").unwrap();
+        mirrors.push(mirror.strip_suffix("/\n").unwrap().to_owned());
+    }
+    assert_ne!(mirrors[0], mirrors[1]);
+    let keys: PublicKeys = repository.public_keys().unwrap();
+    for mirror in &mirrors {
+        let repomd = read(&repository, &format!("{mirror}/repodata/repomd.xml"));
+        keys.check_detached(&repomd, &read(&repository, &format!("{mirror}/repodata/repomd.xml.asc"))).unwrap();
+        for entry in read_repomd(&repomd[..]).unwrap() {
+            let bytes = read(&repository, &format!("{mirror}/{}", entry.href));
+            assert_eq!(hex::encode(Sha256::digest(&bytes)), entry.checksum);
+        }
+    }
+    // Packages are where they are said to be from there, too.
+    assert_eq!(mirrors[0].matches('/').count(), BASE.matches('/').count());
+    assert!(repository.verify(std::slice::from_ref(&channel)).unwrap().problems.is_empty());
+    let none = GarbagePolicy { grace: 0, history: 0 };
+    repository.collect_garbage(none, TIME + 1_000_000, false).unwrap();
+    assert!(!directory.path().join("repo").join(&mirrors[0]).parent().unwrap().exists());
+    assert!(repository.verify(&[channel]).unwrap().problems.is_empty());
 }

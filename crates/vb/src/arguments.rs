@@ -9,8 +9,8 @@ use vb_graph::Format;
 use vb_recipe::is_package_version;
 
 pub(crate) use self::repo::{
-    Add, Algorithm, Channels, ClientConfig, ConfigPart, Gc, Import, Init, Key, Look, Place, Promote, Remove, Repo,
-    Restore, Retain, Rollback, Serve, Snapshot,
+    Add, Algorithm, Channels, ClientConfig, ConfigPart, Gc, Import, Init, Key, Look, Place, Promote, Refresh, Remove,
+    Repo, Restore, Retain, Rollback, Serve, Snapshot,
 };
 
 /// Python applications to reproducible packages, with their whole virtual environment.

@@ -205,7 +205,12 @@ impl LocalDirectory {
     }
 
     pub(super) fn delete(&self, name: &str) -> Result<(), StorageError> {
-        if_there("remove", name, fs::remove_file(self.place(name))).map(drop)
+        let path = self.place(name);
+        if_there("remove", name, fs::remove_file(&path))?;
+        // A directory that is not empty stays; so does everything above it.
+        let above = path.ancestors().skip(1).take_while(|directory| *directory != self.path);
+        above.map(fs::remove_dir).take_while(Result::is_ok).for_each(drop);
+        Ok(())
     }
 
     pub(super) fn flush(&self, name: &str) -> Result<(), StorageError> {

@@ -1,5 +1,7 @@
 //! What a client needs to use a repository: a file for `/etc/yum.repos.d`.
 
+use super::publication::MIRROR_LIST;
+
 /// A repository as a client sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepoFile<'a> {
@@ -11,6 +13,8 @@ pub struct RepoFile<'a> {
     pub url: &'a str,
     /// The channel's directory below it, where architectures are: `rpm/el9-production`.
     pub path: &'a str,
+    /// Does the repository know its address, so that it has a list of mirrors?
+    pub has_mirror_list: bool,
     /// Where the keys are that packages and indexes are signed with.
     pub keys: &'a [String],
     /// Are the packages themselves signed, so that clients can insist on it?
@@ -21,11 +25,14 @@ pub struct RepoFile<'a> {
 pub fn repo_file(repo: &RepoFile<'_>) -> String {
     let url = repo.url.trim_end_matches('/');
     let gpgcheck = u8::from(repo.has_signed_packages);
+    let base = format!("{url}/{}/$basearch", repo.path);
+    let location =
+        if repo.has_mirror_list { format!("mirrorlist={base}/{MIRROR_LIST}") } else { format!("baseurl={base}") };
     // Several keys are one value, on lines that begin with a space.
     let keys = repo.keys.join("\n       ");
     format!(
-        "[{}]\nname={}\nbaseurl={url}/{}/$basearch\nenabled=1\ngpgcheck={gpgcheck}\nrepo_gpgcheck=1\ngpgkey={keys}\n",
-        repo.id, repo.name, repo.path
+        "[{}]\nname={}\n{location}\nenabled=1\ngpgcheck={gpgcheck}\nrepo_gpgcheck=1\ngpgkey={keys}\n",
+        repo.id, repo.name
     )
 }
 
@@ -41,6 +48,7 @@ mod tests {
             name: "vrmd production for el9",
             url: "https://repo.example.org/",
             path: "rpm/el9-production",
+            has_mirror_list: false,
             keys: &keys,
             has_signed_packages: true,
         };
@@ -53,5 +61,8 @@ mod tests {
         assert!(
             repo_file(&RepoFile { has_signed_packages: false, ..repo }).contains("\ngpgcheck=0\nrepo_gpgcheck=1\n")
         );
+        let listed = repo_file(&RepoFile { has_mirror_list: true, ..repo });
+        assert!(listed.contains("\nmirrorlist=https://repo.example.org/rpm/el9-production/$basearch/mirrorlist\n"));
+        assert!(!listed.contains("baseurl"));
     }
 }

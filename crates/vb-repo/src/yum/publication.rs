@@ -1,9 +1,14 @@
 //! The indexes of a generation as dnf and yum read them: `rpm/<suite>/<architecture>/repodata`.
 //!
-//! A client reads `repomd.xml`, then `repomd.xml.asc`, and no storage replaces two files at once. Both are durable before
-//! one is renamed right after the other; a client that has read the first before and reads the second behind that finds a
-//! signature of other bytes, says so, and is right the next time. Signatures of earlier versions beside the latest one do
-//! not help: gpg in batch mode, as librepo runs it, ends with the first signature that is bad.
+//! A client reads `repomd.xml`, then `repomd.xml.asc`, and no storage replaces two files at once. A repository that knows
+//! its own address therefore has each generation also in a directory that nothing is replaced in, `rpm/<generation>`, and
+//! a list of mirrors in `rpm/<suite>/<architecture>/mirrorlist` that names the latest one: the one file by which clients
+//! go from a generation to the next. librepo takes no address in such a list that is not absolute.
+//!
+//! In `rpm/<suite>`, the files are durable before one is renamed right after the other; a client that has read the first
+//! before and reads the second behind that finds a signature of other bytes, says so, and is right the next time.
+//! Signatures of earlier versions beside the latest one do not help: gpg in batch mode, as librepo runs it, ends with the
+//! first signature that is bad.
 
 use rayon::prelude::*;
 
@@ -18,7 +23,7 @@ use crate::{
     generation::{ChunkRef, Generation},
     piece::{self, StateError},
     publication::{ClientFile, Content, Publication},
-    settings::{self, PlatformSettings},
+    settings::{self, PlatformSettings, Settings},
     sign::Signers,
     storage::{Staged, Storage},
 };
@@ -26,34 +31,68 @@ use crate::{
 /// Packages for every architecture are in the index of each.
 const NOARCH: &str = "noarch";
 
+/// The name of the list of mirrors that has the latest generation's directory, beside `repodata`.
+pub(super) const MIRROR_LIST: &str = "mirrorlist";
+
 /// Makes everything that dnf reads of a generation.
 pub(crate) fn publication(
     storage: &Storage,
+    settings: &Settings,
     platform: &PlatformSettings,
     generation: &Generation,
     signers: &Signers,
 ) -> Result<Publication, IndexError> {
     let mut publication = Publication::default();
     for architecture in architectures(platform, generation) {
-        let base = format!("rpm/{}/{architecture}", generation.channel.suite());
         let (files, made) = indexes(storage, compression(platform), generation, &architecture)?;
         let text = repomd(generation.number, generation.time, &files.iter().collect::<Vec<_>>());
-        publication.pieces.extend(made);
-        for file in files {
-            let name = format!("{base}/{}", file.name());
-            publication.immutable.push(ClientFile { name, content: Content::Bytes(file.bytes) });
-        }
-        let mut add = |name: String, text: String| {
-            publication.named.push(ClientFile { name, content: Content::Bytes(text.into_bytes()) });
-        };
-        let name = format!("{base}/repodata/repomd.xml");
+        let mut named = Vec::new();
         if !signers.is_empty() {
             let signatures = signers.sign_each(text.as_bytes(), generation.time)?;
-            add(format!("{name}.asc"), signatures.concat());
+            named.push(("repodata/repomd.xml.asc", signatures.concat()));
         }
-        add(name, text);
+        named.push(("repodata/repomd.xml", text));
+        publication.pieces.extend(made);
+        let suite = format!("rpm/{}/{architecture}", generation.channel.suite());
+        let mirror = settings.url.as_ref().map(|url| Mirror::new(url, generation, &architecture));
+        let mirrored = mirror.as_ref().map(|mirror| mirror.files(&suite, &files, &named));
+        publication.immutable.extend(files.into_iter().map(|file| client_file(&suite, &file.name(), file.bytes)));
+        publication.immutable.extend(mirrored.into_iter().flatten());
+        publication.named.extend(named.into_iter().map(|(name, text)| client_file(&suite, name, text.into_bytes())));
+        publication.named.extend(mirror.map(|mirror| client_file(&suite, MIRROR_LIST, mirror.list().into_bytes())));
     }
     Ok(publication)
+}
+
+fn client_file(directory: &str, name: &str, bytes: Vec<u8>) -> ClientFile {
+    ClientFile { name: format!("{directory}/{name}"), content: Content::Bytes(bytes) }
+}
+
+/// A generation in a directory of its own, as deep as a channel's, so that packages have the same relative paths.
+struct Mirror {
+    directory: String,
+    address: String,
+}
+
+impl Mirror {
+    fn new(url: &str, generation: &Generation, architecture: &str) -> Self {
+        let (id, _) = generation.encode();
+        let directory = format!("rpm/{}/{architecture}", id.as_str());
+        Self { address: format!("{}/{directory}/", url.trim_end_matches('/')), directory }
+    }
+
+    fn list(&self) -> String {
+        format!("{}\n", self.address)
+    }
+
+    fn files(&self, suite: &str, indexes: &[IndexFile], named: &[(&str, String)]) -> Vec<ClientFile> {
+        let indexes = indexes.iter().map(|file| ClientFile {
+            name: format!("{}/{}", self.directory, file.name()),
+            content: Content::SameAs(format!("{suite}/{}", file.name())),
+        });
+        let named = named.iter().map(|(name, text)| client_file(&self.directory, name, text.clone().into_bytes()));
+        indexes.chain(named).collect()
+    }
 }
 
 fn compression(platform: &PlatformSettings) -> IndexCompression {

@@ -57,7 +57,7 @@ pub(crate) enum Repo {
     /// Remove what no channel, history or snapshot names.
     Gc(Gc),
     /// Sign the indexes again, with a later date.
-    Refresh(Look),
+    Refresh(Refresh),
     /// Give a name to what channels hold, or show the names.
     Snapshot(Snapshot),
     /// Give channels what they held when a snapshot was made.
@@ -82,6 +82,9 @@ pub(crate) struct Init {
     /// Have apt's indexes of a channel all in one directory.
     #[arg(long)]
     pub(crate) flat: bool,
+    /// The address that serves it, which clients of yum are told in a list of mirrors.
+    #[arg(long, value_name = "URL", value_parser = address)]
+    pub(crate) url: Option<String>,
     /// Have clients refuse an index that is older than so many days.
     #[arg(long, value_name = "N")]
     pub(crate) valid_days: Option<u32>,
@@ -218,6 +221,15 @@ pub(crate) struct Gc {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct Refresh {
+    #[command(flatten)]
+    pub(crate) look: Look,
+    /// The address that serves it from here on.
+    #[arg(long, value_name = "URL", value_parser = address)]
+    pub(crate) url: Option<String>,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Snapshot {
     /// The snapshot's name [default: show the snapshots].
     #[arg(value_name = "NAME")]
@@ -259,9 +271,9 @@ pub(crate) struct ClientConfig {
     /// The channel [default: the repository's last].
     #[arg(long, value_name = "NAME")]
     pub(crate) channel: Option<String>,
-    /// The address that serves the repository.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    pub(crate) url: String,
+    /// The address that serves the repository [default: the one that the repository knows, or that of `vb repo serve`].
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
     /// What is printed.
     #[arg(long, value_enum, default_value_t = ConfigPart::All)]
     pub(crate) part: ConfigPart,
@@ -309,4 +321,12 @@ pub(crate) enum Algorithm {
     Ed25519,
     /// Read by everything.
     Rsa4096,
+}
+
+/// What clients are told has to be whole: librepo skips every other address in a list of mirrors.
+fn address(text: &str) -> Result<String, &'static str> {
+    match text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) {
+        Some(rest) if !rest.is_empty() && !text.contains(char::is_whitespace) => Ok(text.to_owned()),
+        _ => Err("give where clients find it: `https://packages.example.org`"),
+    }
 }

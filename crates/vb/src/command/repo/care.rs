@@ -1,6 +1,6 @@
 //! What keeps a repository in order: verification, retention, garbage, new signatures.
 
-use vb_repo::{GarbagePolicy, Repository, RetentionRule};
+use vb_repo::{GarbagePolicy, Repository, RetentionRule, Settings};
 
 use super::{
     errors::{change_error, open_error, state_error},
@@ -9,7 +9,7 @@ use super::{
     signers::signers,
 };
 use crate::{
-    arguments::{Gc, Look, Place, Retain},
+    arguments::{Gc, Look, Place, Refresh, Retain},
     display,
     exit::Exit,
     fatal::Fatal,
@@ -69,21 +69,27 @@ pub(crate) fn gc(place: &Place, arguments: &Gc) -> Result<Exit, Fatal> {
 }
 
 /// Runs `vb repo refresh`. The keys that sign are those that the repository has from here on.
-pub(crate) fn refresh(place: &Place, arguments: &Look) -> Result<Exit, Fatal> {
+pub(crate) fn refresh(place: &Place, arguments: &Refresh) -> Result<Exit, Fatal> {
     let workspace = LazyWorkspace::default();
-    let location = location(place, arguments.at.as_deref(), &workspace)?;
+    let location = location(place, arguments.look.at.as_deref(), &workspace)?;
     let failed = |error| open_error(&location, error);
     let noted = Repository::read_settings(&storage(&location)?).map_err(failed)?.keys;
     let known = signers(place, &workspace, &noted)?;
     let mut repository = Repository::open(storage(&location)?, known.signers).map_err(failed)?;
-    repository.change_settings(|settings| settings.keys.clone_from(&known.settings)).map_err(failed)?;
+    let change = |settings: &mut Settings| {
+        settings.keys.clone_from(&known.settings);
+        if arguments.url.is_some() {
+            settings.url.clone_from(&arguments.url);
+        }
+    };
+    repository.change_settings(change).map_err(failed)?;
     let mut keys = known.keys;
     if known.has_program {
         keys.extend(repository.public_keys().map_err(failed)?);
     }
     repository.write_keys(&keys).map_err(failed)?;
     let opened = Opened { repository, workspace };
-    for channel in opened.channels(&arguments.channels)? {
+    for channel in opened.channels(&arguments.look.channels)? {
         let changed = opened.repository.refresh(&channel, &publisher()).map_err(change_error)?;
         tell(&channel, &changed);
     }

@@ -44,11 +44,12 @@ pub(crate) fn run(place: &Place, arguments: &Init) -> Result<Exit, Fatal> {
 fn settings(workspace: &LazyWorkspace) -> Result<Settings, Fatal> {
     let mut settings = Settings::usual();
     let Some((_, repository)) = workspace.repository()? else { return Ok(settings) };
-    let PackageRepository { channels, origin, layout, valid_days, contents, .. } = repository;
+    let PackageRepository { channels, origin, layout, url, valid_days, contents, .. } = repository;
     let prefix = workspace.get()?.map(|surroundings| surroundings.workspace.value.package_prefix.clone());
     let prefix = prefix.map(|prefix| prefix.trim_end_matches('-').to_owned()).filter(|prefix| !prefix.is_empty());
     settings.origin = origin.clone().or(prefix).unwrap_or(settings.origin);
     settings.channels.clone_from(channels);
+    settings.url.clone_from(url);
     settings.valid_days = *valid_days;
     settings.has_contents = *contents;
     settings.layout = match layout {
@@ -67,6 +68,9 @@ fn change_settings(settings: &mut Settings, arguments: &Init) {
     }
     if arguments.flat {
         settings.layout = AptLayout::Flat;
+    }
+    if let Some(url) = &arguments.url {
+        settings.url = Some(url.clone());
     }
     settings.valid_days = arguments.valid_days.or(settings.valid_days);
     settings.has_contents |= arguments.contents;

@@ -103,8 +103,10 @@ pub(crate) fn client_config(place: &Place, arguments: &ClientConfig) -> Result<E
     }
     let current = opened.repository.current(&channel).map_err(state_error)?;
     let generation = current.as_ref().map(|(_, generation)| generation);
+    let own = opened.repository.settings().url.as_deref();
+    let url = arguments.url.as_deref().or(own).unwrap_or("http://127.0.0.1:8080");
     let failed = |error| open_error("", error);
-    let config = opened.repository.client_config(&channel, generation, &arguments.url).map_err(failed)?;
+    let config = opened.repository.client_config(&channel, generation, url).map_err(failed)?;
     let text = config.text.trim_end().to_owned();
     let key = || -> Result<String, Fatal> {
         let keys = opened.repository.public_keys().map_err(failed)?;
