@@ -381,7 +381,7 @@ fn a_name_of_no_file_and_a_name_of_several_are_told() {
         &expect![[r#"
             error[vb::step::no_file]: shop bookworm CompileLess stlye.less failed: there is no file `stlye.less` among what the step reads
               asked for at  recipes/shop.ncl:13
-              help          name a file that is there, or let an earlier step write it
+              help          name a file that is there, such as `shop/static/css/style.less`, or let an earlier step write it
             vb::build::failed
 
               x a step before this command failed

@@ -153,12 +153,16 @@ fn find_file<'a>(tree: &'a Listing, name: &str) -> Result<&'a str, StepError> {
     }
 }
 
-/// Finds a file in another directory, or the only one with nearly this name.
+/// Finds the file that was probably meant: one of that name elsewhere, of nearly that name, or of another kind.
 fn similar(tree: &Listing, name: &str) -> Option<String> {
     let last = |path: &str| path.rsplit('/').next().unwrap_or(path).to_lowercase();
     let wanted = last(name);
     let stem = |name: &str| name.split('.').next().unwrap_or(name).to_owned();
-    let paths = || tree.entries().map(|(path, _)| path);
-    let found = paths().find(|path| last(path) == wanted);
-    found.or_else(|| paths().find(|path| stem(&last(path)) == stem(&wanted))).map(str::to_owned)
+    let names = tree.entries().map(|(path, _)| (path, last(path)));
+    let near = names.filter_map(|(path, name)| {
+        let distance = strsim::damerau_levenshtein(&wanted, &name);
+        let is_near = distance <= wanted.len() / 4 || stem(&wanted) == stem(&name);
+        is_near.then_some((distance, path))
+    });
+    near.min().map(|(_, path)| path.to_owned())
 }
