@@ -14,6 +14,7 @@ mod distributions;
 mod django;
 mod dnf_oracle;
 mod el9;
+mod garbage;
 mod images;
 mod import_check;
 mod indexes;

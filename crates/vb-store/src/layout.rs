@@ -1,8 +1,10 @@
 //! Opening a store, and where its things are.
 
 use std::{
+    fs::TryLockError,
     io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -41,19 +43,36 @@ pub enum OpenError {
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    /// Shared by all who use the store, so that garbage is collected while nobody does.
+    in_use: Arc<fs::File>,
+}
+
+/// Nobody else uses the store while this lives.
+#[derive(Debug)]
+pub(crate) struct Alone<'a>(&'a fs::File);
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        // Whoever fails to share it again is not kept from ending.
+        drop(self.0.file().lock_shared());
+    }
 }
 
 impl Store {
-    /// Opens the store in a directory, makes it where it is not there, and removes what dead processes left.
+    /// Opens the store in a directory, makes it where it is not there, and removes what dead processes left. Waits where
+    /// garbage is being collected.
     ///
     /// # Errors
     /// [`OpenError`] when the directory cannot be used.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let error = |source| OpenError::Io { path: path.to_owned(), source };
         fs::create_dir_all(path).map_err(error)?;
-        let store = Self { root: fs::canonicalize(path).map_err(error)? };
+        let root = fs::canonicalize(path).map_err(error)?;
         // The version comes first, so that the layout of another vb is left as it is.
-        let has_version = store.has_version()?;
+        let has_version = has_version(&root)?;
+        let in_use = fs::OpenOptions::new().create(true).truncate(false).write(true).open(root.join("in-use"));
+        let in_use = in_use.and_then(|file| file.file().lock_shared().map(|()| file)).map_err(error)?;
+        let store = Self { root, in_use: Arc::new(in_use) };
         for directory in DIRECTORIES {
             fs::create_dir_all(store.root.join(directory)).map_err(error)?;
         }
@@ -64,15 +83,13 @@ impl Store {
         Ok(store)
     }
 
-    fn has_version(&self) -> Result<bool, OpenError> {
-        match fs::read_to_string(self.root.join("version")) {
-            Ok(text) if text == VERSION => Ok(true),
-            Ok(text) => Err(OpenError::Version {
-                path: self.root.clone(),
-                found: text.lines().next().unwrap_or_default().to_owned(),
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(source) => Err(OpenError::Io { path: self.root.clone(), source }),
+    /// Keeps all others out of the store, if there are none in it.
+    pub(crate) fn lock_alone(&self) -> io::Result<Option<Alone<'_>>> {
+        let alone = Alone(&self.in_use);
+        match self.in_use.file().try_lock() {
+            Ok(()) => Ok(Some(alone)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
         }
     }
 
@@ -93,5 +110,16 @@ impl Store {
 
     pub(crate) fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
+    }
+}
+
+fn has_version(root: &Path) -> Result<bool, OpenError> {
+    match fs::read_to_string(root.join("version")) {
+        Ok(text) if text == VERSION => Ok(true),
+        Ok(text) => {
+            Err(OpenError::Version { path: root.to_owned(), found: text.lines().next().unwrap_or_default().to_owned() })
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(OpenError::Io { path: root.to_owned(), source }),
     }
 }

@@ -7,6 +7,7 @@
 //! | path | holds |
 //! | --- | --- |
 //! | `version` | the layout's version |
+//! | `in-use` | locked by all who use the store |
 //! | `blobs/` | file contents by BLAKE3, mode 0644, modification time 1980-01-01 |
 //! | `executables/` | the same contents with mode 0755, to be linked into trees |
 //! | `directories/` | directories by digest |
@@ -29,6 +30,7 @@ mod atomic;
 mod blob;
 mod complete;
 mod directory;
+mod garbage;
 mod ingest;
 mod layout;
 mod listing;
@@ -42,6 +44,7 @@ mod verify;
 
 pub use blob::{BlobError, BlobWriter};
 pub use directory::DirectoryError;
+pub use garbage::{GarbageError, GarbageReport, Sweep};
 pub use ingest::IngestError;
 pub use layout::{OpenError, Store};
 pub use listing::{Listing, Matcher, PatternError};

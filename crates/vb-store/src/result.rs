@@ -5,6 +5,7 @@
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use fs_err as fs;
@@ -12,6 +13,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use vb_graph::{ActionDigest, BlobDigest, Node, ResolvedAction, Sha256};
 
 use crate::{atomic::persist, blob::remove_if_there, layout::Store};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What an action gave, as in the Remote Execution API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +45,7 @@ pub struct FetchedFile {
 impl Store {
     /// Looks an action up.
     pub fn action_result(&self, digest: &ActionDigest) -> Option<ActionResult> {
-        read_checked(&self.place("results", &digest.to_string()))
+        read_used(&self.place("results", &digest.to_string()))
     }
 
     /// Records what an action gave, after everything that was written for it is on the disk, and makes it the last
@@ -87,7 +90,7 @@ impl Store {
 
     /// Returns the file with this SHA-256, if it was fetched before and is still there.
     pub fn fetched_file(&self, sha256: &Sha256) -> Option<FetchedFile> {
-        let file: FetchedFile = read_checked(&self.place("files", &sha256.to_string()))?;
+        let file: FetchedFile = read_used(&self.place("files", &sha256.to_string()))?;
         self.has_blob(&file.blob, file.size).then_some(file)
     }
 
@@ -109,7 +112,7 @@ impl Store {
 
     /// Returns a value that was remembered under a name, `None` where there is none or it is damaged.
     pub fn recall<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        read_checked(&self.memory_path(name))
+        read_used(&self.memory_path(name))
     }
 
     /// Remembers a value that can be computed again, under a name.
@@ -138,6 +141,18 @@ impl Store {
         // A checksum stands in for fsync: a torn record is a miss, and a miss costs one action.
         persist(file, path)
     }
+}
+
+/// Reads a record, and says on it that it was used, so that it does not become garbage. Once a day is enough.
+fn read_used<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    let value = read_checked(path)?;
+    let now = SystemTime::now();
+    let modified = fs::symlink_metadata(path).and_then(|metadata| metadata.modified()).ok()?;
+    if now.duration_since(modified).is_ok_and(|age| age > DAY) {
+        // Another user's record is used all the same.
+        drop(fs::OpenOptions::new().write(true).open(path).and_then(|file| file.file().set_modified(now)));
+    }
+    Some(value)
 }
 
 /// Reads what [`Store::write_checked`] wrote; `None` when it is missing, damaged or of another shape.

@@ -14,7 +14,7 @@ use vb_graph::{ActionDigest, BlobDigest, DirectoryDigest, Node};
 use crate::{
     blob::{hash_file, remove_if_there},
     layout::Store,
-    result::ActionResult,
+    result::{ActionResult, read_checked},
 };
 
 /// What a verification read and removed.
@@ -106,7 +106,9 @@ impl Store {
 
     fn is_intact_result(&self, hex: &str) -> bool {
         hex.parse::<ActionDigest>().is_ok_and(|digest| {
-            self.action_result(&digest).is_some_and(|result| result.action.digest() == digest && self.is_whole(&result))
+            // Not as one that looks it up: that would count as use.
+            let result: Option<ActionResult> = read_checked(&self.place("results", hex));
+            result.is_some_and(|result| result.action.digest() == digest && self.is_whole(&result))
         })
     }
 
@@ -154,7 +156,7 @@ impl Store {
     }
 
     /// Lists what is below a kind's directory as hexadecimal digest and path.
-    fn list(&self, kind: &str) -> io::Result<Vec<(String, PathBuf)>> {
+    pub(crate) fn list(&self, kind: &str) -> io::Result<Vec<(String, PathBuf)>> {
         let mut found = Vec::new();
         for outer in fs::read_dir(self.path().join(kind))? {
             let outer = outer?.path();
@@ -168,6 +170,6 @@ impl Store {
     }
 }
 
-fn file_name(path: &Path) -> String {
+pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }

@@ -296,6 +296,15 @@ pub(crate) struct Diff {
 pub(crate) enum Cache {
     /// Read everything in the store, and remove what is damaged.
     Verify,
+    /// Remove what no build has made or used lately, and nothing needs that one has.
+    Gc {
+        /// What was made or used within so many days stays.
+        #[arg(long, value_name = "N", default_value_t = 30)]
+        days: u32,
+        /// Only show how much would be removed.
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

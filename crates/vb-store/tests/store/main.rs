@@ -5,6 +5,7 @@
 mod blobs;
 mod faults;
 mod fixture;
+mod garbage;
 mod processes;
 mod records;
 mod round_trip;
