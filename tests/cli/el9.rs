@@ -65,6 +65,8 @@ fn whois_is_locked_and_built_for_el9_and_dnf_installs_it_beside_what_it_needs() 
     let run = env.vb(&["build", "recipes/whois.ncl", "--platform", "el9"]).ok();
     assert_eq!(run.stdout, "dist/el9/vrmd-whois-1.0.1-1.x86_64.rpm\n");
 
+    push_twice(&env);
+
     let mut spec = test_root("rpm").spec(&["/bin/bash", "/scripts/el9.sh"], Identity::Root);
     spec.filter = Filter::PretendOwnership;
     spec.binds = vec![
@@ -75,6 +77,26 @@ fn whois_is_locked_and_built_for_el9_and_dnf_installs_it_beside_what_it_needs() 
     ];
     let run = run_spec(&spec).ok();
     assert!(run.stdout.ends_with("== done\n"), "the script ended early:\n{}", run.stdout);
+}
+
+/// Publishes it to a yum repository of the workspace, signed, and once.
+fn push_twice(env: &TestEnv) {
+    let text = env.read("recipes/workspace.ncl");
+    let fields = "  repository = { path = \"repo\", keys = ['File \"key.asc\"], url = \"https://packages.example.org\" },\n\
+                  } | vb.Workspace";
+    env.write("recipes/workspace.ncl", &text.replace("} | vb.Workspace", fields));
+    env.write(".gitignore", "/repo\n/dist\n/key.asc\n");
+    env.commit();
+    env.vb(&["key", "new", "key.asc", "--user", "test <test@example.org>"]).ok();
+    env.vb(&["repo", "init"]).ok();
+    let push = ["push", "recipes/whois.ncl", "--platform", "el9"];
+    assert_eq!(env.vb(&push).ok().stdout, "el9-development  0  add vrmd-whois 1.0.1-1\n");
+    let again = "el9-development  vrmd-whois 1.0.1-1 is published already, nothing to do\n";
+    assert_eq!(env.vb(&push).ok().stdout, again);
+    env.vb(&["repo", "verify"]).ok();
+    let client = env.vb(&["repo", "client-config", "--platform", "el9", "--channel", "development"]).ok().stdout;
+    let list = "mirrorlist=https://packages.example.org/rpm/el9-development/$basearch/mirrorlist\n";
+    assert!(client.contains(list) && client.contains("\ngpgcheck=1\nrepo_gpgcheck=1\n"), "{client}");
 }
 
 /// The releases of rpm that a package of el9's platform is read by: what each says of it is the same.

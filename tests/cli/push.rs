@@ -69,6 +69,21 @@ fn a_push_publishes_what_is_not_published_and_a_tag_goes_to_the_second_channel()
 }
 
 #[test]
+fn the_workspaces_keys_sign_its_own_repository_however_it_is_named_and_no_other_one() {
+    let env = with_repository("");
+    push(&env);
+    env.vb(&["key", "new", "other.asc", "--user", "other <other@example.org>"]).ok();
+    env.vb(&["repo", "init", "other", "--key", "other.asc"]).ok();
+    let package = env.package();
+    let package = package.to_str().unwrap();
+    env.vb(&["repo", "add", "other", package, "--platform", "bookworm"]).ok();
+    env.vb(&["repo", "add", "recipes/../repo", package, "--platform", "bookworm", "--channel", "production"]).ok();
+    for repository in ["other", "repo"] {
+        env.vb(&["repo", "verify", repository]).ok();
+    }
+}
+
+#[test]
 fn what_cannot_be_pushed_is_told_and_nothing_is_published() {
     let unset = TestEnv::new();
     assert!(unset.vb(&["push", RECIPE]).expect(2).stderr.contains("vb::repo::which"));

@@ -74,7 +74,7 @@ pub(crate) fn refresh(place: &Place, arguments: &Refresh) -> Result<Exit, Fatal>
     let location = location(place, arguments.look.at.as_deref(), &workspace)?;
     let failed = |error| open_error(&location, error);
     let noted = Repository::read_settings(&storage(&location)?).map_err(failed)?.keys;
-    let known = signers(place, &workspace, &noted)?;
+    let known = signers(place, &location, &workspace, &noted)?;
     let mut repository = Repository::open(storage(&location)?, known.signers).map_err(failed)?;
     let change = |settings: &mut Settings| {
         settings.keys.clone_from(&known.settings);

@@ -22,7 +22,7 @@ use crate::{
 pub(crate) fn run(place: &Place, arguments: &Init) -> Result<Exit, Fatal> {
     let workspace = LazyWorkspace::default();
     let location = location(place, arguments.at.as_deref(), &workspace)?;
-    let known = signers(place, &workspace, &[])?;
+    let known = signers(place, &location, &workspace, &[])?;
     let mut settings = settings(&workspace)?;
     change_settings(&mut settings, arguments);
     settings.keys.clone_from(&known.settings);

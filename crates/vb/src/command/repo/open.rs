@@ -119,7 +119,7 @@ impl Opened {
             Purpose::Read => no_signers(),
             Purpose::Write => {
                 let settings = Repository::read_settings(&storage).map_err(|error| open_error(&location, error))?;
-                signers(place, &workspace, &settings.keys)?.signers
+                signers(place, &location, &workspace, &settings.keys)?.signers
             }
         };
         Self::with(storage, signers, workspace, &location)

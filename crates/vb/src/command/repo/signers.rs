@@ -1,4 +1,4 @@
-//! Who signs: the arguments' keys, else the workspace's, else those that the repository notes.
+//! Who signs: the arguments' keys, else the workspace's if it is its repository, else those that the repository notes.
 
 use std::path::Path;
 
@@ -28,10 +28,16 @@ pub(crate) fn no_signers() -> Signers {
     Signers::new(Vec::new())
 }
 
-/// Makes the signers of a repository.
-pub(crate) fn signers(place: &Place, workspace: &LazyWorkspace, noted: &[KeySetting]) -> Result<KnownSigners, Fatal> {
+/// Makes the signers of a repository at a location, which notes keys unless it is being made.
+pub(crate) fn signers(
+    place: &Place,
+    location: &str,
+    workspace: &LazyWorkspace,
+    noted: &[KeySetting],
+) -> Result<KnownSigners, Fatal> {
     let mut settings = given(place);
-    if settings.is_empty() && place.repository.is_none() {
+    let is_new = noted.is_empty() && place.repository.is_none();
+    if settings.is_empty() && (is_new || is_of_workspace(location, workspace)?) {
         settings = of_workspace(workspace)?;
     }
     if settings.is_empty() {
@@ -60,6 +66,15 @@ fn given(place: &Place) -> Vec<KeySetting> {
     let command = place.sign_command.iter();
     let command = command.map(|line| KeySetting::Command(line.split_whitespace().map(str::to_owned).collect()));
     files.chain(gpg).chain(command).collect()
+}
+
+/// Is it the workspace's repository, however its path is written?
+fn is_of_workspace(location: &str, workspace: &LazyWorkspace) -> Result<bool, Fatal> {
+    let Some((root, repository)) = workspace.repository()? else { return Ok(false) };
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    let is_same_directory =
+        || real(&root.join(&repository.path)).is_some_and(|own| Some(own) == real(location.as_ref()));
+    Ok(repository.path == location || is_same_directory())
 }
 
 fn of_workspace(workspace: &LazyWorkspace) -> Result<Vec<KeySetting>, Fatal> {
