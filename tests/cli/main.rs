@@ -21,7 +21,7 @@ mod indexes;
 mod install;
 mod interpreters;
 mod libraries;
-mod lintian;
+mod lint;
 mod lock;
 mod metadata;
 mod nix;

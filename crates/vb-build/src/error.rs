@@ -199,6 +199,9 @@ pub enum ExecuteError {
     /// A test of a package gave no report.
     #[error("the test gave no report that can be read")]
     TestReport(#[source] serde_json::Error),
+    /// What a checker found cannot be read back.
+    #[error("there are no findings that can be read")]
+    LintReport(#[source] serde_json::Error),
     /// A pattern of what an action reads or writes is not one.
     #[error("cannot select files")]
     Pattern(#[from] PatternError),

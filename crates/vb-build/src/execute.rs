@@ -11,6 +11,7 @@ mod ingest;
 mod interpreter;
 mod inventory;
 mod libraries;
+mod lint;
 mod node_modules;
 mod package;
 mod root;
@@ -67,6 +68,7 @@ impl Builder {
             Kind::Package(spec) => self.package(spec, inputs, mode).map(Executed::without_command),
             Kind::Step(step) => self.step(step, inputs, cancel),
             Kind::Test(test) => self.test(test, inputs, cancel),
+            Kind::Lint(lint) => self.lint(*lint, inputs, cancel),
             Kind::NodeModules(modules) => self.node_modules(modules, inputs, cancel),
             Kind::Fetch(_) | Kind::Ingest(_) => unreachable!("a build fetches and ingests by other ways"),
             Kind::Root(_)
@@ -96,6 +98,7 @@ impl Builder {
             Kind::ImportCheck(check) => self.prepare_import_check(check, inputs).map(Some),
             Kind::Step(step) => self.prepare_step(step, inputs),
             Kind::Test(test) => self.prepare_test(test, inputs).map(Some),
+            Kind::Lint(lint) => self.prepare_lint(*lint, inputs).map(Some),
             Kind::NodeModules(modules) => self.prepare_node_modules(modules, inputs),
             Kind::Fetch(_)
             | Kind::Ingest(_)
@@ -123,6 +126,7 @@ impl Builder {
             | Kind::Package(_)
             | Kind::NodeModules(_)
             | Kind::Test(_)
+            | Kind::Lint(_)
             | Kind::Step(_) => {
                 unreachable!("the kind has no command, or takes in its output itself")
             }

@@ -16,6 +16,7 @@ mod deep_key;
 mod error;
 mod event;
 mod execute;
+mod findings;
 mod frontier;
 mod inputs;
 mod locations;
@@ -34,6 +35,7 @@ pub use error::{
     ShareError, StepError, TestFailure, TestedThing, ToolPackages,
 };
 pub use event::{Event, How};
+pub use findings::{Finding, Findings, Severity};
 pub use frontier::OnFailure;
 pub use locations::{Lazy, Locations};
 pub use missing::{MissingFile, Need};

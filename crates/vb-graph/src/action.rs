@@ -9,6 +9,7 @@ use crate::{
     digest::Sha256,
     graph::Input,
     interpreter::{BuildInterpreter, TestInterpreter},
+    lint::Lint,
     package::{Format, PackageSpec},
     resolved::{InputDigest, Part, PartValue, ResolvedAction},
     share::Share,
@@ -79,6 +80,8 @@ pub enum Kind {
     Package(Box<PackageSpec>),
     /// Takes a package through a part of its life.
     Test(Box<Test>),
+    /// Lets a distribution's checker look at a package.
+    Lint(Lint),
 }
 
 impl Kind {
@@ -101,6 +104,7 @@ impl Kind {
             Self::ImportCheck(_) => "import check",
             Self::Package(_) => "package",
             Self::Test(_) => "test",
+            Self::Lint(_) => "lint",
         }
     }
 
@@ -147,6 +151,7 @@ impl Kind {
             Self::ImportCheck(check) => check.parts(),
             Self::Package(spec) => spec.parts(),
             Self::Test(test) => test.parts(),
+            Self::Lint(lint) => lint.parts(),
         }
     }
 }

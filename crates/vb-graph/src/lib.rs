@@ -15,6 +15,7 @@ mod encode;
 mod graph;
 mod interpreter;
 mod lifecycle;
+mod lint;
 mod locked;
 mod package;
 mod resolved;
@@ -34,6 +35,7 @@ pub use interpreter::{BuildInterpreter, TestInterpreter};
 pub use lifecycle::{
     ConfigFile, Lifecycle, Manager, NeededInterpreter, OnUpgrade, OwnedDirectory, Restart, ScriptPolicy, Service, User,
 };
+pub use lint::{Checker, Lint};
 pub use locked::{LockedDistribution, LockedFile, LockedNodePackage, LockedPackage};
 pub use package::{Compression, Format, PackageArchitecture, PackageSpec, ParseFormatError};
 pub use resolved::{InputDigest, Part, PartValue, ResolvedAction};

@@ -6,14 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vb_graph::{
-    Action, AssetLanguage, BlobDigest, BuildInterpreter, BustCaches, CacheToken, Check, Claim, CollectStatic, Compile,
-    Compress, Compression, Compressor, ContentCoding, Directory, Environment, Fetch, Format, Graph, ImportCheck,
-    Ingest, Input, InputDigest, InterpreterSpec, Kind, Libraries, Manager, NeededInterpreter, Node, NodeModules,
-    Origin, PackageSpec, Part, PartValue, Pattern, Precompress, Provenance, ResolvedAction, Root, RootContent, Run,
-    Scenario, Sha256, Share, Stage, Step, StyleLanguage, Test, TestInterpreter, TestedService, Unpack, Wheel, Work,
+    Action, AssetLanguage, BlobDigest, BuildInterpreter, BustCaches, CacheToken, Check, Checker, Claim, CollectStatic,
+    Compile, Compress, Compression, Compressor, ContentCoding, Directory, Environment, Fetch, Format, Graph,
+    ImportCheck, Ingest, Input, InputDigest, InterpreterSpec, Kind, Libraries, Lint, Manager, NeededInterpreter, Node,
+    NodeModules, Origin, PackageSpec, Part, PartValue, Pattern, Precompress, Provenance, ResolvedAction, Root,
+    RootContent, Run, Scenario, Sha256, Share, Stage, Step, StyleLanguage, Test, TestInterpreter, TestedService,
+    Unpack, Wheel, Work,
 };
 
-const GOLDEN: [(&str, &str); 24] = [
+const GOLDEN: [(&str, &str); 25] = [
     ("fetch", "d09e54ee9f4e3d34ee382c5a35c515e30fd84d90062498682c761b85f2750667"),
     ("ingest", "f3b19bce9242a3c7cbb101a24df88ce80ff8e37f270c5d60f152559712e849e5"),
     ("root", "0381e812da8746fa6242bac09bd7bb5a22e74a67b36519a4bd4382719a44ec96"),
@@ -38,6 +39,7 @@ const GOLDEN: [(&str, &str); 24] = [
     ("import check", "d082d3fdd3aea71cae4df07025173740dc352d398cd2d61ce9615815818f8e2b"),
     ("package", "f743486cd9a873725d788221fa75da229d2cd84a348d7798aabd4817e5264af5"),
     ("test", "1d11e2da6af058d7875ddb51e283e593b8f7f60e5ef528a4d85c2e8dc9369194"),
+    ("lint", "19821fe2edfa29a375f1723e889f3b5d3ca56ec5554467798e24c3047e9595a5"),
 ];
 
 fn text(text: &str) -> String {
@@ -157,6 +159,7 @@ fn kinds() -> Vec<Kind> {
         Kind::ImportCheck(ImportCheck { prefix, application, skip: vec![], seconds: ImportCheck::SECONDS }),
         Kind::Package(Box::new(package())),
         Kind::Test(Box::new(test())),
+        Kind::Lint(Lint { checker: Checker::Lintian }),
     ]);
     kinds
 }
@@ -356,6 +359,7 @@ fn variants() -> Vec<Kind> {
             }
             Kind::Package(_) => {}
             Kind::Test(test) => variants.extend(test_variants(&test).map(|test| Kind::Test(Box::new(test)))),
+            Kind::Lint(_) => variants.push(Kind::Lint(Lint { checker: Checker::Rpmlint })),
         }
     }
     variants

@@ -62,6 +62,9 @@ const RECIPE_RECORDS: &[Nested] = &[
     Nested::each(&["packages"], "SubPackage", "a package of the recipe"),
     Nested::itself(&["import_check"], "ImportCheck", "`import_check`"),
     Nested::each(&["import_check", "skip"], "SkippedImport", "a skipped import"),
+    Nested::itself(&["lint"], "Lint", "`lint`"),
+    Nested::each(&["lint", "lintian"], "AcceptedTag", "an accepted tag"),
+    Nested::each(&["lint", "rpmlint"], "AcceptedTag", "an accepted tag"),
 ];
 
 /// The records that an override may have a part of, and a package of its own.
@@ -84,6 +87,9 @@ pub(crate) enum Extent {
 const WORKSPACE_RECORDS: &[Nested] = &[
     Nested::itself(&["repository"], "PackageRepository", "`repository`"),
     Nested::each(&["indexes"], "PythonIndex", "an index"),
+    Nested::itself(&["lint"], "Lint", "`lint`"),
+    Nested::each(&["lint", "lintian"], "AcceptedTag", "an accepted tag"),
+    Nested::each(&["lint", "rpmlint"], "AcceptedTag", "an accepted tag"),
 ];
 
 const PLATFORM_RECORDS: &[Nested] = &[

@@ -13,6 +13,7 @@ mod diagnostic;
 mod evaluate;
 mod fields;
 mod git;
+mod lint;
 mod load;
 mod loader;
 mod lock;
@@ -38,14 +39,15 @@ mod workspace;
 pub use changelog::CHANGELOG;
 pub use check::{check, check_platform};
 pub use diagnostic::{Code, RecipeDiagnostic, RecipeErrors};
+pub use lint::{AcceptedTag, LintRecipe};
 pub use load::{Loaded, Platforms};
 pub use loader::{Loader, LoaderError, platform_help};
 pub use lock::{
     Asker, DistributionLock, LOCK_VERSION, Lock, LockError, LockRequest, Mismatch, PackageLock, PlatformLock, RootKind,
 };
 pub use lower::{
-    Application, LowerError, Older, Provider, lower, lower_fetch, lower_interpreter, lower_overlay, lower_root,
-    lower_tests, lower_wheels,
+    Application, LowerError, Older, Provider, lower, lower_fetch, lower_interpreter, lower_lint, lower_overlay,
+    lower_root, lower_tests, lower_wheels,
 };
 pub use memory::Memory;
 pub use packages::{Merged, SubPackage};

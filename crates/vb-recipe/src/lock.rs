@@ -276,6 +276,19 @@ fn is_name(text: &str) -> bool {
 }
 
 impl PlatformLock {
+    /// Makes a lock of nothing, to be filled in.
+    pub fn new(request: LockRequest) -> Self {
+        Self {
+            request,
+            archive: BTreeMap::new(),
+            packages: vec![],
+            distributions: vec![],
+            application: vec![],
+            tools: vec![],
+            npm: vec![],
+        }
+    }
+
     fn names(&self) -> impl Iterator<Item = &str> {
         let packages = self.packages.iter().map(|lock| &lock.package);
         let packages = packages.flat_map(|package| [&package.name, &package.version, &package.architecture]);

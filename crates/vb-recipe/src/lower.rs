@@ -3,6 +3,7 @@
 mod formats;
 mod interpreter;
 mod lifecycle;
+mod lint;
 mod npm;
 mod overlap;
 mod pipeline;
@@ -19,6 +20,7 @@ use vb_graph::{
 pub use self::interpreter::{Provider, lower_interpreter, lower_overlay};
 
 use self::formats::{compression_of, formats_for};
+pub use self::lint::lower_lint;
 use self::pipeline::Layer;
 pub use self::trial::{Older, lower_tests};
 use crate::{

@@ -48,6 +48,8 @@ pub struct Platform {
     pub base: Vec<String>,
     /// Packages that compile, in every root that builds.
     pub toolchain: Vec<String>,
+    /// The packages of its checkers, and what these need beside what they depend on.
+    pub lint: Vec<String>,
     /// Its Python interpreters, by version.
     pub interpreters: BTreeMap<String, Interpreter>,
     /// The interpreter that `python = "3"` means.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use vb_graph::Format;
 
 use crate::{
+    lint::LintRecipe,
     packages::{Merged, SubPackage},
     pipeline::PipelineStep,
     python::Python,
@@ -109,6 +110,8 @@ pub struct Recipe {
     pub checks: Vec<CheckRecipe>,
     /// Files that are on the machine of a test before the package is, by their path.
     pub test_files: BTreeMap<String, String>,
+    /// What a distribution's checker may find in the packages.
+    pub lint: LintRecipe,
     /// What is otherwise for one platform, by the platform's name.
     pub overrides: BTreeMap<String, Override>,
     /// What the recipe says for the platforms that it has an override for: [`Recipe::overrides`] merged over it.
@@ -399,6 +402,12 @@ impl Recipe {
     /// Returns the package's name: prefix and name, lower case, underscores dropped.
     pub fn package_name(&self, workspace: &Workspace) -> String {
         package_name(&self.name, workspace)
+    }
+
+    /// Returns the names of all packages that the recipe makes for a platform, the main one first.
+    pub fn package_names(&self, workspace: &Workspace, platform: &str) -> Vec<String> {
+        let parts = self.for_platform(workspace, platform).packages.into_keys();
+        std::iter::once(self.name.clone()).chain(parts).map(|name| package_name(&name, workspace)).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use vb_graph::Format;
 
-use crate::version::Version;
+use crate::{lint::LintRecipe, version::Version};
 
 /// The workspace file's place below the workspace's root.
 pub const WORKSPACE_FILE: &str = "recipes/workspace.ncl";
@@ -58,6 +58,8 @@ pub struct Workspace {
     pub find_links: Option<Vec<String>>,
     /// Python indexes that are bound to names; of two that have a name, the first counts.
     pub indexes: Vec<PythonIndex>,
+    /// What a distribution's checker may find in the packages of all recipes.
+    pub lint: LintRecipe,
     /// Where packages are published to.
     pub repository: Option<PackageRepository>,
 }

@@ -83,6 +83,9 @@ pub(crate) enum Command {
     /// Install packages on machines of their own, start their services, and run the checks of their recipes; then upgrade,
     /// roll back, remove and purge them.
     Test(Selection),
+    /// Let lintian look at `.deb` packages, and rpmlint at `.rpm` packages: what recipes build, or package files in the place
+    /// of recipes. What they find has to be accepted in `lint` of the recipe or the workspace, each tag with its reason.
+    Lint(Selection),
     /// Resolve what recipes need, and write it to their locks.
     Lock(Lock),
     /// Bring every file that locks name into the store, so that it can be built without a network.
@@ -177,6 +180,9 @@ pub(crate) struct Lock {
     /// Move the distribution packages alone to what the archive has, and show what moved.
     #[arg(long)]
     pub(crate) refresh: bool,
+    /// Lock the checkers that `vb lint` needs, for the platforms of these recipes, and nothing else.
+    #[arg(long, conflicts_with_all = ["refresh", "upgrade"])]
+    pub(crate) lint: bool,
     /// Take an archive that is in an older state than the lock was made from.
     #[arg(long)]
     pub(crate) allow_older: bool,

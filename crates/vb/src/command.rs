@@ -7,6 +7,7 @@ mod doctor;
 mod fetch;
 mod inspect;
 mod key;
+mod lint;
 pub(crate) mod missing_header;
 pub(crate) mod offline;
 mod output;
@@ -41,6 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
         Command::Build(build) => build::run(common, build),
         Command::Lock(arguments) => lock::run(common, arguments),
         Command::Test(selection) => test::run(common, selection),
+        Command::Lint(selection) => lint::run(common, selection),
         Command::Fetch(selection) => fetch::run(common, selection),
         Command::Wheels { command } => wheels::run(common, command),
         Command::Plan(plan) => plan::run(common, plan),

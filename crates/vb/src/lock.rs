@@ -3,9 +3,10 @@
 //! One way, for each recipe and platform: the signed package index → the packages of the three roots → the build root
 //! itself → uv, resolving inside it → one file for each distribution → for each sdist, uv again for what builds it.
 //! The packages of a `package-lock.json` are fetched, held against it, and locked by their SHA-256.
-//! `--refresh` goes its first two steps alone.
+//! `--refresh` goes its first two steps alone, and so does `--lint`, for the checkers of packages.
 
 mod backend;
+mod checkers;
 mod difference;
 mod npm;
 mod packages;
@@ -44,6 +45,9 @@ pub(crate) fn run(common: &Common, arguments: &arguments::Lock) -> Result<Exit, 
     let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
     let builder = machine.builder(common, session.store.clone(), session.place(), platforms)?;
     let display = Display::new(common.json);
+    if arguments.lint {
+        return checkers::run(&mut Locker::new(&session, &machine, &builder, &display));
+    }
     let mut locks: BTreeMap<&str, (Lock, &Evaluated<Recipe>)> = BTreeMap::new();
     for (recipe, _) in session.pairs() {
         locks.insert(&recipe.value.name, (existing(recipe)?, recipe));
@@ -155,15 +159,7 @@ impl<'a> Locker<'a> {
 
     fn resolve_packages(&mut self, recipe: &Evaluated<Recipe>, platform: &Platform) -> Result<PlatformLock, Fatal> {
         let request = self.session.request(recipe, platform)?;
-        let mut lock = PlatformLock {
-            request,
-            archive: BTreeMap::new(),
-            packages: vec![],
-            distributions: vec![],
-            application: vec![],
-            tools: vec![],
-            npm: vec![],
-        };
+        let mut lock = PlatformLock::new(request);
         match (&platform.image, platform.family) {
             (Some(image), _) => repositories::lock_image(self.builder.fetcher(), platform, image, &mut lock)?,
             (None, Family::Deb) => packages::lock_roots(&mut self.indexes, recipe, platform, &mut lock)?,

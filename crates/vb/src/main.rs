@@ -3,6 +3,7 @@
 //! Must not be here: anything that another program could want from a library.
 
 mod arguments;
+mod checkers;
 mod command;
 mod display;
 mod exit;

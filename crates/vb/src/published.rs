@@ -1,9 +1,14 @@
 //! What the workspace's repository says of packages that are to be made: their build numbers, and those that it has.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use vb_build::Builder;
-use vb_graph::{ActionDigest, Format};
+use vb_graph::{ActionDigest, Format, Sha256};
 use vb_recipe::{Evaluated, Older, Platform, Recipe};
 use vb_repo::{Record, Repository, compare_versions};
 use vb_store::{FetchedFile, Store};
@@ -105,17 +110,22 @@ fn take_in(repository: &Repository, record: &Record, store: &Store) -> Result<()
     if store.fetched_file(&record.sha256).is_some() {
         return Ok(());
     }
-    let failed = |error: std::io::Error| {
+    let failed = |error: io::Error| {
         Fatal::caused(Exit::Environment, "vb::test::published", "cannot take in what was published", FREE_SPACE, error)
     };
     let directory = tempfile::tempdir().map_err(failed)?;
     place_published(repository, record, directory.path())?;
     let name = record.path.rsplit('/').next().unwrap_or(&record.path);
-    let mut file = fs_err::File::open(directory.path().join(name)).map_err(failed)?;
-    let mut writer = store.blob_writer().map_err(failed)?;
-    std::io::copy(&mut file, &mut writer).map_err(failed)?;
-    let (blob, size) = writer.finish().map_err(failed)?;
-    store.put_fetched_file(&record.sha256, &FetchedFile { blob, size }).map_err(failed)
+    put_file(store, &directory.path().join(name), &record.sha256).map_err(failed)
+}
+
+/// Puts a file into the store, where a build finds it as what was fetched.
+pub(crate) fn put_file(store: &Store, path: &Path, sha256: &Sha256) -> io::Result<()> {
+    let mut file = fs_err::File::open(path)?;
+    let mut writer = store.blob_writer()?;
+    io::copy(&mut file, &mut writer)?;
+    let (blob, size) = writer.finish()?;
+    store.put_fetched_file(sha256, &FetchedFile { blob, size })
 }
 
 /// Returns what each package of the platform's own format is made of, its version and commit aside, by name.

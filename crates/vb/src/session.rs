@@ -35,7 +35,8 @@ pub(crate) struct Session {
     /// The recipes of interpreters that these name, by the paths of their files.
     interpreters: BTreeMap<PathBuf, Evaluated<Recipe>>,
     pub(crate) store: Store,
-    only: Vec<String>,
+    /// The platforms that are asked for; all where there are none.
+    pub(crate) only: Vec<String>,
     formats: Vec<Format>,
     forced: Option<String>,
     numbers: BTreeMap<PairKey, String>,
@@ -273,6 +274,19 @@ impl Session {
         let lock = self.fitting_lock(recipe, platform, &lock)?.clone();
         let DeclaredVersion::Known(version) = version else { unreachable!("an interpreter has a fixed version") };
         Ok(Some(Provider { recipe, lock, version }))
+    }
+
+    /// Returns a recipe that is selected, or an interpreter that one of these names, by the path of its file.
+    pub(crate) fn recipe_at(&self, path: &Path) -> Option<&Evaluated<Recipe>> {
+        let selected = self.recipes.iter().find(|recipe| recipe.path() == path);
+        selected.or_else(|| self.interpreters.get(path))
+    }
+
+    /// Returns the recipe that makes a package of a name for a platform.
+    pub(crate) fn recipe_of_package(&self, name: &str, platform: &str) -> Option<&Evaluated<Recipe>> {
+        let workspace = &self.workspace.value;
+        let is_of = |recipe: &Recipe| recipe.package_names(workspace, platform).iter().any(|known| known == name);
+        self.recipes.iter().chain(self.interpreters.values()).find(|recipe| is_of(&recipe.value))
     }
 
     fn interpreter_of(&self, recipe: &Evaluated<Recipe>, platform: &Platform) -> Option<&Evaluated<Recipe>> {

@@ -46,6 +46,15 @@ impl TestEnv {
         env.begin()
     }
 
+    /// Copies the repository's workspace with both of its recipes for all of their platforms, and uses the shared store.
+    pub(crate) fn repository() -> Self {
+        let env = Self::of("recipes", "whois", &["whois", "somedjangoapp", "django_nav"]);
+        for file in ["recipes/somedjangoapp.ncl", "recipes/somedjangoapp.lock"] {
+            env.write(file, &fs::read_to_string(repository().join(file)).unwrap());
+        }
+        env.begin()
+    }
+
     /// Copies the repository's workspace with the recipe `somedjangoapp` alone, and uses the shared store.
     pub(crate) fn django() -> Self {
         Self::of("recipes", "somedjangoapp", &["somedjangoapp", "django_nav"]).begin()
@@ -79,7 +88,8 @@ impl TestEnv {
             copy_tree(&place.join("apps").join(source), &to.join("apps").join(source));
         }
         let (recipe, lock) = (format!("{recipe}.ncl"), format!("{recipe}.lock"));
-        for (from, file) in [(&common, "workspace.ncl"), (&place, &recipe), (&place, &lock)] {
+        let own = ["workspace.ncl", "workspace.lock"].map(|file| (&common, file));
+        for (from, file) in own.into_iter().chain([(&place, recipe.as_str()), (&place, &lock)]) {
             fs::write(to.join(file), fs::read(from.join(file)).unwrap()).unwrap();
         }
         env

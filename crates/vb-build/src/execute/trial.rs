@@ -113,7 +113,7 @@ impl Builder {
     }
 
     /// Shows the directory that an action made of a package, or one with a file that was published.
-    fn show_package(&self, inputs: &Inputs, name: &str, scratch: &Path) -> Result<Bind, ExecuteError> {
+    pub(super) fn show_package(&self, inputs: &Inputs, name: &str, scratch: &Path) -> Result<Bind, ExecuteError> {
         let place = scratch.join(name);
         let directory = match inputs.get(name) {
             InputDigest::File { .. } => {

@@ -134,6 +134,7 @@ fn code(error: &ExecuteError) -> &'static str {
         E::Step(error) => step::code(error),
         E::Test(_) => "vb::test::failed",
         E::TestReport(_) => "vb::test::report",
+        E::LintReport(_) => "vb::lint::report",
         E::Pattern(_) => "vb::step::pattern",
         E::TreePath(_) => "vb::step::paths",
         E::Cancelled => "vb::interrupted",

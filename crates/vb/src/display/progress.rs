@@ -83,6 +83,11 @@ impl Display {
         self.sum_up(("passed", passed, "passed test"), report, wall);
     }
 
+    /// Prints the sums of a run of checkers.
+    pub(crate) fn lint_summary(&self, looked_at: usize, report: &BuildReport, wall: Duration) {
+        self.sum_up(("packages", looked_at, "package"), report, wall);
+    }
+
     fn sum_up(&self, (field, count, thing): (&str, usize, &str), report: &BuildReport, wall: Duration) {
         let mut parts = vec![
             super::counted(count, thing),

@@ -1,6 +1,6 @@
 //! Distribution packages: from the signed index to the exact list of each root.
 
-use std::{collections::BTreeMap, rc::Rc, time::SystemTime};
+use std::{collections::BTreeMap, error::Error, rc::Rc, time::SystemTime};
 
 use vb_build::Builder;
 use vb_graph::{BlobDigest, LockedPackage};
@@ -128,6 +128,20 @@ pub(super) fn lock_roots(
     Ok(())
 }
 
+/// Fills in the packages of the root that has a platform's checkers.
+pub(super) fn lock_checkers(
+    indexes: &mut Indexes<'_>,
+    platform: &Platform,
+    lock: &mut PlatformLock,
+) -> Result<(), Fatal> {
+    let index = indexes.of(platform)?;
+    lock.archive = index.suites().iter().map(|suite| (suite.name.clone(), suite.date.clone())).collect();
+    let [_, _, (kind, names, _)] = requests(&lock.request);
+    let packages = resolver(&index, platform)?.resolve(&names).map_err(|error| checkers_error(platform, error))?;
+    packages.into_iter().for_each(|package| lock.add_to_root(kind, package));
+    Ok(())
+}
+
 /// Finds the source of an interpreter, in a suite that need not be one of the platform's.
 pub(super) fn source(
     indexes: &Indexes<'_>,
@@ -197,6 +211,13 @@ fn index_error(platform: &Platform, error: IndexError) -> Fatal {
     };
     let message = format!("cannot load the package index of `{}`", platform.name);
     Fatal::caused(Exit::Environment, "vb::lock::index", message, help, error)
+}
+
+/// Says that the checkers of a platform cannot be resolved.
+pub(super) fn checkers_error(platform: &Platform, error: impl Error + Send + Sync + 'static) -> Fatal {
+    let (name, help) = (&platform.name, "change `lint` in the platform's file");
+    let message = format!("cannot resolve the checkers of `{name}`");
+    Fatal::caused(Exit::Recipe, "vb::lock::packages", message, help, error)
 }
 
 fn resolve_error(recipe: &Evaluated<Recipe>, platform: &Platform, field: &str, error: ResolveError) -> Fatal {

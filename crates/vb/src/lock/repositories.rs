@@ -11,7 +11,7 @@ use vb_platform::{
 };
 use vb_recipe::{Evaluated, Image, Platform, PlatformLock, Recipe, RootKind, Workspace};
 
-use super::packages::{KnownDates, MIXED, OLDER, requests};
+use super::packages::{KnownDates, MIXED, OLDER, checkers_error, requests};
 use crate::{
     exit::Exit,
     fatal::Fatal,
@@ -76,6 +76,17 @@ impl<'a> Repositories<'a> {
                 resolve(index, fetcher, &names).map_err(|error| resolve_error(recipe, platform, field, error))?;
             packages.into_iter().for_each(|package| lock.add_to_root(kind, package));
         }
+        Ok(())
+    }
+
+    /// Fills in the packages of the root that has a platform's checkers.
+    pub(super) fn lock_checkers(&mut self, platform: &Platform, lock: &mut PlatformLock) -> Result<(), Fatal> {
+        let fetcher = self.fetcher;
+        let index = self.of(platform)?;
+        lock.archive = index.dates();
+        let [_, _, (kind, names, _)] = requests(&lock.request);
+        let packages = resolve(index, fetcher, &names).map_err(|error| checkers_error(platform, error))?;
+        packages.into_iter().for_each(|package| lock.add_to_root(kind, package));
         Ok(())
     }
 }
