@@ -93,6 +93,10 @@ fn each_package_of_a_recipe_has_its_files_and_needs_the_others_in_its_own_versio
         // The library of the database is needed by who has the code that needs it.
         let needs = |facts: &Value| relations(facts).iter().any(|name| name.starts_with("libpq") && name.len() > 6);
         if driver["format"] != "tar" {
+            // What stands alone needs no interpreter, and looks at none.
+            let first = if driver["format"] == "deb" { "preinst" } else { "pre" };
+            let looks = |facts: &Value| facts["scripts"][first].to_string().contains("/usr/bin/python3.11");
+            assert_eq!([&server, &driver, &schema].map(looks), [true, true, false], "{driver:#}");
             assert_eq!([&server, &driver].map(needs), [false, true], "{server:#}\n{driver:#}");
         }
     }
@@ -165,6 +169,8 @@ fn all_packages_of_a_recipe_are_published_and_none_twice() {
     assert!(added.ends_with("add vrmd-whois 1, vrmd-whois-driver 1, vrmd-whois-schema 1\n"), "{added}");
     let again = push();
     assert_eq!(again.matches("is published already").count(), 3, "{again}");
+    let tests = env.vb(&["plan", "--tests", RECIPE]).ok().stdout;
+    assert!(tests.contains("test upgrade") && !tests.contains("version before"), "{tests}");
     env.write("recipes/apps/whois/schema.sql", "-- Empty.\n");
     env.commit();
     let next = push();

@@ -104,3 +104,25 @@ fn a_service_that_does_not_come_up_is_told_with_its_log() {
     "#]].assert_eq(&failure(&env, &run));
     assert!(run.stderr.contains("configuration refused"), "{}", run.stderr);
 }
+
+#[test]
+fn packages_of_both_formats_that_belong_together_pass_their_tests_under_supervisor() {
+    let env = TestEnv::duo();
+    let run = env.vb(&["test", "recipes/duo.ncl", "--format", "rpm"]).ok();
+    let passed: Vec<String> = SCENARIOS.map(|scenario| format!("passed  duo bookworm test rpm {scenario}")).to_vec();
+    assert_eq!(run.stdout.lines().collect::<Vec<_>>(), passed);
+    // The .deb packages pass the one that has the others' steps in it.
+    let report = env.vb(&["output", "recipes/duo.ncl", "duo bookworm test upgrade"]).ok();
+    let report = fs::read_to_string(format!("{}/report.json", report.stdout.trim())).unwrap();
+    assert_eq!(report, r#"{"failure": null, "scenario": "upgrade"}"#);
+
+    env.edit(
+        "recipes/duo.ncl",
+        "exec = [\"bin/python\", \"-B\", \"-m\", \"duo\"]",
+        "exec = [\"bin/python\", \"-c\", \"1/0\"]",
+    );
+    let failed = env.vb(&["output", "recipes/duo.ncl", "test rpm install"]).expect(1);
+    assert!(failed.stderr.contains("the service `duo` is not as it has to be"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("up, and steady, under supervisor"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("ZeroDivisionError"), "{}", failed.stderr);
+}

@@ -87,20 +87,28 @@ fn number(
     Ok((format!("{epoch}{}", highest + 1), vec![]))
 }
 
-/// Finds what was published last of each package, and puts it into the store.
-pub(crate) fn published_before(session: &Session, store: &Store) -> Result<BTreeMap<PairKey, Older>, Fatal> {
+/// Finds what was published last of each recipe's packages, and puts it into the store: all in one version, or none.
+pub(crate) fn published_before(session: &Session, store: &Store) -> Result<BTreeMap<PairKey, Vec<Older>>, Fatal> {
     let mut before = BTreeMap::new();
     let Some(repository) = session.repository()? else { return Ok(before) };
     for pair in session.pairs() {
-        let name = pair.0.value.package_name(&session.workspace.value);
-        let Some(record) = latest(&repository, &pair.1.name, &name)? else { continue };
-        take_in(&repository, &record, store)?;
-        let file = record.path.rsplit('/').next().unwrap_or(&record.path).to_owned();
-        let format = match record.format {
-            vb_repo::Format::Deb => Format::Deb,
-            vb_repo::Format::Rpm => Format::Rpm,
-        };
-        before.insert(key_of(&pair), Older { format, file, sha256: record.sha256, size: record.size });
+        let names = pair.0.value.package_names(&session.workspace.value, &pair.1.name);
+        let found = names.iter().map(|name| latest(&repository, &pair.1.name, name));
+        let Some(records) = found.collect::<Result<Option<Vec<Record>>, Fatal>>()? else { continue };
+        if records.iter().any(|record| record.key.version != records[0].key.version) {
+            continue;
+        }
+        let mut older = Vec::new();
+        for (name, record) in names.into_iter().zip(records) {
+            take_in(&repository, &record, store)?;
+            let file = record.path.rsplit('/').next().unwrap_or(&record.path).to_owned();
+            let format = match record.format {
+                vb_repo::Format::Deb => Format::Deb,
+                vb_repo::Format::Rpm => Format::Rpm,
+            };
+            older.push(Older { name, format, file, sha256: record.sha256, size: record.size });
+        }
+        before.insert(key_of(&pair), older);
     }
     Ok(before)
 }

@@ -207,7 +207,7 @@ impl Session {
     }
 
     /// Lowers everything that is selected to one graph; with tests, where it is said what was published before.
-    pub(crate) fn graph(&self, before: Option<&BTreeMap<PairKey, Older>>) -> Result<Lowered, Fatal> {
+    pub(crate) fn graph(&self, before: Option<&BTreeMap<PairKey, Vec<Older>>>) -> Result<Lowered, Fatal> {
         let mut graph = Graph::default();
         let (mut targets, mut tests) = (Vec::new(), Vec::new());
         let mut files: BTreeMap<PathBuf, RecipeFiles> = BTreeMap::new();
@@ -235,7 +235,8 @@ impl Session {
             }
             let packages = self.add_targets(&mut graph, application, &mut targets)?;
             if let Some(before) = before {
-                let added = lower_tests(&mut graph, application, &packages, before.get(&pair));
+                let older = before.get(&pair).map_or(&[][..], Vec::as_slice);
+                let added = lower_tests(&mut graph, application, &packages, older);
                 tests.extend(added.map_err(|error| Fatal::new(Exit::Recipe, error))?);
             }
         }

@@ -72,6 +72,11 @@ impl TestEnv {
         Self::of("tests/greeter", "greeter", &["greeter"]).begin()
     }
 
+    /// Makes a workspace with the repository's conventions and platforms and the recipe `duo`, which makes two packages.
+    pub(crate) fn duo() -> Self {
+        Self::of("tests/duo", "duo", &["duo"]).begin()
+    }
+
     /// Copies one application of `tests/corpus`, and uses the shared store.
     pub(crate) fn corpus(name: &str) -> Self {
         Self::of("tests/corpus", name, &[name]).begin()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vb_graph::{Claim, Format, PackageSpec, Pattern, Share};
+use vb_graph::{Claim, Format, Lifecycle, PackageSpec, Pattern, Share};
 
 use super::{Lowering, lifecycle};
 use crate::{packages::SubPackage, recipe::package_name};
@@ -31,6 +31,22 @@ impl Lowering<'_> {
         needed.map(|(name, _)| package_name(name, self.application.workspace)).collect()
     }
 
+    /// Does a package beside the main one need that, or does that need it, be it through others?
+    fn is_with_main(&self, name: &str) -> bool {
+        let main = &self.application.recipe.value.name;
+        let package = &self.recipe.packages[name];
+        let (mut open, mut seen) = (package.needs(main), vec![]);
+        while let Some(needed) = open.pop() {
+            let Some(package) = self.recipe.packages.get(&needed) else { return true };
+            if !seen.contains(&needed) {
+                open.extend(package.needs(main));
+                seen.push(needed);
+            }
+        }
+        // It is needed, and does not say itself that it stands alone.
+        package.needed && package.needs.is_none()
+    }
+
     /// Returns the spec of a package beside the main one, whose spec is given.
     pub(super) fn part_spec(&self, main: &PackageSpec, name: &str, format: Format) -> PackageSpec {
         let package = &self.recipe.packages[name];
@@ -44,8 +60,10 @@ impl Lowering<'_> {
             scripts: recipe.value.scripts,
             summary: &summary,
         };
-        let lifecycle = lifecycle::of(&life, &self.prefix, platform, format);
         let needs = package.needs(&recipe.value.name);
+        // What has the main package beside it runs on its interpreter.
+        let interpreter = main.lifecycle.interpreter.clone().filter(|_| self.is_with_main(name));
+        let lifecycle = Lifecycle { interpreter, ..lifecycle::of(&life, &self.prefix, platform, format) };
         PackageSpec {
             name: package_name(name, workspace),
             section: package.section.as_ref().unwrap_or(&main.section).clone(),

@@ -14,6 +14,8 @@ const OLDEST: &str = "0~0";
 /// A package that was published, which an upgrade begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Older {
+    /// The package's name.
+    pub name: String,
     /// What kind of file it is.
     pub format: Format,
     /// Its file's name.
@@ -33,7 +35,7 @@ pub fn lower_tests(
     graph: &mut Graph,
     application: Application<'_>,
     packages: &[ActionIndex],
-    older: Option<&Older>,
+    older: &[Older],
 ) -> Result<Vec<ActionIndex>, LowerError> {
     let Application { recipe, platform, .. } = application;
     if application.provider.is_some() || recipe.value.interpreter.is_some() {
@@ -69,13 +71,20 @@ impl Lowering<'_> {
     }
 
     /// Adds the tests of packages that are installed together.
-    fn tests(&mut self, format: Format, packages: &[Tested], published: Option<&Older>) -> Vec<ActionIndex> {
-        // Packages beside the main one have to be of its version.
-        let published = published.filter(|older| older.format == format && packages.len() == 1);
+    fn tests(&mut self, format: Format, packages: &[Tested], published: &[Older]) -> Vec<ActionIndex> {
+        let of =
+            |package: &Tested| published.iter().find(|older| older.format == format && older.name == package.spec.name);
+        // Packages beside the main one have to be of its version: what was published counts where all of them were.
+        let published: Option<Vec<&Older>> = packages.iter().map(of).collect();
         let named = |what: &str, package: &Tested, action| input(&format!("{what} {}", package.spec.name), action);
         let current: Vec<Input> = packages.iter().map(|package| named("package", package, package.action)).collect();
-        let older: Vec<Input> =
-            packages.iter().map(|package| named("older", package, self.older(package, published))).collect();
+        let older: Vec<Input> = match published {
+            Some(published) => {
+                let packages = packages.iter().zip(published);
+                packages.map(|(package, older)| named("older", package, self.published(older))).collect()
+            }
+            None => packages.iter().map(|package| named("older", package, self.older(package))).collect(),
+        };
         let root = self.root(RootKind::Run, "run_deps");
         let mut tests = Vec::new();
         for scenario in Scenario::ALL {
@@ -96,14 +105,16 @@ impl Lowering<'_> {
         if is_own { format!("test {scenario}") } else { format!("test {format} {scenario}") }
     }
 
-    /// Adds the published package, or one of the same content that calls itself older.
-    fn older(&mut self, package: &Tested, published: Option<&Older>) -> ActionIndex {
-        if let Some(Older { file, sha256, size, .. }) = published {
-            let origin =
-                Origin::Archive { platform: self.application.platform.name.clone(), path: format!("published/{file}") };
-            let fetch = Fetch { sha256: *sha256, size: Some(*size), file: file.clone(), origin };
-            return self.graph.add(Kind::Fetch(fetch), vec![], super::fetch_provenance(file));
-        }
+    /// Adds a package that was published.
+    fn published(&mut self, Older { file, sha256, size, .. }: &Older) -> ActionIndex {
+        let origin =
+            Origin::Archive { platform: self.application.platform.name.clone(), path: format!("published/{file}") };
+        let fetch = Fetch { sha256: *sha256, size: Some(*size), file: file.clone(), origin };
+        self.graph.add(Kind::Fetch(fetch), vec![], super::fetch_provenance(file))
+    }
+
+    /// Adds a package of the same content that calls itself older.
+    fn older(&mut self, package: &Tested) -> ActionIndex {
         let Tested { spec, inputs, .. } = package;
         let older = PackageSpec { version: OLDEST.to_owned(), ..spec.clone() };
         let what = self.what(&format!("version before of {}", spec.name), spec.format);
