@@ -123,7 +123,7 @@ impl Repository {
         let records: Vec<Arc<Record>> = incoming.par_iter().map(take).collect::<Result<_, _>>()?;
         let components = incoming.iter().map(|one| one.component.clone());
         let packages: Vec<(String, Arc<Record>)> = components.zip(records).collect();
-        let add = |draft: &mut Draft<'_>| {
+        let add = move |draft: &mut Draft<'_>| {
             let added = self.insert_all(draft, channel, &packages)?;
             Ok((!added.is_empty()).then_some(Operation::Add { packages: added }))
         };

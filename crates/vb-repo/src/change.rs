@@ -137,6 +137,8 @@ impl Repository {
         let lock = self.lock_channel(channel)?;
         let prepared = self.prepare(channel, publisher, &edit)?;
         let changed = self.advance(channel, publisher, &edit, prepared)?;
+        // It may hold all records that were added, and indexes need memory, too.
+        drop(edit);
         self.publish(channel, lock.as_ref())?;
         Ok(changed)
     }

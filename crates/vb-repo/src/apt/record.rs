@@ -81,6 +81,8 @@ fn paragraph(metadata: &DebMetadata, pool_path: &str, facts: Facts) -> String {
         text.push_str(&format!("{}:{space}{}\n", field.name, field.value));
     }
     text.push_str(&format!("Filename: {pool_path}\nSize: {}\nSHA256: {}\n", facts.size, facts.sha256));
+    // Tens of thousands of records may be in memory.
+    text.shrink_to_fit();
     text
 }
 

@@ -72,12 +72,14 @@ pub(crate) fn rpm_record(
     let mut text = parts.primary;
     let mut attachments = Vec::new();
     if parts.filelists.len() + parts.other.len() <= LARGEST_LISTS {
-        text.extend([parts.filelists, parts.other]);
+        text = [text, parts.filelists, parts.other].concat();
     } else {
         for (kind, list) in [(IndexKind::Filelists, parts.filelists), (IndexKind::Other, parts.other)] {
             attachments.push((kind, AttachmentId::of(list.as_bytes()), list));
         }
     }
+    // Tens of thousands of records may be in memory.
+    text.shrink_to_fit();
     let named = attachments.iter().map(|(kind, id, _)| (kind.as_str().to_owned(), id.clone())).collect();
     let record = Record {
         key,
