@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::{
     Common,
     bigapp::{RECIPE, REQUIREMENTS},
-    case::{Case, absent, find_program, interleave, observe, remove, table},
+    case::{Case, absent, find_program, interleave, observe, table},
     error::BenchError,
     machine,
     run::{Program, output_of},
@@ -27,30 +27,28 @@ pub(crate) fn measure(common: &Common) -> Result<String, BenchError> {
     observe(&mut program.output(&workspace, &seed, "root interpreter"))?;
 
     let [store, unpacked, target] = ["store", "unpacked", "venv"].map(|name| workspace.root().join(name));
+    let peer = find_program(PEER).unwrap_or_default();
+    let venv = || {
+        workspace.set_aside(&target)?;
+        output_of(Command::new(&peer).args(["venv", "--quiet"]).arg(&target)).map(drop)
+    };
+    let install = || {
+        let mut command = Command::new(&peer);
+        command.args(["pip", "install", "--quiet", "--no-deps", "--compile-bytecode", "--python"]);
+        command.arg(target.join("bin/python")).arg("-r").arg(workspace.root().join(REQUIREMENTS));
+        command
+    };
     let mut cases = Vec::new();
-    if let Some(peer) = find_program(PEER) {
-        let venv = || {
-            remove(&target)?;
-            output_of(Command::new(&peer).args(["venv", "--quiet"]).arg(&target)).map(drop)
-        };
-        let install = |peer: &std::path::Path| {
-            let mut command = Command::new(peer);
-            command.args(["pip", "install", "--quiet", "--no-deps", "--compile-bytecode", "--python"]);
-            command.arg(target.join("bin/python")).arg("-r").arg(workspace.root().join(REQUIREMENTS));
-            command
-        };
+    if peer.is_file() {
         // Once, so that its cache is warm.
         venv()?;
-        observe(&mut install(&peer))?;
-        let warm = peer.clone();
-        cases.push(Case::new("uv pip install --compile-bytecode, warm cache", venv_again(peer, &target), move || {
-            install(&warm)
-        }));
+        observe(&mut install())?;
+        cases.push(Case::new("uv pip install --compile-bytecode, warm cache", venv, install));
     }
     cases.push(Case::new(
         "vb, fetched wheels",
         || {
-            remove(&store)?;
+            workspace.set_aside(&store)?;
             workspace.copy_store_into(&seed, &store)
         },
         || program.output(&workspace, &store, "environment"),
@@ -63,11 +61,4 @@ pub(crate) fn measure(common: &Common) -> Result<String, BenchError> {
     ));
     let samples = interleave(&cases, if common.quick { 1 } else { 5 })?;
     Ok(format!("{header}\nRecipe: `{RECIPE}`.\n\n{}{}", absent(&[PEER]), table(&cases, &samples)))
-}
-
-fn venv_again(peer: std::path::PathBuf, target: &std::path::Path) -> impl Fn() -> Result<(), BenchError> + '_ {
-    move || {
-        remove(target)?;
-        output_of(Command::new(&peer).args(["venv", "--quiet"]).arg(target)).map(drop)
-    }
 }

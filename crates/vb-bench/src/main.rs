@@ -65,7 +65,7 @@ enum What {
     /// The environment of a large application, beside uv.
     Environment,
     /// The packages of a large application, beside dpkg-deb, rpmbuild and nfpm.
-    Packing,
+    Packing(packing::Packing),
     /// Reading and solving a distribution's index.
     Solve,
     /// The start of a command in a sandbox.
@@ -83,7 +83,7 @@ fn main() -> Result<(), BenchError> {
         What::Compare(of) => of.measure(&common),
         What::Corpus(of) => of.measure(&common),
         What::Environment => environment::measure(&common),
-        What::Packing => packing::measure(&common),
+        What::Packing(of) => of.measure(&common),
         What::Solve => solve::measure(&common),
         What::Start => start::measure(&common),
         What::Platforms => build::measure_platforms(&common),

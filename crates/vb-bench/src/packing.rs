@@ -10,7 +10,6 @@ use fs_err as fs;
 
 use crate::{
     Common,
-    bigapp::RECIPE,
     case::{Case, absent, find_program, interleave, observe, remove, table},
     error::BenchError,
     machine,
@@ -20,6 +19,14 @@ use crate::{
 
 const PEERS: [&str; 3] = ["dpkg-deb", "rpmbuild", "nfpm"];
 
+/// How often each is run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Packing {
+    /// How often each is run; one run of all takes minutes.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    runs: usize,
+}
+
 /// What the peers are given.
 struct Tree {
     directory: PathBuf,
@@ -27,58 +34,62 @@ struct Tree {
     spec: PathBuf,
 }
 
-pub(crate) fn measure(common: &Common) -> Result<String, BenchError> {
-    let program = Program::beside_this_one(&common.platform)?;
-    let workspace = Copy::of_current_directory_with_bigapp()?;
-    let header = machine::describe(&program)?;
-    let store = workspace.store_with_files_of(&common.store)?;
-    let build = |format: &str| {
-        let mut command = program.build_command(&workspace, &store);
-        command.args(["--format", format]);
-        command
-    };
-    observe(&mut build("deb,rpm"))?;
-    let staged = output_of(&mut program.output(&workspace, &store, "stage"))?;
-    let tree = Tree::new(&workspace, &Path::new(&staged).join("root"))?;
+impl Packing {
+    /// Measures packages of the large application; quickly, of a small one, once.
+    pub(crate) fn measure(&self, common: &Common) -> Result<String, BenchError> {
+        let (workspace, runs) = match common.quick {
+            true => (Copy::of_current_directory(Path::new("recipes/whois.ncl"))?, 1),
+            false => (Copy::of_current_directory_with_bigapp()?, self.runs),
+        };
+        let name = workspace.recipe().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let program = Program::beside_this_one(&common.platform)?;
+        let header = machine::describe(&program)?;
+        let store = workspace.store_with_files_of(&common.store)?;
+        let build = |format: &str| {
+            let mut command = program.build_command(&workspace, &store);
+            command.args(["--format", format]);
+            command
+        };
+        observe(&mut build("deb,rpm"))?;
+        let staged = output_of(&mut program.output(&workspace, &store, "stage"))?;
+        let tree = Tree::new(&workspace, &Path::new(&staged).join("root"))?;
 
-    let number = Cell::new(0);
-    let change = || {
-        number.set(number.get() + 1);
-        workspace.change_one_line(Edit::Module, number.get()).map(drop)
-    };
-    let forget = |format: &str| {
-        remove(&store.join("memory"))?;
-        fs::create_dir(store.join("memory"))?;
-        workspace.forget(&store, &format!("bigapp {} package{format}", common.platform))
-    };
-    let mut cases = tree.peers("deb");
-    cases.push(Case::new("vb .deb, nothing remembered", || forget(""), || build("deb")));
-    cases.push(Case::new("vb .deb, one line changed (all actions)", change, || build("deb")));
-    let deb = interleave(&cases, if common.quick { 1 } else { 3 })?;
-    let deb = table(&cases, &deb);
-    let mut cases = tree.peers("rpm");
-    cases.push(Case::new("vb .rpm, nothing remembered", || forget(" rpm"), || build("rpm")));
-    cases.push(Case::new("vb .rpm, one line changed (all actions)", change, || build("rpm")));
-    let rpm = interleave(&cases, if common.quick { 1 } else { 3 })?;
-    let rpm = table(&cases, &rpm);
-
-    let mut last = String::new();
-    for format in ["deb", "rpm"] {
-        // What was forgotten for the figures above is remembered again.
-        observe(&mut build(format))?;
-        workspace.forget(
-            &store,
-            &format!("bigapp {} package{}", common.platform, if format == "deb" { "" } else { " rpm" }),
-        )?;
-        observe(&mut build(format))?;
-        change()?;
-        let run = program.run(build(format))?;
-        last.push_str(&format!("\nThe actions after one changed line, `{format}`:\n\n"));
-        last.push_str(&crate::report::actions_table(&run.events));
+        let number = Cell::new(0);
+        let change = || {
+            number.set(number.get() + 1);
+            workspace.change_one_line(Edit::Module, number.get()).map(drop)
+        };
+        let package = |format: &str| {
+            let of_format = if format == "deb" { "" } else { " rpm" };
+            format!("{name} {} package{of_format}", common.platform)
+        };
+        let forget = |format: &str| {
+            remove(&store.join("memory"))?;
+            fs::create_dir(store.join("memory"))?;
+            workspace.forget(&store, &package(format))
+        };
+        let size = tree.size()? >> 20;
+        let recipe = workspace.recipe().display();
+        let mut text = format!("{header}\nRecipe: `{recipe}`, {size} MiB of files.\n\n{}", absent(&PEERS));
+        for format in ["deb", "rpm"] {
+            let mut cases = tree.peers(format);
+            let what = |what: &str| format!("vb .{format}, {what}");
+            cases.push(Case::new(what("nothing remembered"), || forget(format), || build(format)));
+            cases.push(Case::new(what("one line changed (all actions)"), change, || build(format)));
+            text.push_str(&table(&cases, &interleave(&cases, runs)?));
+        }
+        for format in ["deb", "rpm"] {
+            // What was forgotten for the figures above is remembered again.
+            observe(&mut build(format))?;
+            workspace.forget(&store, &package(format))?;
+            observe(&mut build(format))?;
+            change()?;
+            let run = program.run(build(format))?;
+            text.push_str(&format!("\nThe actions after one changed line, `{format}`:\n\n"));
+            text.push_str(&crate::report::actions_table(&run.events));
+        }
+        Ok(text)
     }
-    let size = tree.size()? >> 20;
-    let absent = absent(&PEERS);
-    Ok(format!("{header}\nRecipe: `{RECIPE}`, {size} MiB of files.\n\n{absent}{deb}\n{rpm}{last}"))
 }
 
 impl Tree {

@@ -162,6 +162,15 @@ impl Copy {
         Ok(())
     }
 
+    /// Moves a tree out of the way, if it is there, to be removed at the end: some file systems take long to find free
+    /// inodes right after others were freed.
+    pub(crate) fn set_aside(&self, tree: &Path) -> Result<(), BenchError> {
+        if fs::symlink_metadata(tree).is_ok() {
+            fs::rename(tree, tempfile::tempdir_in(self.directory.path())?.keep())?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn root(&self) -> PathBuf {
         self.directory.path().join("workspace")
     }
