@@ -139,7 +139,9 @@ impl Part {
         mut found: u64,
         sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), MemberError> {
-        let mut buffer = vec![0; BUFFER];
+        // One byte more than there should be, to see whether there is.
+        let rest = usize::try_from(self.size.saturating_sub(found)).map_or(BUFFER, |rest| BUFFER.min(rest + 1));
+        let mut buffer = vec![0; rest];
         loop {
             let read = match reader.read(&mut buffer) {
                 Ok(0) => break,

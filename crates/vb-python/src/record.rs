@@ -57,7 +57,8 @@ impl Row {
         Self { digest, size: Some(bytes.len() as u64) }
     }
 
-    fn check(&self, path: &str, bytes: &[u8]) -> Result<(), RecordError> {
+    /// Returns the row of these bytes, after a check that they are those of this row.
+    fn check(&self, path: &str, bytes: &[u8]) -> Result<Self, RecordError> {
         let path = || path.to_owned();
         let (algorithm, digest) = self.digest.split_once('=').unwrap_or(("", ""));
         let found = match algorithm {
@@ -70,7 +71,10 @@ impl Row {
         if found != digest.trim_end_matches('=') || !is_size_right {
             return Err(RecordError::OtherContent { path: path() });
         }
-        Ok(())
+        match algorithm {
+            "sha256" => Ok(Self { digest: format!("sha256={found}"), size: Some(bytes.len() as u64) }),
+            _ => Ok(Self::of(bytes)),
+        }
     }
 }
 
@@ -101,9 +105,9 @@ impl Record {
         Ok(record)
     }
 
-    /// Checks a file's content against its row; `false` if it has none.
-    pub(crate) fn check(&self, path: &str, bytes: &[u8]) -> Result<bool, RecordError> {
-        self.rows.get(path).map_or(Ok(false), |row| row.check(path, bytes).map(|()| true))
+    /// Checks a file's content against its row, `None` if it has none, and returns what [`Row::of`] would.
+    pub(crate) fn check(&self, path: &str, bytes: &[u8]) -> Result<Option<Row>, RecordError> {
+        self.rows.get(path).map(|row| row.check(path, bytes)).transpose()
     }
 
     pub(crate) fn insert(&mut self, path: String, row: Row) {
@@ -186,7 +190,7 @@ fn file_names(dir: &Path) -> Result<Vec<String>, RecordError> {
 mod tests {
     use super::*;
 
-    fn check(row: &str, bytes: &[u8]) -> Result<bool, RecordError> {
+    fn check(row: &str, bytes: &[u8]) -> Result<Option<Row>, RecordError> {
         Record::parse(format!("a.py,{row}\n").as_bytes())?.check("a.py", bytes)
     }
 
@@ -197,7 +201,7 @@ mod tests {
             "sha256=ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0=,",
             "sha384=ywB1P0WjXou1oD1pmsZQBycsMqsO3tFjGotgWkP_W-2AhgcroefMI1i67KE0yCWn,3",
         ] {
-            assert!(check(row, b"abc").unwrap(), "{row}");
+            assert_eq!(check(row, b"abc").unwrap(), Some(Row::of(b"abc")), "{row}");
             assert!(matches!(check(row, b"abd"), Err(RecordError::OtherContent { .. })));
         }
         let other_size = "sha256=ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0,4";

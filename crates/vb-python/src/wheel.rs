@@ -367,10 +367,10 @@ impl Installation<'_> {
                 return Err(WheelError::NotAFile { member });
             }
             let bytes = read_all(&mut entry, &member)?;
-            self.check(&member, &bytes)?;
+            let row = self.check(&member, &bytes)?;
             match self.places.place(&member)? {
                 Place::Nowhere => {}
-                Place::File(path) => self.write(&path, &bytes, mode & 0o111 != 0)?,
+                Place::File(path) => self.write_recorded(&path, &bytes, mode & 0o111 != 0, row)?,
                 Place::Script(path) => {
                     self.write(&path, &rewrite_shebang(bytes, &self.layout.python()), true)?;
                 }
@@ -379,16 +379,15 @@ impl Installation<'_> {
         Ok(())
     }
 
-    /// RECORD cannot list its own digest, and its signatures come after it.
-    fn check(&self, member: &str, bytes: &[u8]) -> Result<(), WheelError> {
+    /// Returns the row of a member that is what RECORD says. RECORD cannot list its own digest, and its signatures come
+    /// after it.
+    fn check(&self, member: &str, bytes: &[u8]) -> Result<Row, WheelError> {
         let name = member.strip_prefix(&self.places.dist_info).unwrap_or_default();
         if matches!(name, "RECORD" | "RECORD.jws" | "RECORD.p7s") {
-            return Ok(());
+            return Ok(Row::default());
         }
-        match self.source.check(member, bytes).map_err(WheelError::Record)? {
-            true => Ok(()),
-            false => Err(WheelError::NotInRecord { member: member.to_owned() }),
-        }
+        let row = self.source.check(member, bytes).map_err(WheelError::Record)?;
+        row.ok_or_else(|| WheelError::NotInRecord { member: member.to_owned() })
     }
 
     fn install_scripts(&mut self, archive: &mut Archive, stem: &str) -> Result<(), WheelError> {
@@ -411,6 +410,10 @@ impl Installation<'_> {
     }
 
     fn write(&mut self, path: &str, bytes: &[u8], is_executable: bool) -> Result<(), WheelError> {
+        self.write_recorded(path, bytes, is_executable, Row::of(bytes))
+    }
+
+    fn write_recorded(&mut self, path: &str, bytes: &[u8], is_executable: bool, row: Row) -> Result<(), WheelError> {
         check_path(path)?;
         self.write_file(path, bytes, is_executable)?;
         self.has_elf |= bytes.starts_with(b"\x7fELF");
@@ -421,16 +424,15 @@ impl Installation<'_> {
             }
             None => format!("../../../{path}"),
         };
-        self.installed.insert(recorded, Row::of(bytes));
+        self.installed.insert(recorded, row);
         Ok(())
     }
 
     fn write_file(&self, path: &str, bytes: &[u8], is_executable: bool) -> Result<(), WheelError> {
         let mode = if is_executable { 0o755 } else { 0o644 };
         let full = self.target.join(path);
-        fs_err::create_dir_all(full.parent().unwrap_or(self.target)).map_err(WheelError::Write)?;
-        let opened = fs_err::OpenOptions::new().write(true).create_new(true).mode(mode).open(&full);
-        let mut file = match opened {
+        let open = || fs_err::OpenOptions::new().write(true).create_new(true).mode(mode).open(&full);
+        let mut file = match open().or_else(|error| make_parent(&full, error).and_then(|()| open())) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(WheelError::DuplicateTarget { path: path.to_owned() });
             }
@@ -439,6 +441,14 @@ impl Installation<'_> {
         file.write_all(bytes).map_err(WheelError::Write)?;
         // The mode of `open` is subject to the umask.
         file.set_permissions(std::fs::Permissions::from_mode(mode)).map_err(WheelError::Write)
+    }
+}
+
+/// Makes the directory of a file that could not be opened without it.
+fn make_parent(file: &Path, error: io::Error) -> io::Result<()> {
+    match file.parent() {
+        Some(parent) if error.kind() == io::ErrorKind::NotFound => fs_err::create_dir_all(parent),
+        _ => Err(error),
     }
 }
 

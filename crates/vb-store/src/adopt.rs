@@ -16,7 +16,7 @@ use vb_graph::{BlobDigest, Directory, DirectoryDigest, Node};
 
 use crate::{
     atomic::{fix_metadata, fix_time},
-    blob::hash_file,
+    blob::hash_reader,
     ingest::{IngestError, entry_name, link_node},
     layout::Store,
 };
@@ -87,7 +87,7 @@ impl Store {
     /// Makes a file's bytes a blob, and the file a link to it where its mode allows.
     fn adopt_as_link(&self, path: &Path, mode: u32, size: u64) -> io::Result<BlobDigest> {
         let file = fs::File::open(path)?;
-        let digest = hash_file(path)?;
+        let digest = hash_reader(&file)?;
         fix_metadata(file.file(), mode)?;
         let blob = self.blob_path(&digest);
         let has_blob = self.keeps_blob(&digest, size)?;
@@ -111,12 +111,5 @@ impl Store {
             self.copy_to_blob(path, &link)?;
         }
         Ok(digest)
-    }
-
-    /// Puts a link to a file in the place of another one with the same bytes.
-    fn replace_by_link(&self, path: &Path, file: &Path) -> io::Result<()> {
-        let linked = tempfile::Builder::new().prefix("l-").make_in(self.tmp(), |linked| fs::hard_link(file, linked))?;
-        // The temporary name is removed afterwards: renaming one link of a file onto another of the same does nothing.
-        fs::rename(linked.into_temp_path(), path)
     }
 }

@@ -1,7 +1,7 @@
 //! Blobs: file contents by their BLAKE3.
 
 use std::{
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -158,7 +158,7 @@ impl Store {
     pub(crate) fn adopt_file(&self, path: &Path, mode: u32) -> io::Result<(BlobDigest, u64)> {
         let file = fs::File::open(path)?;
         let size = file.metadata()?.len();
-        let digest = hash_file(path)?;
+        let digest = hash_reader(&file)?;
         if self.keeps_blob(&digest, size)? {
             return Ok((digest, size));
         }
@@ -174,11 +174,23 @@ impl Store {
         Ok((digest, size))
     }
 
+    /// Makes a file of the store a link to one with its bytes. What is there is replaced: it may be damaged.
     pub(crate) fn link_to_blob(&self, path: &Path, target: &Path) -> io::Result<()> {
-        make_parent(target)?;
-        let linked = tempfile::Builder::new().prefix("l-").make_in(self.tmp(), |linked| fs::hard_link(path, linked))?;
+        let linked = fs::hard_link(path, target).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => make_parent(target).and_then(|()| fs::hard_link(path, target)),
+            _ => Err(error),
+        });
+        match linked {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.replace_by_link(target, path),
+            linked => linked,
+        }
+    }
+
+    /// Puts a link to a file in the place of another one.
+    pub(crate) fn replace_by_link(&self, path: &Path, file: &Path) -> io::Result<()> {
+        let linked = tempfile::Builder::new().prefix("l-").make_in(self.tmp(), |linked| fs::hard_link(file, linked))?;
         // The temporary name is removed afterwards: renaming one link of a file onto another of the same does nothing.
-        fs::rename(linked.into_temp_path(), target)
+        fs::rename(linked.into_temp_path(), path)
     }
 
     pub(crate) fn copy_to_blob(&self, path: &Path, target: &Path) -> io::Result<()> {
@@ -208,8 +220,12 @@ pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
 }
 
 pub(crate) fn hash_file(path: &Path) -> io::Result<BlobDigest> {
+    hash_reader(fs::File::open(path)?)
+}
+
+pub(crate) fn hash_reader(reader: impl Read) -> io::Result<BlobDigest> {
     let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(fs::File::open(path)?)?;
+    hasher.update_reader(reader)?;
     Ok(BlobDigest::from_bytes(*hasher.finalize().as_bytes()))
 }
 
