@@ -170,6 +170,7 @@ impl<'a> Run<'a> {
                     self.coordinate(actions, fetches, recorder, &sender, &receiver);
                 });
             });
+            builder.end_compilers();
         });
         let failure = |(action, error)| Failure { action, error: ExecuteError::Store(error) };
         self.report.failures.extend(unrecorded.into_iter().map(failure));

@@ -15,7 +15,7 @@ use vb_python::IndexConfig;
 use vb_sandbox::Helper;
 use vb_store::{Listing, Store};
 
-use crate::locations::Locations;
+use crate::{execute::Compiler, locations::Locations};
 
 /// How many files are fetched at once: what limits them is the network, not the processor.
 const FETCH_THREADS: usize = 8;
@@ -57,6 +57,8 @@ pub struct Builder {
     pub(crate) fetches: ThreadPool,
     data: ThreadPool,
     pub(crate) listings: Mutex<HashMap<DirectoryDigest, Arc<Listing>>>,
+    /// Those that wait.
+    pub(crate) compilers: Mutex<Vec<Compiler>>,
 }
 
 impl Builder {
@@ -78,6 +80,7 @@ impl Builder {
             fetches: pool("fetch", FETCH_THREADS)?,
             data: pool("data", options.jobs.max(1))?,
             listings: Mutex::default(),
+            compilers: Mutex::default(),
         })
     }
 

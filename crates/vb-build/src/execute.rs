@@ -4,6 +4,7 @@
 //! can be run, or a shell in its place.
 
 mod command;
+mod compiler;
 mod environment;
 mod fetch;
 mod import_check;
@@ -26,7 +27,10 @@ use std::sync::atomic::AtomicBool;
 
 use vb_graph::{ActionDigest, BlobDigest, Graph, Kind, Node};
 
-pub(crate) use self::command::{Prepared, layered, read_only, read_write};
+pub(crate) use self::{
+    command::{Prepared, layered, read_only, read_write},
+    compiler::Compiler,
+};
 use crate::{
     build::Mode,
     builder::Builder,
@@ -67,6 +71,7 @@ impl Builder {
             Kind::Libraries(libraries) => self.libraries(libraries, inputs).map(Executed::without_command),
             Kind::Package(spec) => self.package(spec, inputs, mode).map(Executed::without_command),
             Kind::Step(step) => self.step(step, inputs, cancel),
+            Kind::Unpack(unpack) => self.unpack(unpack, inputs, cancel),
             Kind::Test(test) => self.test(test, inputs, cancel),
             Kind::Lint(lint) => self.lint(*lint, inputs, cancel),
             Kind::NodeModules(modules) => self.node_modules(modules, inputs, cancel),
@@ -75,7 +80,6 @@ impl Builder {
             | Kind::Interpreter(_)
             | Kind::InterpreterTest(_)
             | Kind::Wheel(_)
-            | Kind::Unpack(_)
             | Kind::Stage(_)
             | Kind::ImportCheck(_) => {
                 let prepared = self.prepare(kind, inputs)?.expect("the kind has a command");
@@ -115,7 +119,6 @@ impl Builder {
             Kind::Interpreter(build) => self.finish_interpreter(build, prepared),
             Kind::InterpreterTest(_) => self.finish_interpreter_test(prepared),
             Kind::Wheel(_) => self.finish_wheel(prepared),
-            Kind::Unpack(unpack) => self.finish_unpack(unpack, prepared),
             Kind::Stage(stage) => self.finish_stage(stage, inputs, prepared),
             Kind::ImportCheck(_) => self.finish_import_check(prepared),
             Kind::Fetch(_)
@@ -127,6 +130,7 @@ impl Builder {
             | Kind::NodeModules(_)
             | Kind::Test(_)
             | Kind::Lint(_)
+            | Kind::Unpack(_)
             | Kind::Step(_) => {
                 unreachable!("the kind has no command, or takes in its output itself")
             }

@@ -5,7 +5,9 @@
 
 use serde::Deserialize;
 
-const SCRIPT: &str = include_str!("compile_bytecode.py");
+const FUNCTIONS: &str = include_str!("compile_bytecode.py");
+const ONCE: &str = "sys.stdout.write(report(compile_all(sys.argv[1:])))\n";
+const SERVE: &str = include_str!("serve_bytecode.py");
 
 /// A source that does not compile, so has no bytecode.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -26,8 +28,21 @@ pub struct BytecodeReportError(#[source] serde_json::Error);
 /// It succeeds even where sources do not compile, and lists these on its standard output. Set `PYTHONHASHSEED` to `0` for
 /// it: interpreters before 3.11 write sets in the order of their hashes.
 pub fn bytecode_command(python: &str, directories: &[String]) -> Vec<String> {
-    let fixed = [python, "-S", "-c", SCRIPT].map(str::to_owned);
-    fixed.into_iter().chain(directories.iter().cloned()).collect()
+    command(python, ONCE).into_iter().chain(directories.iter().cloned()).collect()
+}
+
+/// Returns the command line that waits for lines in the file `requests`, a named pipe, until it ends. For each line, it
+/// does what [`bytecode_command`] does for `directory`, and writes a NUL after the list.
+///
+/// The bytecode depends on nothing that was compiled before, but may differ in its references from that of the other
+/// command: a directory has to be compiled by the same one each time.
+pub fn bytecode_server_command(python: &str, requests: &str, directory: &str) -> Vec<String> {
+    let arguments = [requests, directory].map(str::to_owned);
+    command(python, SERVE).into_iter().chain(arguments).collect()
+}
+
+fn command(python: &str, last: &str) -> [String; 4] {
+    [python, "-S", "-c", &format!("{FUNCTIONS}{last}")].map(str::to_owned)
 }
 
 /// Reads the command's standard output.
@@ -83,6 +98,28 @@ mod tests {
         assert!(first.values().all(|bytes| bytes[4..8] == [3, 0, 0, 0]));
         compile(dir.path());
         assert_eq!(bytecode(dir.path()), first);
+    }
+
+    #[test]
+    fn a_server_gives_the_same_bytecode_whatever_it_compiled_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let (top, requests) = (dir.path().join("top"), dir.path().join("requests"));
+        fs_err::create_dir(&top).unwrap();
+        fs_err::write(top.join("name.py"), "unheard_of = ['unheard_of', 'of', 'not']\n").unwrap();
+        fs_err::write(top.join("old.py"), "print 'two'\n").unwrap();
+        let serve = |text: &str| {
+            fs_err::write(&requests, text).unwrap();
+            let [requests, directory] = [&requests, &top].map(|path| path.display().to_string());
+            let command = bytecode_server_command("python3", &requests, &directory);
+            let output = Command::new(&command[0]).args(&command[1..]).env("PYTHONHASHSEED", "0").output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let reports = output.stdout.split(|byte| *byte == 0).filter(|report| !report.is_empty());
+            let counts: Vec<_> = reports.map(|report| parse_bytecode_report(report).unwrap().len()).collect();
+            (counts, bytecode(&top))
+        };
+        let (counts, first) = serve("\n");
+        assert_eq!((counts, first.len()), (vec![1], 1));
+        assert_eq!(serve("\n\n\n"), (vec![1; 3], first));
     }
 
     #[test]

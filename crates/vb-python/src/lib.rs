@@ -9,7 +9,7 @@
 //! - [`CompileRequest`], [`read_pylock`], [`choose`]: a resolution by uv, and one file per distribution of it.
 //! - [`build_requires`], [`unpack_sdist`], [`BuildRequest`]: an sdist to a wheel.
 //! - [`unpack`], [`environment_files`], [`add_bytecode_to_record`]: wheels to a virtual environment.
-//! - [`bytecode_command`], [`import_check_command`]: what runs inside a sandbox, and what it reports.
+//! - [`bytecode_command`], [`bytecode_server_command`], [`import_check_command`]: what runs inside a sandbox, and what it reports.
 
 mod archive;
 mod bound;
@@ -42,7 +42,9 @@ mod wheel;
 
 pub use archive::{ArchiveError, read_members};
 pub use bound::{BoundIndex, NamePatterns, NoLocation};
-pub use bytecode::{BytecodeReportError, SkippedSource, bytecode_command, parse_bytecode_report};
+pub use bytecode::{
+    BytecodeReportError, SkippedSource, bytecode_command, bytecode_server_command, parse_bytecode_report,
+};
 pub use check::{
     ImportCause, ImportCheckOptions, ImportFailure, ImportReport, ImportReportError, UnparsedSource,
     import_check_command, parse_import_report,

@@ -133,7 +133,7 @@ impl Builder {
     }
 
     /// A command that failed on a full disk failed because of that.
-    fn check_disk(&self) -> Result<(), ExecuteError> {
+    pub(super) fn check_disk(&self) -> Result<(), ExecuteError> {
         const ENOUGH: u64 = 1 << 20;
         let free = rustix::fs::statvfs(self.store.path()).map(|stat| stat.f_bavail * stat.f_frsize);
         match free {
@@ -143,7 +143,7 @@ impl Builder {
     }
 }
 
-fn last_lines(mut log: impl Read + Seek) -> io::Result<Vec<String>> {
+pub(super) fn last_lines(mut log: impl Read + Seek) -> io::Result<Vec<String>> {
     let size = log.seek(SeekFrom::End(0))?;
     log.seek(SeekFrom::Start(size.saturating_sub(LOG_END)))?;
     let mut end = Vec::new();

@@ -1,10 +1,15 @@
 //! A wheel to the tree that it installs, with bytecode made at the path where it will run.
 
+use std::{path::Path, sync::atomic::AtomicBool};
+
 use fs_err as fs;
 use vb_graph::{InputDigest, Node, Unpack};
 use vb_python::{Layout, add_bytecode_to_record, bytecode_command};
 
-use super::command::{Prepared, layered, read_write};
+use super::{
+    Executed,
+    command::{Prepared, layered, read_write},
+};
 use crate::{
     builder::Builder,
     error::ExecuteError,
@@ -12,16 +17,39 @@ use crate::{
 };
 
 impl Builder {
+    pub(super) fn unpack(
+        &self,
+        unpack: &Unpack,
+        inputs: &Inputs,
+        cancel: &AtomicBool,
+    ) -> Result<Executed, ExecuteError> {
+        let mut compiler = self.take_compiler(unpack, inputs.directory("root"))?;
+        let tree = compiler.tree();
+        self.fill(&tree, &compiler.path("in"), unpack, inputs)?;
+        let log = self.compile(&mut compiler, cancel)?;
+        add_bytecode_to_record(&tree, &layout(unpack))?;
+        let output = self.take_in(&tree)?;
+        self.give_back(compiler)?;
+        Ok(Executed { output, log: Some(log) })
+    }
+
+    /// Prepares what a compiler's sandbox shows, for a shell.
     pub(super) fn prepare_unpack(&self, unpack: &Unpack, inputs: &Inputs) -> Result<Prepared, ExecuteError> {
         let scratch = self.scratch()?;
-        let wheel = self.wheel_input(inputs.get("wheel"))?.place(&scratch.path().join("in"))?;
         let tree = scratch.path().join("tree");
         fs::create_dir(&tree).map_err(ExecuteError::scratch)?;
-        self.on_data_pool(|| vb_python::unpack(&wheel, &tree, &layout(unpack)))?;
+        self.fill(&tree, &scratch.path().join("in"), unpack, inputs)?;
         let argv = bytecode_command(&unpack.interpreter.command, std::slice::from_ref(&unpack.prefix));
         let binds = vec![read_write(&tree, &unpack.prefix)];
         let spec = layered(vec![self.layer(&inputs.directory("root"))?], argv, binds);
         Ok(Prepared { spec, scratch })
+    }
+
+    /// Unpacks the wheel, which is shown under its own name in `place` as long as that takes.
+    fn fill(&self, tree: &Path, place: &Path, unpack: &Unpack, inputs: &Inputs) -> Result<(), ExecuteError> {
+        let wheel = self.wheel_input(inputs.get("wheel"))?.place(place)?;
+        self.on_data_pool(|| vb_python::unpack(&wheel, tree, &layout(unpack)))?;
+        fs::remove_dir_all(place).map_err(ExecuteError::scratch)
     }
 
     /// The wheel is a fetched file, or the one file of what a build gave.
@@ -37,12 +65,6 @@ impl Builder {
                 Err(ExecuteError::WheelCount { found: directory.entries().map(|(name, _)| name.to_string()).collect() })
             }
         }
-    }
-
-    pub(super) fn finish_unpack(&self, unpack: &Unpack, prepared: &Prepared) -> Result<Node, ExecuteError> {
-        let tree = prepared.path("tree");
-        add_bytecode_to_record(&tree, &layout(unpack))?;
-        self.take_in(&tree)
     }
 }
 
