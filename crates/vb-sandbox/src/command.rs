@@ -13,7 +13,7 @@ use nix::sys::signal::SigSet;
 use nix::unistd::{Pid, chdir, execve, getpid, setpgid, setsid, tcsetpgrp};
 
 use crate::error::{AtStep, Failure};
-use crate::identity::{Outside, inside_id};
+use crate::identity::Outside;
 use crate::syscall::{close_on_exec_from, drop_capability_bounds, install_filter, reset_signals, unshare_with_user};
 use crate::terminal::Foreground;
 use crate::wire::{Request, Streams};
@@ -25,19 +25,25 @@ const DEFAULT_PATH: &str = "/bin:/usr/bin";
 /// Becomes the command. Returns only when that failed.
 pub(crate) fn become_command(request: &Request, foreground: Foreground) -> Result<Infallible, Failure> {
     let spec = &request.spec;
-    take_identity(spec.identity).at(Step::TakeIdentity)?;
+    take_identity(&spec.identity).at(Step::TakeIdentity)?;
     take_session(request.streams, foreground).at(Step::TakeTerminal)?;
     chdir(spec.cwd.as_path()).at(Step::EnterDirectory { path: spec.cwd.clone() })?;
     confine(spec).at(Step::Confine)?;
-    execute(spec).at(Step::Execute { program: spec.argv.first().cloned().unwrap_or_default() })
+    execute(&spec.argv, &spec.env).at(Step::Execute { program: spec.argv.first().cloned().unwrap_or_default() })
 }
 
 /// Enters a second user namespace. The mounts and all other namespaces belong to the first: even a command that is root
 /// can neither undo a read-only mount, nor reach what is below one, nor trace the first process and report in its name.
-fn take_identity(identity: Identity) -> Result<(), Errno> {
+/// On a machine the first process has entered one already.
+fn take_identity(identity: &Identity) -> Result<(), Errno> {
+    let inside = match identity {
+        Identity::User => 1000,
+        Identity::Root => 0,
+        Identity::Machine { .. } => return Ok(()),
+    };
     let outside = Outside::current();
     unshare_with_user(CloneFlags::empty())?;
-    outside.map_to(inside_id(identity))
+    outside.map_to(inside)
 }
 
 fn take_session(streams: Streams, foreground: Foreground) -> Result<(), Errno> {
@@ -55,23 +61,31 @@ fn confine(spec: &Spec) -> Result<(), Errno> {
     if spec.identity == Identity::User {
         drop_capability_bounds()?;
     }
-    prctl::set_no_new_privs()?;
-    close_on_exec_from(3)?;
-    reset_signals();
-    SigSet::empty().thread_set_mask()?;
+    if !matches!(spec.identity, Identity::Machine { .. }) {
+        prctl::set_no_new_privs()?;
+    }
+    become_fresh()?;
     match spec.filter {
         Filter::None => Ok(()),
         Filter::PretendOwnership => install_filter(&mut filter::pretend_ownership()),
     }
 }
 
-fn execute(spec: &Spec) -> Result<Infallible, Errno> {
-    let program = spec.argv.first().ok_or(Errno::ENOENT)?;
-    let args = spec.argv.iter().map(|arg| to_c(arg)).collect::<Result<Vec<_>, _>>()?;
-    let env = spec.env.iter().map(|(name, value)| to_c(&format!("{name}={value}"))).collect::<Result<Vec<_>, _>>()?;
+/// Leaves nothing of this program to the one that it becomes: no descriptor, no disposition of a signal.
+pub(crate) fn become_fresh() -> Result<(), Errno> {
+    close_on_exec_from(3)?;
+    reset_signals();
+    SigSet::empty().thread_set_mask()
+}
+
+/// Executes a program, looked for in the environment that it will have. Returns only when that failed.
+pub(crate) fn execute(argv: &[String], env: &BTreeMap<String, String>) -> Result<Infallible, Errno> {
+    let program = argv.first().ok_or(Errno::ENOENT)?;
+    let args = argv.iter().map(|arg| to_c(arg)).collect::<Result<Vec<_>, _>>()?;
+    let variables = env.iter().map(|(name, value)| to_c(&format!("{name}={value}"))).collect::<Result<Vec<_>, _>>()?;
     let mut answer = Errno::ENOENT;
-    for candidate in candidates(program, &spec.env) {
-        let Err(errno) = execve(&to_c(&candidate)?, &args, &env);
+    for candidate in candidates(program, env) {
+        let Err(errno) = execve(&to_c(&candidate)?, &args, &variables);
         match errno {
             Errno::ENOENT | Errno::ENOTDIR => {}
             // Another directory may still have a program of that name that may be executed.

@@ -49,6 +49,9 @@ pub enum SandboxError {
         /// How it ended.
         status: ExitStatus,
     },
+    /// The first process of a machine ended, and with it every other.
+    #[error("the first process of the machine ended before its command")]
+    MachineEnded,
     /// A step of the set-up failed. The command did not run, except for [`Step::WriteLog`].
     #[error("the sandbox could not {step}")]
     Setup {
@@ -87,6 +90,10 @@ pub enum Step {
     CreateNamespaces,
     /// One uid and one gid are mapped to the caller's.
     MapUser,
+    /// The uids and gids of a machine are mapped to the same ones outside, as only root may.
+    MapUsers,
+    /// A control group of the machine's own, below the caller's in a hierarchy of version 2.
+    MakeControlGroup,
     /// The host name, which is also the first use of a capability in the user namespace.
     SetHostname,
     /// The loopback interface.
@@ -160,6 +167,8 @@ impl fmt::Display for Step {
             Self::PrepareHelper => f.write_str("prepare its helper process"),
             Self::CreateNamespaces => f.write_str("create its namespaces"),
             Self::MapUser => f.write_str("map its user"),
+            Self::MapUsers => f.write_str("map the users of a machine, as only root may"),
+            Self::MakeControlGroup => f.write_str("make a control group (cgroup2) for a machine"),
             Self::SetHostname => f.write_str("set its host name"),
             Self::RaiseLoopback => f.write_str("raise its loopback interface"),
             Self::DetachMounts => f.write_str("detach its mounts from the host"),

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -17,12 +17,15 @@ use nix::sys::time::TimeValLike;
 use nix::unistd::{ForkResult, Pid, setsid};
 
 use crate::error::{AtStep, Failure};
-use crate::identity::Outside;
+use crate::identity::{Outside, unshare_with_users};
 use crate::log::LogPipe;
-use crate::syscall::{HelperPipes, close_on_exec_from, exit_now, fork_single, pidfd_open, unshare_with_user, wait_any};
+use crate::machine::Machine;
+use crate::syscall::{
+    HelperPipes, SingleThreaded, close_on_exec_from, exit_now, fork_single, pidfd_open, unshare_with_user, wait_any,
+};
 use crate::terminal::Foreground;
 use crate::wire::{Report, Request, Streams, send};
-use crate::{Network, Step, init};
+use crate::{Identity, Network, Spec, Step, init};
 
 /// The exit code of a helper that was not started by [`run`](crate::run).
 const NOT_STARTED_BY_RUN: i32 = 2;
@@ -57,22 +60,23 @@ fn supervise(request: OwnedFd, liveness: &OwnedFd, reports: &OwnedFd) -> Result<
         Streams::Inherited => None,
         Streams::Log => Some(LogPipe::new().at(Step::PrepareHelper)?),
     };
-    let outside = Outside::current();
-    let proof = unshare_with_user(namespaces(request.spec.network)).at(Step::CreateNamespaces)?;
-    outside.map_to(0).at(Step::MapUser)?;
+    let (mut machine, proof) = enter_namespaces(&request.spec)?;
     match fork_single(proof).at(Step::Fork)? {
         ForkResult::Child => {
             if let Some(Err(errno)) = log.map(LogPipe::become_output) {
                 exit_with(reports, errno);
             }
-            init::main(&request, reports, foreground, proof)
+            init::main(&request, reports, foreground, machine, proof)
         }
         ForkResult::Parent { child } => {
             if let Some(log) = &mut log {
                 log.close_writer();
             }
-            let watched = watch(child, liveness, log.as_mut());
+            let mut ends = vec![liveness.as_fd()];
+            ends.extend(machine.as_mut().map(Machine::over));
+            let watched = watch(child, ends, log.as_mut());
             foreground.restore();
+            machine.map_or(Ok(()), Machine::clear_away).at(Step::Watch)?;
             report_usage(reports).at(Step::PrepareHelper)?;
             watched.at(Step::Watch)?;
             log.map_or(Ok(()), LogPipe::finish).at(Step::WriteLog)
@@ -94,6 +98,19 @@ fn read_request(fd: OwnedFd) -> Result<Request, Errno> {
     serde_json::from_slice(&text).map_err(|_| Errno::EBADMSG)
 }
 
+/// Enters the namespaces that the sandbox is built in.
+fn enter_namespaces(spec: &Spec) -> Result<(Option<Machine>, SingleThreaded), Failure> {
+    let namespaces = namespaces(spec.network);
+    if let Identity::Machine { .. } = spec.identity {
+        let proof = unshare_with_users(namespaces)?;
+        return Ok((Some(Machine::prepare().at(Step::MakeControlGroup)?), proof));
+    }
+    let outside = Outside::current();
+    let proof = unshare_with_user(namespaces).at(Step::CreateNamespaces)?;
+    outside.map_to(0).at(Step::MapUser)?;
+    Ok((None, proof))
+}
+
 fn namespaces(network: Network) -> CloneFlags {
     let always = CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWPID
@@ -106,16 +123,13 @@ fn namespaces(network: Network) -> CloneFlags {
     }
 }
 
-/// Copies the log and waits until the sandbox's first process, and with it every other, has ended. Kills it when the caller
-/// is gone.
-fn watch(init: Pid, liveness: &OwnedFd, mut log: Option<&mut LogPipe>) -> Result<(), Errno> {
+/// Copies the log and waits until the sandbox's first process, and with it every other, has ended. Kills it when one of `ends`
+/// is reached: the caller is gone, or the command of a machine has ended.
+fn watch(init: Pid, mut ends: Vec<BorrowedFd<'_>>, mut log: Option<&mut LogPipe>) -> Result<(), Errno> {
     let ended = pidfd_open(init)?;
-    let mut is_wanted = true;
     loop {
         let mut fds = vec![PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
-        if is_wanted {
-            fds.push(PollFd::new(liveness.as_fd(), PollFlags::POLLIN));
-        }
+        fds.extend(ends.iter().map(|end| PollFd::new(*end, PollFlags::POLLIN)));
         let log_index = fds.len();
         if let Some(reader) = log.as_deref().and_then(LogPipe::reader) {
             fds.push(PollFd::new(reader, PollFlags::POLLIN));
@@ -125,8 +139,8 @@ fn watch(init: Pid, liveness: &OwnedFd, mut log: Option<&mut LogPipe>) -> Result
             Err(errno) => return Err(errno),
         }
         let is_ready: Vec<bool> = fds.iter().map(|fd| fd.any().unwrap_or(true)).collect();
-        if is_wanted && is_ready[1] {
-            is_wanted = false;
+        if is_ready[1..log_index].contains(&true) {
+            ends.clear();
             kill(init, Signal::SIGKILL)?;
         }
         if let Some(log) = log.as_deref_mut()

@@ -13,15 +13,22 @@ use nix::unistd::{self, ForkResult, Pid, sethostname};
 
 use crate::command::become_command;
 use crate::error::{AtStep, Failure};
+use crate::machine::Machine;
 use crate::spec::HOSTNAME;
 use crate::syscall::{SingleThreaded, exit_now, fork_single, raise_loopback, set_domain_name, wait_any};
 use crate::terminal::Foreground;
 use crate::wire::{Report, Request, Streams, send};
-use crate::{Network, Status, Step, root};
+use crate::{Identity, Network, Status, Step, root};
 
 /// Runs the command to its end, reports how it ended, and ends.
-pub(crate) fn main(request: &Request, reports: &OwnedFd, foreground: Foreground, proof: SingleThreaded) -> ! {
-    match build_and_run(request, reports, foreground, proof) {
+pub(crate) fn main(
+    request: &Request,
+    reports: &OwnedFd,
+    foreground: Foreground,
+    machine: Option<Machine>,
+    proof: SingleThreaded,
+) -> ! {
+    match build_and_run(request, reports, foreground, machine, proof) {
         Ok(status) => send(reports.as_fd(), &Report::Ended(status)),
         Err(failure) => send(reports.as_fd(), &Report::Failed(failure)),
     }
@@ -32,6 +39,7 @@ fn build_and_run(
     request: &Request,
     reports: &OwnedFd,
     foreground: Foreground,
+    machine: Option<Machine>,
     proof: SingleThreaded,
 ) -> Result<Status, Failure> {
     // The helper kills this process when the caller is gone; this is for a helper that is killed itself.
@@ -48,6 +56,9 @@ fn build_and_run(
             .and_then(unistd::dup2_stdin)
             .at(Step::PrepareHelper)?;
     }
+    if let (Some(machine), Identity::Machine { first }) = (machine, &request.spec.identity) {
+        return machine.become_first(first, request, reports, foreground).map(|never| match never {});
+    }
     match fork_single(proof).at(Step::Fork)? {
         ForkResult::Parent { child } => reap_until(child).at(Step::Watch),
         ForkResult::Child => {
@@ -58,7 +69,8 @@ fn build_and_run(
     }
 }
 
-fn reap_until(command: Pid) -> Result<Status, Errno> {
+/// Reaps whatever ends until the command does.
+pub(crate) fn reap_until(command: Pid) -> Result<Status, Errno> {
     loop {
         let (child, status) = wait_any()?;
         if child == command {

@@ -20,6 +20,8 @@
 //!   and no symlink of the root leads outside.
 //! - *Identity.* [`Identity::User`] has uid 1000 and no capability; [`Identity::Root`] has uid 0 and no power outside of its
 //!   own user namespace. There are no new privileges. With [`Filter::PretendOwnership`] changes of ownership pretend to succeed.
+//! - *Machine.* [`Identity::Machine`] has the first process of its own, ids 0 to 65535, `/sys` with nothing in it but its control
+//!   group, which goes when it ends, and a loopback interface. What is read-only stays so. There the command may gain privileges.
 //! - *Process.* Environment and working directory are the spec's; umask 022, a session of its own, default signal
 //!   dispositions, no blocked signal, no descriptor but 0, 1 and 2, standard input from `/dev/null`. Both outputs arrive in
 //!   the log, whole and in order. An interactive command keeps the caller's streams and gets the terminal's foreground.
@@ -35,6 +37,7 @@ mod helper;
 mod identity;
 mod init;
 mod log;
+mod machine;
 mod mountpoint;
 mod overlay;
 mod path;
@@ -51,6 +54,6 @@ pub use error::{KernelSetting, SandboxError, Step};
 pub use helper::helper_main;
 pub use nix::errno::Errno;
 pub use path::{GuestPath, HostPath, PathError};
-pub use probe::probe;
+pub use probe::{probe, probe_machine};
 pub use run::run;
 pub use spec::{Access, Bind, Filter, HOSTNAME, Helper, Identity, Network, Outcome, Root, Spec, Status, Stdio, Upper};

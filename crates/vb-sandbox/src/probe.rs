@@ -1,4 +1,4 @@
-//! Asks whether sandboxes work on this machine for this user, without running anything.
+//! Asks whether sandboxes, and machines, work on this machine for this user, without running anything.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,6 +20,18 @@ const NO_PROGRAM: &str = "/dev/no-program";
 /// # Errors
 /// What stands in the way, with the kernel setting if it is one.
 pub fn probe(helper: &Helper) -> Result<(), SandboxError> {
+    probe_as(helper, Identity::User)
+}
+
+/// Sets up a machine and takes it down again.
+///
+/// # Errors
+/// What stands in the way.
+pub fn probe_machine(helper: &Helper) -> Result<(), SandboxError> {
+    probe_as(helper, Identity::Machine { first: vec![NO_PROGRAM.to_owned()] })
+}
+
+fn probe_as(helper: &Helper, identity: Identity) -> Result<(), SandboxError> {
     let start_error = |source| SandboxError::Start { program: helper.program.clone(), source };
     let program = fs_err::canonicalize(&helper.program).map_err(start_error)?;
     let layer = HostPath::new(program.parent().unwrap_or(Path::new("/")))
@@ -31,7 +43,7 @@ pub fn probe(helper: &Helper) -> Result<(), SandboxError> {
         argv: vec![NO_PROGRAM.to_owned()],
         env: BTreeMap::new(),
         cwd: GuestPath::new("/").expect("a constant path"),
-        identity: Identity::User,
+        identity,
         network: Network::Isolated,
         filter: Filter::PretendOwnership,
         timeout: Some(Duration::from_secs(30)),

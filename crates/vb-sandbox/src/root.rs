@@ -13,10 +13,11 @@ use nix::sys::stat::{Mode, fstat, mkdirat};
 use nix::unistd::{chdir, pivot_root, symlinkat};
 
 use crate::error::{AtStep, Failure};
+use crate::machine::CONTROL_GROUPS;
 use crate::mountpoint::{Kind, MountPoint, is_directory};
 use crate::overlay::Overlay;
 use crate::syscall::{attach_mount, open_tree, restrict_mount};
-use crate::{Access, GuestPath, HostPath, Root, Spec, Step, Upper};
+use crate::{Access, GuestPath, HostPath, Identity, Root, Spec, Step, Upper};
 
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 const DEVICE_LINKS: [(&str, &str); 5] = [
@@ -46,6 +47,9 @@ pub(crate) fn enter(spec: &Spec) -> Result<(), Failure> {
     protect_host_controls()?;
     mount_dev(sources.devices)?;
     mount_tmpfs(&guest("/tmp"), "mode=1777")?;
+    if let Identity::Machine { .. } = spec.identity {
+        mount_system_directory()?;
+    }
     for target in &spec.tmpfs {
         mount_tmpfs(target, "mode=755")?;
     }
@@ -200,6 +204,15 @@ fn mount_dev(devices: Vec<(&'static str, OwnedFd)>) -> Result<(), Failure> {
                 Some("newinstance,ptmxmode=0666,mode=620"),
             )
         })
+        .at(Step::Mount { target })
+}
+
+/// Makes a `/sys` with nothing of the host's kernel in it, but a place for the machine's control group.
+fn mount_system_directory() -> Result<(), Failure> {
+    let target = guest("/sys");
+    mount_tmpfs(&target, "mode=755,size=1m")?;
+    MountPoint::prepare(&guest(CONTROL_GROUPS), Kind::Directory)
+        .and_then(|_| restrict_mount(open_directory(target.as_path())?, libc::MOUNT_ATTR_RDONLY))
         .at(Step::Mount { target })
 }
 

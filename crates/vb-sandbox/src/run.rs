@@ -15,7 +15,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::syscall::HelperPipes;
 use crate::wire::{Reports, Request, Streams};
-use crate::{Helper, Outcome, Root, SandboxError, Spec, Status, Stdio, Upper, refusal};
+use crate::{Helper, Identity, Outcome, Root, SandboxError, Spec, Status, Stdio, Upper, refusal};
 
 /// How long a cancel may go unnoticed.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(25);
@@ -49,6 +49,9 @@ pub fn run(helper: &Helper, spec: &Spec, stdio: Stdio, cancel: &AtomicBool) -> R
     let status = match (reports.status, end) {
         (Some(status), _) => status,
         (None, End::DeadlinePassed) => Status::TimedOut,
+        (None, _) if exit.success() && matches!(spec.identity, Identity::Machine { .. }) => {
+            return Err(SandboxError::MachineEnded);
+        }
         (None, _) => return Err(SandboxError::HelperDied { status: exit }),
     };
     Ok(Outcome {

@@ -91,12 +91,19 @@ pub enum Access {
 }
 
 /// Who the command is inside. Outside it is always the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Identity {
     /// Uid and gid 1000, without any capability.
     User,
     /// Uid and gid 0, with the capabilities of a user namespace that owns nothing but itself.
     Root,
+    /// Root of a machine, whose first process is a program of its own beside the command: uids and gids 0 to 65535 are there,
+    /// and change hands as on a machine; the user namespace owns the network, the mounts and a control group, which is at
+    /// `/sys/fs/cgroup`. Only root can call for one.
+    Machine {
+        /// The first process and its arguments: a service manager. Its environment is `container=vb`.
+        first: Vec<String>,
+    },
 }
 
 /// What the command can reach.

@@ -86,6 +86,12 @@ pub(crate) fn unshare_with_user(flags: CloneFlags) -> Result<SingleThreaded, Err
     Ok(SingleThreaded(()))
 }
 
+/// Makes sure that this process has one thread: the kernel refuses to part it from others that there are.
+pub(crate) fn prove_single_threaded() -> Result<SingleThreaded, Errno> {
+    sched::unshare(CloneFlags::CLONE_THREAD)?;
+    Ok(SingleThreaded(()))
+}
+
 /// The proof that this process has one thread. The helper never starts another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SingleThreaded(());

@@ -78,7 +78,7 @@ fn layers_are_never_written() {
             let (_, kept) = keep(bench, &format!("upper-{identity:?}"));
             for upper in [Upper::Discard, kept] {
                 let mut spec = bench.shell(CHANGES);
-                spec.identity = identity;
+                spec.identity = identity.clone();
                 over_skeleton(bench, &mut spec, std::slice::from_ref(&layer), upper);
                 assert_eq!(bench.output(&spec), CHANGED);
                 assert_eq!(snapshot(layer.as_path()), before);

@@ -10,5 +10,6 @@ mod harness;
 mod identity;
 mod isolation;
 mod layers;
+mod machine;
 mod process;
 mod refusal;
