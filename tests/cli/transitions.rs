@@ -1,5 +1,6 @@
 //! Every transition of a package with a service, through the real dpkg and the real rpm, with runit and Supervisor as
-//! processes, and with a systemctl that records what it is asked.
+//! processes, and with systemd as the first process of a machine. Where the kernel or the container that the tests run in
+//! allows no machine, a systemctl that records what it is asked takes its place, and the test says so.
 //!
 //! The service is a few lines of Perl, which every Debian root has, so that a package takes no time to make.
 
@@ -15,9 +16,9 @@ use vb_graph::{
     Service, User,
 };
 use vb_package::{Content, Entry, FileTree, MaintainerFiles, Resources, SegmentCache, enliven, write_deb, write_rpm};
-use vb_sandbox::{Access, Filter, Identity};
+use vb_sandbox::{Access, Filter, HostPath, Identity, Root, Spec, Upper};
 
-use crate::support::{bind, run_spec, scripts, test_root};
+use crate::support::{bind, run_spec, scripts, systemd_refusal, test_root};
 
 /// Answers each connection with what its configuration says, and its own version.
 const SERVER: &str = r#"#!/usr/bin/perl
@@ -34,6 +35,45 @@ while (1) {
 }
 "#;
 
+/// What starts the service, and looks after it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Runit,
+    Supervisor,
+    /// As the first process of a machine.
+    Systemd,
+    /// A systemctl alone.
+    StandIn,
+}
+
+impl Stage {
+    fn manager(self) -> Manager {
+        match self {
+            Self::Runit => Manager::Runit,
+            Self::Supervisor => Manager::Supervisor,
+            Self::Systemd | Self::StandIn => Manager::Systemd,
+        }
+    }
+
+    /// What the script calls it.
+    fn as_str(self) -> &'static str {
+        if self == Self::StandIn { "stand-in" } else { self.manager().as_str() }
+    }
+
+    /// The ports of the two services. A sandbox has no user that might take one that is reserved.
+    fn ports(self) -> [&'static str; 2] {
+        if self == Self::Systemd { ["43", "44"] } else { ["4343", "4344"] }
+    }
+}
+
+/// How a package says what it needs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Declared(OnUpgrade),
+    /// By a unit or a run script, and by scripts that somebody wrote.
+    ByHand,
+}
+
 /// A package of the service, in one version.
 struct Sample {
     name: &'static str,
@@ -41,29 +81,30 @@ struct Sample {
     config: &'static str,
     /// Hand-written scripts of `debian/` or `rpm/`.
     scripts: Vec<(&'static str, &'static str)>,
+    form: Form,
 }
 
-fn lifecycle(name: &str, manager: Manager) -> Lifecycle {
-    let port = if name == "answer" { "4343" } else { "4344" };
+fn lifecycle(name: &str, version: &str, stage: Stage, on_upgrade: OnUpgrade) -> Lifecycle {
+    let port = stage.ports()[usize::from(name != "answer")];
     let (prefix, config) = (format!("/srv/{name}"), format!("/etc/{name}/{name}.conf"));
     Lifecycle {
         services: vec![Service {
             name: name.to_owned(),
-            description: format!("the service {name}"),
-            managers: vec![manager],
+            description: format!("{name} {version}"),
+            managers: vec![stage.manager()],
             exec: vec![format!("{prefix}/bin/serve"), port.to_owned(), config.clone()],
             reload: vec![],
             user: name.to_owned(),
             group: None,
             directory: prefix.clone(),
             environment: BTreeMap::from([("GREETING".to_owned(), "a b".to_owned())]),
-            capabilities: vec![],
+            capabilities: if stage == Stage::Systemd { vec!["CAP_NET_BIND_SERVICE".to_owned()] } else { vec![] },
             limits: BTreeMap::from([("nofile".to_owned(), 512)]),
             after: vec![],
             restart: Restart::Always,
             stop_seconds: 5,
             is_enabled: true,
-            on_upgrade: OnUpgrade::Restart,
+            on_upgrade,
             systemd: BTreeMap::new(),
         }],
         users: vec![User {
@@ -93,8 +134,8 @@ fn lifecycle(name: &str, manager: Manager) -> Lifecycle {
     }
 }
 
-fn write(sample: &Sample, format: Format, manager: Manager, directory: &Path) {
-    let Sample { name, version, config, scripts } = sample;
+fn write(sample: &Sample, format: Format, stage: Stage, directory: &Path) {
+    let Sample { name, version, config, scripts, form } = sample;
     let spec = PackageSpec {
         format,
         name: format!("vrmd-{name}"),
@@ -116,7 +157,10 @@ fn write(sample: &Sample, format: Format, manager: Manager, directory: &Path) {
         share: None,
         companions: vec![],
         changelog: None,
-        lifecycle: Box::new(lifecycle(name, manager)),
+        lifecycle: Box::new(match form {
+            Form::Declared(on_upgrade) => lifecycle(name, version, stage, *on_upgrade),
+            Form::ByHand => Lifecycle::default(),
+        }),
     };
     let mut blobs: BTreeMap<BlobDigest, Vec<u8>> = BTreeMap::new();
     let mut keep = |bytes: &[u8]| {
@@ -127,10 +171,19 @@ fn write(sample: &Sample, format: Format, manager: Manager, directory: &Path) {
         let content = Content::File { blob: keep(text.as_bytes()), size: text.len() as u64 };
         Entry { path, mode, content }
     };
-    let entries = [
+    let mut entries = vec![
         entry(format!("srv/{name}/bin/serve"), 0o755, &SERVER.replace("VERSION", version)),
         entry(format!("srv/{name}/{name}/service.conf"), 0o644, config),
     ];
+    if *form == Form::ByHand {
+        entries.push(entry(format!("etc/{name}/{name}.conf"), 0o644, config));
+        entries.extend(by_hand(stage).into_iter().map(|(path, mode, text)| entry(path.to_owned(), mode, &text)));
+        if stage == Stage::Runit {
+            // runsv's state, which would be left in the package's own directory otherwise.
+            let content = Content::Symlink { target: "/run/answer-by-hand".to_owned() };
+            entries.push(Entry { path: "srv/answer/answer/runit/answer/supervise".to_owned(), mode: 0o777, content });
+        }
+    }
     let mut maintainer = MaintainerFiles::default();
     for (script, text) in scripts {
         match format {
@@ -151,8 +204,16 @@ fn write(sample: &Sample, format: Format, manager: Manager, directory: &Path) {
 }
 
 /// What the script of the test installs, in the order of versions; each broken one fails in another script.
-fn samples(format: Format) -> Vec<Sample> {
-    let sample = |version, config, scripts| Sample { name: "answer", version, config, scripts };
+fn samples(format: Format, stage: Stage) -> Vec<Sample> {
+    let declared = Form::Declared(OnUpgrade::Restart);
+    let sample = |version, config, scripts| Sample { name: "answer", version, config, scripts, form: declared };
+    let other = |version, scripts| Sample {
+        name: "other",
+        version,
+        config: "other\n",
+        scripts,
+        form: Form::Declared(OnUpgrade::Leave),
+    };
     let broken: [(&str, &str, &str); 4] = match format {
         Format::Rpm => [
             ("3.1", "pre", "#VB#\n[ \"$1\" -lt 2 ] || exit 1\n"),
@@ -176,53 +237,156 @@ fn samples(format: Format) -> Vec<Sample> {
         sample("2", "second\n", vec![]),
         sample("2.5", "second\n", stops),
         sample("4", "fourth\n", vec![]),
-        Sample { name: "other", version: "1", config: "other\n", scripts: vec![] },
+        other("1", vec![]),
+        other("2", vec![]),
+        Sample {
+            name: "answer",
+            version: "0",
+            config: "old\n",
+            scripts: by_hand_scripts(format, stage),
+            form: Form::ByHand,
+        },
     ];
     samples.extend(broken.into_iter().map(|(version, script, text)| sample(version, "second\n", vec![(script, text)])));
     samples
 }
 
-fn go_through(format: Format, manager: Manager) {
-    let directory = tempfile::tempdir().unwrap();
-    for sample in samples(format) {
-        let of_version = directory.path().join(format!("{}-{}", sample.name, sample.version));
-        fs::create_dir(&of_version).unwrap();
-        write(&sample, format, manager, &of_version);
+/// Returns what a package by hand has for its service: path, mode and text.
+fn by_hand(stage: Stage) -> Vec<(&'static str, u32, String)> {
+    let command = format!("/srv/answer/bin/serve {} /etc/answer/answer.conf", stage.ports()[0]);
+    match stage {
+        Stage::Runit => {
+            vec![("srv/answer/answer/runit/answer/run", 0o755, format!("#!/bin/sh\nexec 2>&1\nexec {command}\n"))]
+        }
+        Stage::Supervisor => {
+            vec![("etc/supervisor/conf.d/answer.conf", 0o644, format!("[program:answer]\ncommand={command}\n"))]
+        }
+        Stage::Systemd | Stage::StandIn => {
+            let unit = format!("[Service]\nExecStart={command}\n\n[Install]\nWantedBy=multi-user.target\n");
+            vec![("etc/systemd/system/answer.service", 0o644, unit)]
+        }
     }
-    let arguments = ["/bin/sh", "/scripts/transitions.sh", format.as_str(), manager.as_str()];
-    let mut spec = test_root("services").spec(&arguments, Identity::Root);
-    spec.filter = Filter::PretendOwnership;
-    spec.binds = vec![scripts(), bind(directory.path(), "/packages", Access::ReadOnly)];
-    let run = run_spec(&spec).ok();
+}
+
+/// As packages have them that were written before anything was declared: they stop the service in every upgrade.
+fn by_hand_scripts(format: Format, stage: Stage) -> Vec<(&'static str, &'static str)> {
+    match (format, stage.manager()) {
+        (Format::Rpm, Manager::Runit) => vec![
+            ("post", "ln -sfn /srv/answer/answer/runit/answer /etc/service/answer\n"),
+            (
+                "preun",
+                "[ \"$1\" -gt 0 ] || { rm -f /etc/service/answer; sv force-shutdown /srv/answer/answer/runit/answer; }\n",
+            ),
+        ],
+        (Format::Rpm, Manager::Supervisor) => vec![
+            ("post", "supervisorctl update answer\n"),
+            ("preun", "[ \"$1\" -gt 0 ] || supervisorctl stop answer\n"),
+        ],
+        (Format::Rpm, Manager::Systemd) => vec![
+            ("post", "systemctl daemon-reload\nsystemctl enable answer.service\nsystemctl start answer.service\n"),
+            ("preun", "[ \"$1\" -gt 0 ] || systemctl --no-reload disable --now answer.service\n"),
+            ("postun", "systemctl daemon-reload\n[ \"$1\" -lt 1 ] || systemctl try-restart answer.service\n"),
+        ],
+        (_, Manager::Runit) => vec![
+            ("postinst", "#!/bin/sh\nset -e\nln -sfn /srv/answer/answer/runit/answer /etc/service/answer\n"),
+            (
+                "prerm",
+                "#!/bin/sh\nset -e\nrm -f /etc/service/answer\nsv -w 10 force-shutdown /srv/answer/answer/runit/answer || true\n",
+            ),
+        ],
+        (_, Manager::Supervisor) => vec![
+            ("postinst", "#!/bin/sh\nset -e\nsupervisorctl update answer\n"),
+            ("prerm", "#!/bin/sh\nset -e\nsupervisorctl stop answer\n"),
+        ],
+        (_, Manager::Systemd) => vec![
+            (
+                "postinst",
+                "#!/bin/sh\nset -e\nsystemctl daemon-reload\nsystemctl enable answer.service\nsystemctl restart answer.service\n",
+            ),
+            ("prerm", "#!/bin/sh\nset -e\nsystemctl stop answer.service\n"),
+            ("postrm", "#!/bin/sh\nset -e\nsystemctl daemon-reload\n"),
+        ],
+    }
+}
+
+fn go_through(format: Format, stage: Stage) {
+    let directory = tempfile::tempdir().unwrap();
+    let make = |name: &str| {
+        let path = directory.path().join(name);
+        fs::create_dir_all(&path).unwrap();
+        path
+    };
+    for sample in samples(format, stage) {
+        write(&sample, format, stage, &make(&format!("packages/{}-{}", sample.name, sample.version)));
+    }
+    let spec = |part: &str, identity| {
+        let [port, other_port] = stage.ports();
+        let words = ["/bin/sh", "/scripts/transitions.sh", format.as_str(), stage.as_str(), part, port, other_port];
+        let mut spec = test_root("services").spec(&words, identity);
+        spec.binds = vec![scripts(), bind(&directory.path().join("packages"), "/packages", Access::ReadOnly)];
+        spec
+    };
+    if stage == Stage::Systemd {
+        // The writes of one machine are what the other one boots with.
+        let host = |path| HostPath::new(path).unwrap();
+        let upper = Upper::Keep { upper: host(&make("upper")), work: host(&make("work")) };
+        fs::create_dir(directory.path().join("upper/etc")).unwrap();
+        // Without it, systemd would set up a machine that has never been booted.
+        fs::write(directory.path().join("upper/etc/machine-id"), "0123456789abcdef0123456789abcdef\n").unwrap();
+        let machine = |part, first: &[&str]| {
+            let first = first.iter().map(|word| (*word).to_owned()).collect();
+            let mut spec = spec(part, Identity::Machine { first });
+            let Root::Layers { upper: to, .. } = &mut spec.root else { unreachable!("a test's root has layers") };
+            *to = upper.clone();
+            // Debian's rpm has its database there, and what is in `/tmp` does not outlive a machine.
+            spec.env.insert("HOME".to_owned(), "/root".to_owned());
+            spec
+        };
+        expect_done(&machine("off", &["/bin/sleep", "infinity"]));
+        expect_done(&machine("on", &["/lib/systemd/systemd", "--unit=multi-user.target"]));
+    } else {
+        let mut spec = spec("off on", Identity::Root);
+        spec.filter = Filter::PretendOwnership;
+        expect_done(&spec);
+    }
+}
+
+fn expect_done(spec: &Spec) {
+    let run = run_spec(spec).ok();
     assert!(run.stdout.ends_with("== done\n"), "the script ended early:\n{}", run.stdout);
+}
+
+/// Returns systemd where it can be booted.
+fn systemd() -> Stage {
+    if systemd_refusal().is_none() { Stage::Systemd } else { Stage::StandIn }
 }
 
 #[test]
 fn a_deb_goes_through_every_transition_under_runit() {
-    go_through(Format::Deb, Manager::Runit);
+    go_through(Format::Deb, Stage::Runit);
 }
 
 #[test]
 fn a_deb_goes_through_every_transition_under_supervisor() {
-    go_through(Format::Deb, Manager::Supervisor);
+    go_through(Format::Deb, Stage::Supervisor);
 }
 
 #[test]
-fn a_deb_goes_through_every_transition_with_a_recording_systemctl() {
-    go_through(Format::Deb, Manager::Systemd);
+fn a_deb_goes_through_every_transition_under_systemd() {
+    go_through(Format::Deb, systemd());
 }
 
 #[test]
 fn an_rpm_goes_through_every_transition_under_runit() {
-    go_through(Format::Rpm, Manager::Runit);
+    go_through(Format::Rpm, Stage::Runit);
 }
 
 #[test]
 fn an_rpm_goes_through_every_transition_under_supervisor() {
-    go_through(Format::Rpm, Manager::Supervisor);
+    go_through(Format::Rpm, Stage::Supervisor);
 }
 
 #[test]
-fn an_rpm_goes_through_every_transition_with_a_recording_systemctl() {
-    go_through(Format::Rpm, Manager::Systemd);
+fn an_rpm_goes_through_every_transition_under_systemd() {
+    go_through(Format::Rpm, systemd());
 }

@@ -1,12 +1,16 @@
 #!/bin/sh
-# Each transition of a package that has a service: transitions.sh deb|rpm runit|supervisor|systemd.
+# Each transition of a package that has a service: transitions.sh deb|rpm MANAGER PARTS PORT OTHER-PORT.
 # /packages/answer-1 and so on hold one package each. The service answers on a port with its version, its process id and
-# its configuration; a client that is refused has found it stopped.
+# its configuration; a client that is refused has found it stopped. The manager is runit, supervisor, systemd as the first
+# process, or stand-in for a systemctl that pretends. Of the parts, "off" is what is done while no manager runs.
 
 set -eu
 
 format=$1
 manager=$2
+parts=$3
+port=$4
+other_port=$5
 config=/etc/answer/answer.conf
 
 . /scripts/steps.sh
@@ -15,7 +19,8 @@ tell() {
     case "$manager" in
         runit) sv status /srv/answer/etc/services/answer || true; tail -n 20 /var/log/answer/current || true ;;
         supervisor) supervisorctl status || true; tail -n 20 /var/log/supervisor/*.log || true ;;
-        systemd) cat /run/calls /run/answer.log || true ;;
+        systemd) systemctl status --no-pager --all answer.service other.service || true; journalctl --no-pager -n 60 || true ;;
+        stand-in) cat /run/calls /run/answer.log || true ;;
     esac
 }
 
@@ -25,11 +30,11 @@ ask() {
 }
 
 answers() {
-    ask 4343 | grep -Eq "^$1 [0-9]+ $2\$"
+    ask "$port" | grep -Eq "^$1 [0-9]+ $2\$"
 }
 
 is_closed() {
-    [ "$(ask 4343)" = closed ]
+    [ "$(ask "$port")" = closed ]
 }
 
 # is_at_rest NAME: its manager has ended it, and has nothing more to do for it.
@@ -39,7 +44,7 @@ is_at_rest() {
             if runs "runsv $1"; then sv status "/srv/$1/etc/services/$1" | grep '^down: ' | grep -v 'want up'; fi
             ;;
         supervisor) supervisorctl status "$1" | grep -E '(STOPPED|no such process)' ;;
-        systemd) ! systemctl is-active "$1.service" ;;
+        systemd | stand-in) ! systemctl is-active "$1.service" ;;
     esac > /dev/null 2>&1
 }
 
@@ -57,8 +62,79 @@ check_closed() {
     is_closed || fail "it still answers, or was started again"
 }
 
+# check_process: it is whom its package says, may what it says, and no more. Only systemd has users to give.
+check_process() {
+    [ "$manager" = systemd ] || return 0
+    process=/proc/$(process_id)
+    user=$(id -u answer)
+    grep -Eq "^Uid:([[:space:]]$user){4}\$" "$process/status" || fail "it runs as: $(grep Uid "$process/status")"
+    for set in CapPrm CapEff CapBnd CapAmb; do
+        # CAP_NET_BIND_SERVICE, the tenth.
+        grep -q "^$set:.0000000000000400\$" "$process/status" || fail "it may: $(grep Cap "$process/status")"
+    done
+    grep -Eq '^Max open files +512 +512 ' "$process/limits" || fail "its limits: $(cat "$process/limits")"
+    tr '\0' '\n' < "$process/environ" | grep -qx 'GREETING=a b' || fail "its environment is another"
+    [ "$(readlink "$process/cwd")" = /srv/answer ] || fail "it is in $(readlink "$process/cwd")"
+    [ "$(stat -c '%U:%G %a' /var/lib/answer)" = 'answer:answer 750' ] || fail "$(stat /var/lib/answer)"
+    [ "$(stat -c '%U:%G %a' "$config")" = 'root:answer 640' ] || fail "$(stat "$config")"
+}
+
+# check_unit VERSION ENABLED: systemd knows that version's unit, it is as it was, and no unit has failed.
+check_unit() {
+    [ "$manager" = systemd ] || return 0
+    [ "$(systemctl is-enabled answer.service)" = "$2" ] || fail "it is $(systemctl is-enabled answer.service), not $2"
+    known=$(systemctl show --property Description --value answer.service)
+    [ "$known" = "answer $1" ] || [ "$2" = masked ] || fail "systemd knows: $known, and not answer $1"
+    [ -z "$(systemctl list-units --failed --plain --no-legend)" ] || fail "$(systemctl list-units --failed)"
+}
+
+# watch_port: from now on a client asks the service, again and again, and notes the longest time without an answer.
+watch_port() {
+    rm -f /run/watch.stop /run/watch.gap
+    perl -MIO::Socket::INET -MTime::HiRes=time,sleep -e '
+        my ($longest, $last) = (0, time);
+        until (-e "/run/watch.stop") {
+            my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$ARGV[0]");
+            if ($s && <$s>) {
+                $longest = time - $last if time - $last > $longest;
+                $last = time;
+            }
+            sleep 0.01;
+        }
+        open(my $f, ">", "/run/watch.new"); printf $f "%d\n", 1000 * $longest; close $f;
+        rename "/run/watch.new", "/run/watch.gap"' "$port" &
+}
+
+# check_gap: the client has waited for an answer, and not for long.
+check_gap() {
+    touch /run/watch.stop
+    wait_for test -e /run/watch.gap
+    gap=$(cat /run/watch.gap)
+    echo "without an answer: $gap ms"
+    [ "$gap" -lt 15000 ] || fail "the service was away for $gap ms"
+}
+
+is_one_process() {
+    [ "$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' | grep -o '/srv/answer/bin/serve ' | wc -l)" -eq 1 ]
+}
+
+check_by_hand_is_gone() {
+    case "$manager" in
+        runit) [ "$(readlink /etc/service/answer)" = /srv/answer/etc/services/answer ] ;;
+        supervisor)
+            # What somebody has edited is kept.
+            case "$format" in
+                deb) grep -qx '; edited' /etc/supervisor/conf.d/answer.conf.dpkg-old ;;
+                rpm) grep -qx '; edited' /etc/supervisor/conf.d/answer.conf.rpmsave ;;
+            esac || fail "$(ls /etc/supervisor/conf.d)"
+            [ "$(readlink /etc/supervisor/conf.d/answer.conf)" = /srv/answer/etc/services/answer/supervisor.conf ]
+            ;;
+        systemd | stand-in) [ ! -e /etc/systemd/system/answer.service ] ;;
+    esac || fail "what was written by hand is in the way"
+}
+
 process_id() {
-    ask 4343 | cut -d' ' -f2
+    ask "$port" | cut -d' ' -f2
 }
 
 install_package() {
@@ -99,7 +175,7 @@ start_by_hand() {
     case "$manager" in
         runit) sv start /srv/answer/etc/services/answer ;;
         supervisor) supervisorctl start answer ;;
-        systemd) systemctl start answer.service ;;
+        systemd | stand-in) systemctl start answer.service ;;
     esac
 }
 
@@ -107,7 +183,7 @@ stop_by_hand() {
     case "$manager" in
         runit) sv stop /srv/answer/etc/services/answer ;;
         supervisor) supervisorctl stop answer ;;
-        systemd) systemctl stop answer.service ;;
+        systemd | stand-in) systemctl stop answer.service ;;
     esac
 }
 
@@ -117,7 +193,7 @@ cat > /usr/bin/stop-answer << END
 case $manager in
     runit) sv stop /srv/answer/etc/services/answer ;;
     supervisor) supervisorctl stop answer ;;
-    systemd) systemctl stop answer.service ;;
+    systemd | stand-in) systemctl stop answer.service ;;
 esac
 END
 chmod 755 /usr/bin/stop-answer
@@ -173,54 +249,85 @@ start_manager() {
             wait_for supervisorctl pid
             ;;
         systemd)
+            # It is there already, or will be in a moment.
+            wait_for test -S /run/systemd/private
+            systemctl is-system-running --wait > /dev/null || true
+            ;;
+        stand-in)
             mkdir -p /run/systemd/system
             start_by_hand
             ;;
     esac
 }
 
-step "a machine"
-rm -f /usr/sbin/policy-rc.d
-# runit makes what the link leads to when the machine boots.
-mkdir -p "$(readlink -m /etc/service)"
-ln -sf /tmp/systemctl /usr/bin/systemctl
-if [ "$format" = rpm ]; then
-    # Red Hat's machines do not have these.
-    rm -f /usr/bin/deb-systemd-helper /usr/bin/deb-systemd-invoke
-    mkdir -p /usr/lib/sysimage
-    rpm --initdb
+case "$parts" in
+    *off*) ;;
+    *)
+        start_manager
+        part=on
+        ;;
+esac
+
+if [ "${part:-off}" = off ]; then
+    step "a machine"
+    rm -f /usr/sbin/policy-rc.d
+    # runit makes what the link leads to when the machine boots.
+    mkdir -p "$(readlink -m /etc/service)"
+    if [ "$manager" = stand-in ]; then ln -sf /tmp/systemctl /usr/bin/systemctl; fi
+    if [ "$format" = rpm ]; then
+        # Red Hat's machines do not have these.
+        rm -f /usr/bin/deb-systemd-helper /usr/bin/deb-systemd-invoke
+        mkdir -p /usr/lib/sysimage
+        rpm --initdb
+    fi
+
+    step "install without a service manager"
+    install_package answer-1
+    check_version 1
+    getent passwd answer | grep -q ':/srv/answer:/bin/false$' || fail "the user is: $(getent passwd answer)"
+    id -nG answer | tr ' ' '\n' | grep -qx adm || fail "the user is not in its groups: $(id answer)"
+    [ "$(stat -c %a /var/lib/answer)" = 750 ] || fail "the directory is not as declared"
+    [ "$(stat -c %a "$config")" = 640 ] || fail "the configuration is not as declared"
+    is_closed || fail "it was started without a manager"
+    ! grep -q start /run/calls 2>/dev/null || fail "$(cat /run/calls)"
+    case "$manager" in
+        systemd | stand-in)
+            [ -L /etc/systemd/system/multi-user.target.wants/answer.service ] || fail "the unit is not enabled"
+            SYSTEMD_OFFLINE=1 systemd-analyze verify --man=no /lib/systemd/system/answer.service 2>/tmp/verify || true
+            ! grep -F answer.service /tmp/verify || fail "systemd does not like the unit"
+            ;;
+    esac
+    case "$parts" in
+        *on*) start_manager ;;
+        *)
+            step "done"
+            exit
+            ;;
+    esac
 fi
 
-step "install without a service manager"
-install_package answer-1
-check_version 1
-getent passwd answer | grep -q ':/srv/answer:/bin/false$' || fail "the user is: $(getent passwd answer)"
-id -nG answer | tr ' ' '\n' | grep -qx adm || fail "the user is not in its groups: $(id answer)"
-[ "$(stat -c %a /var/lib/answer)" = 750 ] || fail "the directory is not as declared"
-[ "$(stat -c %a $config)" = 640 ] || fail "the configuration is not as declared"
-is_closed || fail "it was started without a manager"
-! grep -q start /run/calls 2>/dev/null || fail "$(cat /run/calls)"
-if [ "$manager" = systemd ]; then
-    [ -L /etc/systemd/system/multi-user.target.wants/answer.service ] || fail "the unit is not enabled"
-    SYSTEMD_OFFLINE=1 systemd-analyze verify --man=no /lib/systemd/system/answer.service 2>/tmp/verify || true
-    ! grep -F answer.service /tmp/verify || fail "systemd does not like the unit"
-fi
-
-step "the manager starts, and with it the service"
-start_manager
+step "the manager has started, and with it the service"
 wait_for answers 1 first
+check_process
+check_unit 1 enabled
 
 step "upgrade"
 first=$(process_id)
+watch_port
 install_package answer-2
 check_version 2
 wait_for answers 2 second
+check_gap
 [ "$(process_id)" != "$first" ] || fail "it was not restarted"
+check_process
+check_unit 2 enabled
 
 step "downgrade"
 install_package answer-1
 check_version 1
 wait_for answers 1 first
+check_process
+check_unit 1 enabled
 
 step "upgrade with an edited configuration, which stays"
 echo edited > "$config"
@@ -249,8 +356,36 @@ wait_for is_closed
 install_package answer-4
 check_version 4
 check_closed
+check_unit 4 enabled
 start_by_hand
 wait_for answers 4 edited
+
+if [ "$manager" = systemd ]; then
+    step "a disabled service stays so: what runs is restarted, what does not is not started"
+    systemctl disable --quiet answer.service
+    install_package answer-2
+    wait_for answers 2 edited
+    check_unit 2 disabled
+    stop_by_hand
+    install_package answer-4
+    check_version 4
+    check_closed
+    check_unit 4 disabled
+    systemctl enable --quiet answer.service
+
+    step "a masked service stays so"
+    systemctl mask --quiet answer.service
+    install_package answer-2
+    check_version 2
+    check_closed
+    check_unit 2 masked
+    install_package answer-4
+    check_closed
+    systemctl unmask --quiet answer.service
+    check_unit 4 enabled
+    start_by_hand
+    wait_for answers 4 edited
+fi
 
 step "a version whose own script stops the service leaves it running"
 install_package answer-2.5
@@ -263,10 +398,17 @@ step "a second package of the workspace"
 install_package other-1
 wait_for answers 4 edited
 other() {
-    ask 4344 | grep -q other
+    ask "$other_port" | grep -q other
 }
-if [ "$manager" = systemd ]; then systemctl start other.service; fi
+if [ "$manager" = stand-in ]; then systemctl start other.service; fi
 wait_for other
+
+step "an upgrade that restarts nothing"
+before=$(ask "$other_port" | cut -d' ' -f2)
+install_package other-2
+ask "$other_port" | grep -q "^1 $before other\$" || fail "it was restarted: $(ask "$other_port"), not 1 $before"
+wait_for answers 4 edited
+check_unit 4 enabled
 
 step "an upgrade that fails before the files are there"
 before=$(process_id)
@@ -335,24 +477,59 @@ case "$format" in
     rpm) wait_for answers 4 fourth ;;
 esac
 
+# purge_package: nothing of it is left but its user.
+purge_package() {
+    case "$format" in
+        deb)
+            dpkg --purge vrmd-answer
+            for path in "$config" /var/lib/answer /var/log/answer /etc/systemd/system/multi-user.target.wants/answer.service; do
+                [ ! -e "$path" ] && [ ! -L "$path" ] || fail "$path is left"
+            done
+            ;;
+        rpm) remove_package vrmd-answer ;;
+    esac
+    [ "$(installed_version)" = none ] || fail "there is: $(installed_version)"
+    check_closed
+    [ ! -e /run/vb/vrmd-answer ] || fail "the state of upgrades is left"
+    if [ "$manager" = systemd ]; then
+        [ "$(systemctl show --property LoadState --value answer.service)" = not-found ] || fail "systemd still knows the unit"
+        [ -z "$(systemctl list-units --failed --plain --no-legend)" ] || fail "$(systemctl list-units --failed)"
+    fi
+}
+
 step "purge, or erase"
-case "$format" in
-    deb)
-        dpkg --purge vrmd-answer
-        for path in "$config" /var/lib/answer /var/log/answer /etc/systemd/system/multi-user.target.wants/answer.service; do
-            [ ! -e "$path" ] && [ ! -L "$path" ] || fail "$path is left"
-        done
-        ;;
-    rpm) remove_package vrmd-answer ;;
-esac
-[ "$(installed_version)" = none ] || fail "there is: $(installed_version)"
-check_closed
+purge_package
 wait_for other
-[ ! -e /run/vb/vrmd-answer ] || fail "the state of upgrades is left"
+
+step "an upgrade from a package whose scripts are written by hand"
+rm -f "$config"*
+install_package answer-0
+wait_for answers 0 old
+if [ "$manager" = supervisor ]; then echo '; edited' >> /etc/supervisor/conf.d/answer.conf; fi
+install_package answer-4
+check_version 4
+wait_for answers 4 fourth
+check_process
+check_unit 4 enabled
+# Nothing of the old form is left: no process, no script, no file, and no configuration that dpkg still holds for it.
+wait_for is_one_process
+[ ! -e /srv/answer/answer/runit ] || fail "$(find /srv/answer/answer)"
+check_by_hand_is_gone
+if [ "$format" = deb ]; then
+    # dpkg forgets what is gone when it unpacks the next version.
+    install_package answer-2
+    check_version 2
+    wait_for answers 2 second
+    [ "$manager" = supervisor ] || ! dpkg-query --show --showformat='${Conffiles}' vrmd-answer | grep obsolete || fail "dpkg still holds a conffile"
+    grep -q vb_settle /var/lib/dpkg/info/vrmd-answer.postinst || fail "$(cat /var/lib/dpkg/info/vrmd-answer.postinst)"
+    remove_package vrmd-answer
+fi
+purge_package
+wait_for other
 
 step "the last package goes, too"
 remove_package vrmd-other
 wait_for is_at_rest other
-[ "$(ask 4344)" = closed ] || fail "it still answers"
+[ "$(ask "$other_port")" = closed ] || fail "it still answers"
 
 step "done"

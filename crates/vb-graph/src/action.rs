@@ -122,10 +122,11 @@ impl Kind {
             Self::Libraries(_) => 2,
             Self::Package(spec) => match spec.format {
                 // 2: the dictionary of xz is no larger than a segment. 3: what stands in for a `debian/copyright`.
-                // 4: the interpreter is looked at first.
-                Format::Deb => 4,
-                // 2: versions are written so that rpm orders them as dpkg does. 3, 4 and 5: as 2, 3 and 4 of a `.deb`.
-                Format::Rpm => 5,
+                // 4: the interpreter is looked at first. 5: units are read again, what was written by hand yields.
+                Format::Deb => 5,
+                // 2: versions are written so that rpm orders them as dpkg does. 3, 4, 5 and 6: as 2, 3, 4 and 5 of a
+                // `.deb`.
+                Format::Rpm => 6,
                 // 2: as 3 of a `.deb`.
                 Format::Tar => 2,
             },

@@ -37,7 +37,7 @@ const GOLDEN: [(&str, &str); 25] = [
     ("stage", "ccff25c3b1ae67b2cee2a77725d4cab95aaca65d46fcfa24d9a1cb3427a88552"),
     ("libraries", "2f1fc9ff1e9435f4688e7b85d091b1d28b4386542d5a68d12747f89936f337ca"),
     ("import check", "d082d3fdd3aea71cae4df07025173740dc352d398cd2d61ce9615815818f8e2b"),
-    ("package", "f743486cd9a873725d788221fa75da229d2cd84a348d7798aabd4817e5264af5"),
+    ("package", "b5f6d21b189b978da4aabd0eef0fce52b5781f49a524ff63d3eb73cf97809adb"),
     ("test", "1d11e2da6af058d7875ddb51e283e593b8f7f60e5ef528a4d85c2e8dc9369194"),
     ("lint", "19821fe2edfa29a375f1723e889f3b5d3ca56ec5554467798e24c3047e9595a5"),
 ];

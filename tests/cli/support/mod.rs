@@ -33,7 +33,7 @@ pub(crate) use self::{
     process::{OwnProgram, Started},
     redact::redact,
     repository::{Repository, company_key},
-    root::{TestRoot, bind, helper, run_spec, scripts, test_output, test_root, test_root_of},
+    root::{TestRoot, bind, helper, run_spec, scripts, systemd_refusal, test_output, test_root, test_root_of},
     run::Run,
     s3::{S3Server, SECRET},
     small::{GOOD_SETUP, SMALL, add_small_recipe},

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{Read, Seek},
+    io::{Read, Seek, Write},
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
     time::Duration,
@@ -103,6 +103,14 @@ pub(crate) fn scripts() -> Bind {
 /// Returns how to start the sandbox: the program itself does.
 pub(crate) fn helper() -> Helper {
     Helper { program: PathBuf::from(env!("CARGO_BIN_EXE_vb")), args: vec!["__sandbox".to_owned()] }
+}
+
+/// Says why systemd cannot be booted here, and prints that it is not tested; none where it can.
+pub(crate) fn systemd_refusal() -> Option<String> {
+    let refusal = vb_sandbox::probe_machine(&helper()).err()?.to_string();
+    let notice = format!("NOT TESTED under a booted systemd: {refusal}: a stand-in takes its place\n");
+    std::io::stderr().write_all(notice.as_bytes()).unwrap();
+    Some(refusal)
 }
 
 /// Runs a spec to its end; standard output and error are one text.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use vb_graph::{Manager, PackageSpec, ScriptPolicy};
+use vb_graph::{ConfigFile, Manager, PackageSpec, ScriptPolicy};
 
 use super::{
     LifecycleError, merge,
@@ -36,10 +36,12 @@ pub(super) fn add_debian(spec: &PackageSpec, maintainer: &mut MaintainerFiles) -
 
 fn debian_arms(spec: &PackageSpec) -> Vec<(ScriptName, Arms)> {
     let of = |moment| commands(spec, moment);
-    let mut configure = of(Moment::Prepare(Enable::All));
+    let mut configure = of(Moment::Prepare);
+    configure.extend(of(Moment::Enable(Enable::All)));
     configure.extend(owners(spec));
     configure.extend(of(Moment::Settle(Upgraded::If("\"${2:+yes}\""))));
-    let mut again: Vec<String> = of(Moment::Prepare(Enable::All));
+    let mut again = of(Moment::Prepare);
+    again.extend(of(Moment::Enable(Enable::All)));
     again.extend(of(Moment::Settle(Upgraded::No)));
     vec![
         (
@@ -62,7 +64,11 @@ fn debian_arms(spec: &PackageSpec) -> Vec<(ScriptName, Arms)> {
 /// Files are unpacked as root's; rpm's own header says whose they are.
 fn owners(spec: &PackageSpec) -> Vec<String> {
     let owned = spec.lifecycle.config_files.iter().filter(|file| file.owner != "root" || file.group != "root");
-    owned.map(|file| format!("vb_own {} {} {}", super::shell_word(&file.path), file.owner, file.group)).collect()
+    let own = |file: &ConfigFile| {
+        let mode = file.mode.map_or(String::new(), |mode| format!(" {mode:04o}"));
+        format!("vb_own {} {} {}{mode}", super::shell_word(&file.path), file.owner, file.group)
+    };
+    owned.map(own).collect()
 }
 
 /// Adds the scriptlets, into those written by hand where there are some.
@@ -82,17 +88,19 @@ pub(super) fn add_rpm(spec: &PackageSpec, maintainer: &mut MaintainerFiles) -> R
 fn rpm_arms(spec: &PackageSpec) -> Vec<(ScriptletName, Arms)> {
     let of = |moment| commands(spec, moment);
     let users = transition::users(&spec.lifecycle);
-    let mut first = of(Moment::Prepare(Enable::All));
+    let mut first = of(Moment::Prepare);
+    first.extend(of(Moment::Enable(Enable::All)));
     first.extend(of(Moment::Settle(Upgraded::No)));
     let before_upgrade = [users.clone(), of(Moment::BeforeUpgrade)].concat();
     // Only an upgrade has something to remember, and `%posttrans` gets no argument that tells.
     let mut settle = vec!["if [ -d \"$vb_state\" ]; then".to_owned()];
-    settle.extend(of(Moment::Settle(Upgraded::Yes)).into_iter().map(|line| format!("    {line}")));
+    let lines = [of(Moment::Enable(Enable::New)), of(Moment::Settle(Upgraded::Yes))].concat();
+    settle.extend(lines.into_iter().map(|line| format!("    {line}")));
     settle.push("fi".to_owned());
     let mark = "mkdir -p \"$vb_state\"".to_owned();
     vec![
         (ScriptletName::Pre, vec![("1", users), ("*", [before_upgrade, vec![mark]].concat())]),
-        (ScriptletName::Post, vec![("1", first), ("*", of(Moment::Prepare(Enable::New)))]),
+        (ScriptletName::Post, vec![("1", first), ("*", of(Moment::Prepare))]),
         (ScriptletName::Preun, vec![("0", of(Moment::BeforeRemoval))]),
         (ScriptletName::Postun, vec![("0", of(Moment::AfterRemoval))]),
         (ScriptletName::Posttrans, vec![("*", settle)]),

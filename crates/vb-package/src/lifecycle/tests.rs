@@ -157,10 +157,12 @@ fn what_is_done_in_each_script_depends_on_its_argument() {
         vb_member whois adm
         vb_directory /var/lib/whois whois whois 0750
         "vb_$(vb_choose systemd runit)_enable" whois
+        vb_systemd_reread
         vb_settle whois restart "${2:+yes}" systemd runit
         rm -rf "$vb_state"
         ;;
     abort-upgrade)
+        vb_systemd_reread
         vb_resume whois systemd runit
         rm -rf "$vb_state"
         ;;

@@ -4,7 +4,7 @@
 //! that somebody has stopped stays stopped; what a script of the old version stopped meanwhile is started again; users
 //! are never removed.
 
-use vb_graph::{Lifecycle, OnUpgrade, PackageSpec, Service};
+use vb_graph::{Lifecycle, Manager, OnUpgrade, PackageSpec, Service};
 
 use super::{definition, shell_word};
 
@@ -13,8 +13,10 @@ use super::{definition, shell_word};
 pub(super) enum Moment {
     /// Before the new version's files are there, while the old version's scripts can still run.
     BeforeUpgrade,
-    /// After the files are unpacked: users, directories and owners, and services that are new are enabled.
-    Prepare(Enable),
+    /// After the files are unpacked: users and directories.
+    Prepare,
+    /// After that, and in an upgrade once no file of the old version can stand where a service is enabled.
+    Enable(Enable),
     /// After everything of the old version is gone, and after a first installation.
     Settle(Upgraded),
     /// An upgrade was called off.
@@ -57,7 +59,7 @@ pub(super) fn commands(spec: &PackageSpec, moment: Moment) -> Vec<String> {
             lines.extend(services.iter().map(|service| remember(lifecycle, service)));
             lines
         }
-        Moment::Prepare(enable) => {
+        Moment::Prepare => {
             let mut lines = users(lifecycle);
             lines.extend(lifecycle.directories.iter().map(|directory| {
                 let group = directory.group.as_ref().unwrap_or(&directory.owner);
@@ -68,18 +70,24 @@ pub(super) fn commands(spec: &PackageSpec, moment: Moment) -> Vec<String> {
                     directory.mode
                 )
             }));
-            let enabled = services.iter().filter(|service| service.is_enabled);
-            lines.extend(enabled.map(|service| enable_service(service, enable)));
             lines
         }
+        Moment::Enable(enable) => {
+            let enabled = services.iter().filter(|service| service.is_enabled);
+            enabled.map(|service| enable_service(service, enable)).collect()
+        }
         Moment::Settle(upgraded) => {
-            let mut lines: Vec<String> = services.iter().map(|service| settle(service, upgraded)).collect();
+            let mut lines = reread(services);
+            lines.extend(services.iter().map(|service| settle(service, upgraded)));
             lines.push("rm -rf \"$vb_state\"".to_owned());
             lines
         }
         Moment::Resume => {
             let resume = |service: &Service| format!("vb_resume {} {}", service.name, managers(service));
-            services.iter().map(resume).chain(["rm -rf \"$vb_state\"".to_owned()]).collect()
+            let mut lines = reread(services);
+            lines.extend(services.iter().map(resume));
+            lines.push("rm -rf \"$vb_state\"".to_owned());
+            lines
         }
         Moment::BeforeRemoval => {
             of_managers(services, |service, manager| format!("vb_{manager}_stop {}", service.name))
@@ -120,6 +128,12 @@ fn enable_service(service: &Service, enable: Enable) -> String {
         Enable::All => call,
         Enable::New => format!("[ -e \"$vb_state/{name}.known\" ] || {call}"),
     }
+}
+
+/// A unit is read again whatever becomes of its service, so that somebody who starts it later starts the new one.
+fn reread(services: &[Service]) -> Vec<String> {
+    let is_any = services.iter().any(|service| service.managers.contains(&Manager::Systemd));
+    is_any.then(|| "vb_systemd_reread".to_owned()).into_iter().collect()
 }
 
 fn settle(service: &Service, upgraded: Upgraded) -> String {

@@ -21,6 +21,20 @@ vb_allowed() {
     [ "$vb_answer" -eq 0 ] || [ "$vb_answer" -eq 104 ]
 }
 
+# vb_yield FILE: a configuration file of dpkg's that only an older version had, where it would hide what the package has.
+vb_yield() {
+    if [ ! -f "$1" ] || [ -L "$1" ] || ! command -v dpkg-query >/dev/null 2>&1; then return 0; fi
+    vb_sum=$(dpkg-query --show --showformat='${Conffiles}\n' @PACKAGE@ 2>/dev/null |
+        sed -n "s|^ $1 \([0-9a-f]*\) obsolete\$|\1|p")
+    if [ -z "$vb_sum" ]; then return 0; fi
+    if [ "$(md5sum < "$1")" = "$vb_sum  -" ]; then
+        rm -f "$1"
+    else
+        vb_say "$1 has been edited and is $1.dpkg-old now: the package itself says what the service is"
+        mv -f "$1" "$1.dpkg-old"
+    fi
+}
+
 # vb_choose MANAGER...: prints the first that runs here, or else is installed, or else the first.
 vb_choose() {
     for vb_candidate in "$@"; do

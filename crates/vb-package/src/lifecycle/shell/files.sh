@@ -27,9 +27,10 @@ vb_directory() {
     [ -d "$1" ] || install -d -o "$2" -g "$3" -m "$4" "$1"
 }
 
-# vb_own PATH OWNER GROUP: once, as dpkg keeps the owner of a configuration file that it replaces.
+# vb_own PATH OWNER GROUP [MODE]: once, as dpkg keeps owner and mode of a configuration file that it replaces.
 vb_own() {
     if [ -e "$1" ] && [ "$(stat -c %u:%g "$1")" = 0:0 ] && ! dpkg-statoverride --list "$1" >/dev/null 2>&1; then
         chown "$2:$3" "$1"
+        if [ -n "${4:-}" ]; then chmod "$4" "$1"; fi
     fi
 }

@@ -26,7 +26,9 @@ vb_supervisor_enabled() {
 
 vb_supervisor_enable() {
     vb_link=$(vb_supervisor_link "$1")
-    if [ -n "$vb_link" ]; then ln -sfn "@SERVICES@/$1/supervisor.conf" "$vb_link"; fi
+    if [ -z "$vb_link" ]; then return 0; fi
+    vb_yield "$vb_link"
+    ln -sfn "@SERVICES@/$1/supervisor.conf" "$vb_link"
 }
 
 # A new program is started by being read.

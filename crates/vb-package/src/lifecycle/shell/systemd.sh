@@ -16,6 +16,7 @@ vb_systemd_enabled() {
 
 # Debian's helper remembers what the administrator has disabled, and works without systemd.
 vb_systemd_enable() {
+    vb_yield "/etc/systemd/system/$1.service"
     if command -v deb-systemd-helper >/dev/null 2>&1; then
         deb-systemd-helper unmask "$1.service" >/dev/null || true
         if deb-systemd-helper --quiet was-enabled "$1.service"; then
@@ -37,20 +38,18 @@ vb_systemd_call() {
 }
 
 vb_systemd_start() {
-    vb_systemd_reread
     vb_systemd_call start "$1"
 }
 
 vb_systemd_restart() {
-    vb_systemd_reread
     vb_systemd_call restart "$1"
 }
 
 vb_systemd_reload() {
-    vb_systemd_reread
     systemctl reload "$1.service" >/dev/null
 }
 
+# Units of a package have a fixed time, by which systemd would not see that they have changed.
 vb_systemd_reread() {
     if vb_systemd_active; then systemctl --system daemon-reload >/dev/null || true; fi
 }
