@@ -4,7 +4,7 @@ use expect_test::expect;
 use fs_err as fs;
 
 use super::push::with_repository;
-use crate::support::{Run, TestEnv, redact};
+use crate::support::{Run, TestEnv, redact, systemd_refusal};
 
 const SCENARIOS: [&str; 4] = ["install", "upgrade", "rollback", "remove"];
 
@@ -125,4 +125,28 @@ fn packages_of_both_formats_that_belong_together_pass_their_tests_under_supervis
     assert!(failed.stderr.contains("the service `duo` is not as it has to be"), "{}", failed.stderr);
     assert!(failed.stderr.contains("up, and steady, under supervisor"), "{}", failed.stderr);
     assert!(failed.stderr.contains("ZeroDivisionError"), "{}", failed.stderr);
+}
+
+#[test]
+fn systemd_is_booted_for_a_service_of_its_own_which_runs_as_its_user_with_its_capability() {
+    let env = TestEnv::clock();
+    if let Some(refusal) = systemd_refusal() {
+        // A stand-in has neither users nor capabilities, which is said.
+        let run = env.vb(&["test", "recipes/clock.ncl"]).expect(1);
+        assert!(run.stderr.contains(&format!("warning: `vb test` has a stand-in for systemd, because {refusal}")));
+        return;
+    }
+    let passed: Vec<String> = SCENARIOS.map(|scenario| format!("passed  clock bookworm test {scenario}")).to_vec();
+    let run = env.vb(&["test", "recipes/clock.ncl"]).ok();
+    assert_eq!(run.stdout.lines().collect::<Vec<_>>(), passed);
+    assert!(!run.stderr.contains("stand-in"), "{}", run.stderr);
+    let report = env.vb(&["output", "recipes/clock.ncl", "test install"]).ok();
+    let report = fs::read_to_string(format!("{}/report.json", report.stdout.trim())).unwrap();
+    assert_eq!(report, r#"{"failure": null, "machine": "systemd", "scenario": "install"}"#);
+
+    env.edit("recipes/clock.ncl", "    capabilities = [\"CAP_NET_BIND_SERVICE\"],\n", "");
+    let run = env.vb(&["test", "recipes/clock.ncl"]).expect(1);
+    let told = "clock bookworm test install failed: after `install`, the service `clock` is not as it has to be";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
+    assert!(run.stderr.contains("  | PermissionError: [Errno 13] Permission denied"), "{}", run.stderr);
 }

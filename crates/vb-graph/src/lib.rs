@@ -45,4 +45,4 @@ pub use step::{
     AssetLanguage, BustCaches, CacheToken, CollectStatic, Compile, Compress, Compressor, ContentCoding, Precompress,
     Run, Step, StyleLanguage, Work,
 };
-pub use trial::{Check, Scenario, Test, TestedService};
+pub use trial::{Check, Machine, Scenario, Test, TestedService};

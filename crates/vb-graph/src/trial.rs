@@ -25,6 +25,26 @@ pub struct Test {
     pub files: BTreeMap<String, String>,
     /// What is asked once the services are up.
     pub checks: Vec<Check>,
+    /// What the package is installed on.
+    pub machine: Machine,
+}
+
+/// What a package is installed on for a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Machine {
+    /// A sandbox with one user, and a stand-in for systemd.
+    Sandbox,
+    /// A machine that systemd boots, with all users, where the root has systemd.
+    Booted,
+}
+
+impl Machine {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+            Self::Booted => "booted",
+        }
+    }
 }
 
 /// A part of the life of a package.
@@ -100,6 +120,7 @@ impl Test {
             Part::text("prefix", &self.prefix),
             Part::text("python command", &self.python),
             Part::list("files", &files),
+            Part::text("machine", self.machine.as_str()),
         ];
         parts.extend(self.services.iter().map(|service| {
             let managers: Vec<String> = service.managers.iter().map(ToString::to_string).collect();

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use vb_graph::{
     Action, AssetLanguage, BlobDigest, BuildInterpreter, BustCaches, CacheToken, Check, Checker, Claim, CollectStatic,
     Compile, Compress, Compression, Compressor, ContentCoding, Directory, Environment, Fetch, Format, Graph,
-    ImportCheck, Ingest, Input, InputDigest, InterpreterSpec, Kind, Libraries, Lint, Manager, NeededInterpreter, Node,
-    NodeModules, Origin, PackageSpec, Part, PartValue, Pattern, Precompress, Provenance, ResolvedAction, Root,
-    RootContent, Run, Scenario, Sha256, Share, Stage, Step, StyleLanguage, Test, TestInterpreter, TestedService,
-    Unpack, Wheel, Work,
+    ImportCheck, Ingest, Input, InputDigest, InterpreterSpec, Kind, Libraries, Lint, Machine, Manager,
+    NeededInterpreter, Node, NodeModules, Origin, PackageSpec, Part, PartValue, Pattern, Precompress, Provenance,
+    ResolvedAction, Root, RootContent, Run, Scenario, Sha256, Share, Stage, Step, StyleLanguage, Test, TestInterpreter,
+    TestedService, Unpack, Wheel, Work,
 };
 
 const GOLDEN: [(&str, &str); 25] = [
@@ -38,7 +38,7 @@ const GOLDEN: [(&str, &str); 25] = [
     ("libraries", "2f1fc9ff1e9435f4688e7b85d091b1d28b4386542d5a68d12747f89936f337ca"),
     ("import check", "d082d3fdd3aea71cae4df07025173740dc352d398cd2d61ce9615815818f8e2b"),
     ("package", "b5f6d21b189b978da4aabd0eef0fce52b5781f49a524ff63d3eb73cf97809adb"),
-    ("test", "1d11e2da6af058d7875ddb51e283e593b8f7f60e5ef528a4d85c2e8dc9369194"),
+    ("test", "6b1b6818b1f5be73964b7f043beabeb25feaf545dc78b23b363590a48cadd8ce"),
     ("lint", "19821fe2edfa29a375f1723e889f3b5d3ca56ec5554467798e24c3047e9595a5"),
 ];
 
@@ -81,6 +81,7 @@ fn test() -> Test {
             Check::Tcp { port: 43, send: text("example.org\r\n"), expect: text("Registrar:") },
             Check::Command { argv: vec![text("/vrmd/whois/bin/python"), text("--version")], expect: text("Python") },
         ],
+        machine: Machine::Booted,
     }
 }
 
@@ -366,7 +367,7 @@ fn variants() -> Vec<Kind> {
 }
 
 /// A test with one field changed each.
-fn test_variants(test: &Test) -> [Test; 8] {
+fn test_variants(test: &Test) -> [Test; 9] {
     let checks = vec![Check::Tcp { port: 44, send: text("example.org\r\n"), expect: text("Registrar:") }];
     [
         Test { scenario: Scenario::Install, ..test.clone() },
@@ -377,6 +378,7 @@ fn test_variants(test: &Test) -> [Test; 8] {
         Test { services: vec![], ..test.clone() },
         Test { files: BTreeMap::new(), ..test.clone() },
         Test { checks, ..test.clone() },
+        Test { machine: Machine::Sandbox, ..test.clone() },
     ]
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use fs_err as fs;
-use vb_graph::{ActionIndex, Format, Graph, Kind, PackageSpec};
+use vb_graph::{ActionIndex, Format, Graph, Kind, Machine, PackageSpec};
 use vb_package::RpmVersion;
 use vb_recipe::{
     Application, CHANGELOG, DeclaredVersion, Evaluated, Loaded, Loader, Lock, LockRequest, Memory, Older, Platform,
@@ -21,7 +21,7 @@ use crate::{
     display,
     exit::Exit,
     fatal::Fatal,
-    machine::index_of,
+    machine::{helper, index_of},
     published::{PairKey, key_of, open_to_read},
 };
 
@@ -211,6 +211,8 @@ impl Session {
         let mut graph = Graph::default();
         let (mut targets, mut tests) = (Vec::new(), Vec::new());
         let mut files: BTreeMap<PathBuf, RecipeFiles> = BTreeMap::new();
+        let is_bootable = before.is_some() && vb_sandbox::probe_machine(&helper()).is_ok();
+        let machine = if is_bootable { Machine::Booted } else { Machine::Sandbox };
         for (recipe, platform) in self.pairs() {
             if !files.contains_key(recipe.path()) {
                 files.insert(recipe.path().to_owned(), self.read_recipe_files(recipe)?);
@@ -236,7 +238,7 @@ impl Session {
             let packages = self.add_targets(&mut graph, application, &mut targets)?;
             if let Some(before) = before {
                 let older = before.get(&pair).map_or(&[][..], Vec::as_slice);
-                let added = lower_tests(&mut graph, application, &packages, older);
+                let added = lower_tests(&mut graph, application, &packages, older, machine);
                 tests.extend(added.map_err(|error| Fatal::new(Exit::Recipe, error))?);
             }
         }

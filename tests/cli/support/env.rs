@@ -77,6 +77,12 @@ impl TestEnv {
         Self::of("tests/duo", "duo", &["duo"]).begin()
     }
 
+    /// Makes a workspace with the repository's conventions and platforms and the recipe `clock`, whose service is
+    /// systemd's, and uses the shared store.
+    pub(crate) fn clock() -> Self {
+        Self::of("tests/clock", "clock", &["clock"]).begin()
+    }
+
     /// Copies one application of `tests/corpus`, and uses the shared store.
     pub(crate) fn corpus(name: &str) -> Self {
         Self::of("tests/corpus", name, &[name]).begin()

@@ -1,5 +1,5 @@
 //! A package on a machine of its own: a Python program in the root's own interpreter installs it, watches its services,
-//! and asks what the recipe wants to know.
+//! and asks what the recipe wants to know. Where services are systemd's and it is in the root, it is the first process.
 //!
 //! The output is a directory with `report.json`: what was done. A failed test has no output, so that it runs again.
 
@@ -7,7 +7,7 @@ use std::{path::Path, sync::atomic::AtomicBool};
 
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
-use vb_graph::{Check, InputDigest, Manager, Node, Test};
+use vb_graph::{Check, InputDigest, Machine, Manager, Node, Test};
 use vb_sandbox::{Bind, Filter, Identity, Root, Upper};
 
 use super::{
@@ -21,6 +21,9 @@ use crate::{
 };
 
 const PROGRAM: &str = include_str!("trial/trial.py");
+/// Any will do: it is what systemd knows a machine by that it has booted before.
+const MACHINE_ID: &str = "76622074657374207662207465737421\n";
+
 const SYSTEMCTL: &str = include_str!("trial/systemctl.py");
 
 /// What the program is told.
@@ -35,6 +38,7 @@ struct Plan<'a> {
     checks: Vec<PlannedCheck<'a>>,
     packages: Vec<String>,
     older: Vec<String>,
+    booted: bool,
     systemctl: String,
     report: String,
 }
@@ -95,7 +99,9 @@ impl Builder {
                 binds.push(self.show_package(inputs, &format!("older {name}"), scratch.path())?);
             }
         }
-        let plan = serde_json::to_string(&plan(test)).expect("the plan is plain data");
+        let root = self.layer(&inputs.directory("root"))?;
+        let systemd = systemd_of(test, root.as_path());
+        let plan = serde_json::to_string(&plan(test, systemd.is_some())).expect("the plan is plain data");
         let systemctl = format!("#!{}\n{SYSTEMCTL}", test.python);
         for (name, text) in [("trial.py", PROGRAM), ("systemctl", &systemctl), ("plan.json", &plan)] {
             fs::write(path("in").join(name), text).map_err(ExecuteError::scratch)?;
@@ -105,9 +111,18 @@ impl Builder {
         let argv = [test.python.clone(), private("in/trial.py"), private("in/plan.json")];
         let mut spec = layered(vec![], argv.to_vec(), binds);
         let upper = Upper::Keep { upper: host(&path("upper")), work: host(&path("work")) };
-        spec.root = Root::Layers { lowers: vec![self.layer(&inputs.directory("root"))?], upper };
-        spec.identity = Identity::Root;
-        spec.filter = Filter::PretendOwnership;
+        spec.root = Root::Layers { lowers: vec![root], upper };
+        if let Some(systemd) = systemd {
+            let etc = path("upper/etc");
+            fs::create_dir(&etc).map_err(ExecuteError::scratch)?;
+            // Without it, systemd would set up a machine that has never been booted.
+            fs::write(etc.join("machine-id"), MACHINE_ID).map_err(ExecuteError::scratch)?;
+            spec.identity = Identity::Machine { first: vec![systemd, "--unit=multi-user.target".to_owned()] };
+            spec.env.insert("HOME".to_owned(), "/root".to_owned());
+        } else {
+            spec.identity = Identity::Root;
+            spec.filter = Filter::PretendOwnership;
+        }
         spec.env.insert("DEBIAN_FRONTEND".to_owned(), "noninteractive".to_owned());
         Ok(Prepared { spec, scratch })
     }
@@ -126,7 +141,14 @@ impl Builder {
     }
 }
 
-fn plan(test: &Test) -> Plan<'_> {
+/// Finds what boots the machine of a test, in its root.
+fn systemd_of(test: &Test, root: &Path) -> Option<String> {
+    let places = ["usr/lib/systemd/systemd", "lib/systemd/systemd"];
+    let found = places.into_iter().find(|place| test.machine == Machine::Booted && root.join(place).is_file());
+    found.map(|place| format!("/{place}"))
+}
+
+fn plan(test: &Test, is_booted: bool) -> Plan<'_> {
     let managers = |managers: &[Manager]| managers.iter().map(|manager| manager.as_str()).collect();
     Plan {
         scenario: test.scenario.as_str(),
@@ -138,6 +160,7 @@ fn plan(test: &Test) -> Plan<'_> {
         checks: test.checks.iter().map(planned).collect(),
         packages: test.names.iter().map(|name| private(&format!("package/{name}"))).collect(),
         older: test.names.iter().map(|name| private(&format!("older/{name}"))).collect(),
+        booted: is_booted,
         systemctl: private("in/systemctl"),
         report: private("report/report.json"),
     }

@@ -1,8 +1,8 @@
 //! Tests of packages: one action for each part of a package's life.
 
 use vb_graph::{
-    Action, ActionIndex, Check, Fetch, Format, Graph, Input, Kind, Manager, Origin, PackageSpec, Scenario, Sha256,
-    Test, TestedService,
+    Action, ActionIndex, Check, Fetch, Format, Graph, Input, Kind, Machine, Manager, Origin, PackageSpec, Scenario,
+    Sha256, Test, TestedService,
 };
 
 use super::{Application, LowerError, Lowering, input, lifecycle};
@@ -27,7 +27,7 @@ pub struct Older {
 }
 
 /// Adds the tests of an application's packages to a graph that has these, and returns them. Packages that no package
-/// manager installs have none.
+/// manager installs have none. `machine` is what there can be for services of systemd.
 ///
 /// # Errors
 /// As [`lower`](super::lower), and [`LowerError::NoTest`] where the workspace builds the interpreter.
@@ -36,6 +36,7 @@ pub fn lower_tests(
     application: Application<'_>,
     packages: &[ActionIndex],
     older: &[Older],
+    machine: Machine,
 ) -> Result<Vec<ActionIndex>, LowerError> {
     let Application { recipe, platform, .. } = application;
     if application.provider.is_some() || recipe.value.interpreter.is_some() {
@@ -46,7 +47,7 @@ pub fn lower_tests(
     for format in [Format::Deb, Format::Rpm] {
         let together = lowering.of_format(packages, format);
         if !together.is_empty() {
-            tests.extend(lowering.tests(format, &together, older));
+            tests.extend(lowering.tests(format, &together, older, machine));
         }
     }
     Ok(tests)
@@ -71,7 +72,13 @@ impl Lowering<'_> {
     }
 
     /// Adds the tests of packages that are installed together.
-    fn tests(&mut self, format: Format, packages: &[Tested], published: &[Older]) -> Vec<ActionIndex> {
+    fn tests(
+        &mut self,
+        format: Format,
+        packages: &[Tested],
+        published: &[Older],
+        machine: Machine,
+    ) -> Vec<ActionIndex> {
         let of =
             |package: &Tested| published.iter().find(|older| older.format == format && older.name == package.spec.name);
         // Packages beside the main one have to be of its version: what was published counts where all of them were.
@@ -93,7 +100,7 @@ impl Lowering<'_> {
                 inputs.extend(older.iter().cloned());
             }
             inputs.push(input("root", root));
-            let test = self.test(scenario, format, packages);
+            let test = self.test(scenario, format, packages, machine);
             let what = self.what(scenario.as_str(), format);
             tests.push(self.add(Kind::Test(Box::new(test)), inputs, &what, "checks"));
         }
@@ -121,19 +128,21 @@ impl Lowering<'_> {
         self.add(Kind::Package(Box::new(older)), inputs.clone(), &what, "name")
     }
 
-    fn test(&self, scenario: Scenario, format: Format, packages: &[Tested]) -> Test {
+    fn test(&self, scenario: Scenario, format: Format, packages: &[Tested], machine: Machine) -> Test {
         let value = &self.application.recipe.value;
         let services = packages.iter().flat_map(|package| &package.spec.lifecycle.services);
-        let services = services.filter(|service| service.is_enabled);
+        let services: Vec<_> = services.filter(|service| service.is_enabled).collect();
+        let is_for_systemd = services.iter().any(|service| service.managers.contains(&Manager::Systemd));
         Test {
             scenario,
             format,
             names: packages.iter().map(|package| package.spec.name.clone()).collect(),
             prefix: self.prefix.clone(),
             python: self.interpreter.command.clone(),
-            services: services.map(|service| tested(&service.name, &service.managers)).collect(),
+            services: services.iter().map(|service| tested(&service.name, &service.managers)).collect(),
             files: value.test_files.clone(),
             checks: value.checks.iter().map(|check| self.check(check)).collect(),
+            machine: if is_for_systemd { machine } else { Machine::Sandbox },
         }
     }
 

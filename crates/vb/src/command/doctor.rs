@@ -1,10 +1,17 @@
 //! `vb doctor`: can this machine build?
 
-use std::path::Path;
+use std::{error::Error, path::Path};
 
 use vb_platform::read_sources;
+use vb_sandbox::SandboxError;
 
 use crate::{display, exit::Exit, fatal::Fatal, machine::helper};
+
+/// Says why systemd cannot be booted, and what that means.
+pub(crate) fn no_machine(error: &SandboxError) -> String {
+    let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
+    format!("`vb test` has a stand-in for systemd, because {error}{cause}")
+}
 
 /// Runs the command.
 pub(crate) fn run() -> Result<Exit, Fatal> {
@@ -18,6 +25,10 @@ pub(crate) fn run() -> Result<Exit, Fatal> {
         )
     })?;
     let mut lines = vec!["ok    sandbox: namespaces, uid map and overlay work".to_owned()];
+    lines.push(match vb_sandbox::probe_machine(&helper()) {
+        Ok(()) => "ok    machines: `vb test` can boot systemd".to_owned(),
+        Err(error) => format!("note  machines: {}", no_machine(&error)),
+    });
     lines.push(match read_sources(Path::new("/etc/apt")) {
         Ok(sources) if sources.is_empty() => {
             "note  apt: the machine has no apt sources; set `archives` and `keyring` in the workspace".to_owned()

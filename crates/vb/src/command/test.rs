@@ -3,13 +3,18 @@
 use std::time::Instant;
 
 use vb_build::OnFailure;
+use vb_graph::{Kind, Machine, Manager};
 
-use super::build::{exit_of, missing_header, place_of, shell_command};
+use super::{
+    build::{exit_of, missing_header, place_of, shell_command},
+    doctor::no_machine,
+};
 use crate::{
     arguments::{Common, Selection},
     display::{self, Display, LockedFrom, Surroundings},
     exit::Exit,
     fatal::Fatal,
+    machine::helper,
     workbench::Workbench,
 };
 
@@ -43,6 +48,22 @@ pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal>
             passed.clone().map(|(test, _)| format!("passed  {}", bench.graph.provenance(*test).label)).collect();
         display::lines(&lines);
     }
+    if is_stood_in_for(&bench)
+        && let Err(refusal) = vb_sandbox::probe_machine(&helper())
+    {
+        display::warn(&no_machine(&refusal));
+    }
     display.test_summary(passed.count(), &report, begun.elapsed());
     Ok(exit_of(&report))
+}
+
+/// Is there a service of systemd's, and no machine for it?
+fn is_stood_in_for(bench: &Workbench) -> bool {
+    bench.tests.iter().any(|test| match &bench.graph.action(*test).kind {
+        Kind::Test(test) => {
+            let is_for_systemd = test.services.iter().any(|service| service.managers.contains(&Manager::Systemd));
+            is_for_systemd && test.machine == Machine::Sandbox
+        }
+        _ => false,
+    })
 }

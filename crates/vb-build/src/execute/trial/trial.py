@@ -58,7 +58,8 @@ def run(argv, directory="/", seconds=PATIENCE * 5):
     """Runs a command, and returns its exit code and what it printed; no code when it took too long."""
     print("$ " + " ".join(argv))
     sys.stdout.flush()
-    output = "/tmp/vb-output"
+    # Not in /tmp, which systemd empties when it boots.
+    output = "/run/vb-output"
     with open(output, "wb") as file, open(os.devnull) as nothing:
         try:
             process = subprocess.Popen(argv, stdin=nothing, stdout=file, stderr=subprocess.STDOUT, cwd=directory)
@@ -209,6 +210,57 @@ class Systemd(object):
         return "/run/vb-test/%s.service.log" % service
 
 
+class BootedSystemd(object):
+    """systemd itself, which is the first process."""
+
+    name = "systemd"
+    failed = "it ended, was started again, and ended"
+
+    def __init__(self, prefix):
+        pass
+
+    def is_there(self):
+        return True
+
+    def start(self):
+        # It is there before the package is.
+        pass
+
+    def property(self, service, name):
+        shown = run(["systemctl", "show", "--property=" + name, service + ".service"])[1]
+        return shown.strip().partition("=")[2]
+
+    def status(self, service):
+        return self.property(service, "ActiveState") + ", " + self.property(service, "SubState")
+
+    def is_up(self, service):
+        if self.status(service) != "active, running":
+            return self.status(service) == "active, exited"
+        since = float(self.property(service, "ActiveEnterTimestampMonotonic")) / 1000000
+        return float(read("/proc/uptime").split()[0]) - since >= STEADY
+
+    def has_failed(self, service):
+        restarts = self.property(service, "NRestarts")
+        return self.property(service, "ActiveState") == "failed" or int(restarts or 0) >= 2
+
+    def is_down(self, service):
+        return self.property(service, "ActiveState") in ("inactive", "failed")
+
+    def log(self, service):
+        path = "/run/%s.log" % service
+        with open(path, "w") as file:
+            file.write(run(["journalctl", "--no-pager", "--output=cat", "--unit=" + service])[1])
+        return path
+
+
+def boot():
+    """Waits until systemd has started what it starts: some of that empties /tmp."""
+    is_there = wait_until(lambda: os.path.exists("/run/systemd/private"))
+    state = run(["systemctl", "is-system-running", "--wait"])[1].strip() if is_there else "nothing that answers"
+    if state not in ("running", "degraded"):
+        raise Failed({"package": "installed"}, "does systemd boot?", "a running system", state)
+
+
 MANAGERS = {"runit": Runit, "supervisor": Supervisor, "systemd": Systemd}
 
 
@@ -229,6 +281,9 @@ class Machine(object):
 
     def prepare(self):
         self.begin("a machine")
+        if plan["booted"]:
+            boot()
+            MANAGERS["systemd"] = BootedSystemd
         for path, text in sorted(plan["files"].items()):
             if not os.path.isdir(os.path.dirname(path)):
                 os.makedirs(os.path.dirname(path))
@@ -445,7 +500,10 @@ def main():
         }
         print("FAILED: %s" % json.dumps(failure))
     with open(plan["report"], "w") as file:
-        json.dump({"scenario": plan["scenario"], "failure": failure}, file, sort_keys=True)
+        report = {"scenario": plan["scenario"], "failure": failure}
+        if plan["booted"]:
+            report["machine"] = read("/proc/1/comm").strip()
+        json.dump(report, file, sort_keys=True)
 
 
 with open(sys.argv[1]) as source:

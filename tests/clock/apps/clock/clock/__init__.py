@@ -1,0 +1,1 @@
+"""Tells whoever asks what it may, and as whom."""
