@@ -219,16 +219,18 @@ stop() {
 }
 start() {
     is_running && return
-    command=$(sed -n 's/^ExecStart=//p' "/lib/systemd/system/$unit.service")
+    command=$(sed -n 's/^ExecStart=//p' "$file")
     [ -n "$command" ] || exit 1
     setsid $command > "/run/$unit.log" 2>&1 < /dev/null &
     echo $! > "/run/$unit.pid"
 }
 link=/etc/systemd/system/multi-user.target.wants/$unit.service
+file=/lib/systemd/system/$unit.service
+if [ -f "/etc/systemd/system/$unit.service" ]; then file=/etc/systemd/system/$unit.service; fi
 case "$verb" in
     is-active) is_running ;;
     is-enabled) if [ -L "$link" ]; then echo enabled; else echo disabled; exit 1; fi ;;
-    enable|preset) mkdir -p "${link%/*}"; ln -sf "/lib/systemd/system/$unit.service" "$link" ;;
+    enable|preset) mkdir -p "${link%/*}"; ln -sf "$file" "$link" ;;
     disable) rm -f "$link" ;;
     start) start ;;
     stop) stop ;;
