@@ -108,12 +108,10 @@ fn a_format_that_the_platform_refuses_is_told_with_its_reason() {
     assert!(run.stderr.contains("`flatpak` is not a package format"), "{}", run.stderr);
 }
 
-/// Writes a package with more than two segments of payload.
-fn write_large(compression: Compression, directory: &Path) {
-    let name = format!("large-{}", compression.extension());
-    let spec = PackageSpec {
+fn spec_of(name: &str, compression: Compression) -> PackageSpec {
+    PackageSpec {
         format: Format::Rpm,
-        name,
+        name: name.to_owned(),
         version: "1.0".into(),
         native_architecture: "amd64".into(),
         maintainer: "Ops <ops@example.org>".into(),
@@ -121,7 +119,7 @@ fn write_large(compression: Compression, directory: &Path) {
         priority: "optional".into(),
         homepage: None,
         license: None,
-        summary: "several segments".into(),
+        summary: "for rpm alone".into(),
         description: vec![],
         depends: vec![],
         compression,
@@ -133,7 +131,12 @@ fn write_large(compression: Compression, directory: &Path) {
         companions: vec![],
         changelog: None,
         lifecycle: Box::default(),
-    };
+    }
+}
+
+/// Writes a package with more than two segments of payload.
+fn write_large(compression: Compression, directory: &Path) {
+    let spec = spec_of(&format!("large-{}", compression.extension()), compression);
     let line = |number: u32| format!("{}{:100}\n", number.wrapping_mul(2_654_435_761), "");
     let content = |file: u32| (0..5_000).map(|number| line(file << 16 | number)).collect::<String>().into_bytes();
     let files: Vec<Vec<u8>> = (0..24).map(content).collect();
@@ -175,5 +178,42 @@ fn every_rpm_since_4_16_installs_payloads_of_several_pieces_of_each_compression(
         let run = run_spec(&spec).ok();
         assert!(run.stdout.contains(&format!("RPM version {version}.")), "{}", run.stdout);
         assert!(run.stdout.ends_with("whole\n"), "{}", run.stdout);
+    }
+}
+
+/// Writes a package with one file and, where there is a text, with triggers.
+fn write_small(name: &str, path: &str, triggers: &str, directory: &Path) {
+    let entry =
+        Entry { path: path.to_owned(), mode: 0o644, content: Content::File { blob: BlobDigest::of(b""), size: 0 } };
+    let tree = FileTree::from_entries([entry]).unwrap();
+    let mut maintainer = MaintainerFiles::default();
+    assert!(maintainer.take_in_scriptlet("triggers", triggers.as_bytes()).unwrap());
+    let open = |_: &BlobDigest, _| Ok(Box::new(io::empty()) as Box<dyn Read>);
+    let resources = Resources { threads: 1, cache: SegmentCache::none() };
+    write_rpm(&spec_of(name, Compression::Gzip), &tree, &maintainer, &open, resources, directory).unwrap();
+}
+
+#[test]
+fn every_rpm_since_4_16_runs_the_triggers_of_a_package() {
+    let directory = tempfile::tempdir().unwrap();
+    let triggers = "%triggerin -- watched >= 1.0, other\necho \"in $1 $2\"\n\
+                    %triggerin -- watched > 1.0\necho never\n\
+                    %triggerun -p /bin/bash -- watched\necho \"un $1 $2 $BASH_VERSION\" | cut -d. -f1\n\
+                    %filetriggerin -- /opt/none /opt/watched\nread path; echo \"file $path\"\n\
+                    %transfiletriggerin -- /opt/watched\nread path; echo \"transaction $path\"\n";
+    write_small("listener", "opt/listener/file", triggers, directory.path());
+    write_small("watched", "opt/watched/file", "", directory.path());
+    let script = "rpm --initdb; set -e; rpm --install --nodeps /packages/listener*.rpm; echo listens; \
+                  rpm --install --nodeps /packages/watched*.rpm; rpm --erase --nodeps watched; echo end";
+    let roots = [test_root_of("rpm-versions", "bullseye"), test_root("rpm"), test_root_of("rpm-versions", "trixie")];
+    for root in roots {
+        let mut spec = root.spec(&["/bin/sh", "-c", script], Identity::Root);
+        spec.filter = Filter::PretendOwnership;
+        spec.binds = vec![bind(directory.path(), "/packages", Access::ReadOnly)];
+        let run = run_spec(&spec).ok();
+        let (_, told) = run.stdout.split_once("listens\n").unwrap_or_else(|| panic!("{}", run.stdout));
+        // Debian's rpm says that it is not the one to use.
+        let told: Vec<&str> = told.lines().filter(|line| !line.starts_with("rpm: ")).collect();
+        assert_eq!(told, ["file /opt/watched", "in 1 1", "transaction /opt/watched", "un 1 0 5", "end"]);
     }
 }

@@ -125,8 +125,8 @@ impl Kind {
                 // 4: the interpreter is looked at first. 5: units are read again, what was written by hand yields.
                 Format::Deb => 5,
                 // 2: versions are written so that rpm orders them as dpkg does. 3, 4, 5 and 6: as 2, 3, 4 and 5 of a
-                // `.deb`.
-                Format::Rpm => 6,
+                // `.deb`. 7: `rpm/triggers` is followed.
+                Format::Rpm => 7,
                 // 2: as 3 of a `.deb`.
                 Format::Tar => 2,
             },

@@ -53,8 +53,8 @@ pub use maintainer::{MaintainerFileError, MaintainerFiles, ScriptName};
 pub use portable::write_tar;
 pub use read::{ControlField, DebEntry, DebEntryKind, DebMetadata, ReadDebError, read_deb, read_deb_control};
 pub use rpm::{
-    ReadRpmError, RpmChange, RpmComparison, RpmFile, RpmFileKind, RpmMetadata, RpmRelation, RpmScript, RpmVersion,
-    RpmVersionError, ScriptletName, read_rpm, write_rpm,
+    ReadRpmError, RpmChange, RpmComparison, RpmFile, RpmFileKind, RpmMetadata, RpmRelation, RpmScript, RpmTrigger,
+    RpmVersion, RpmVersionError, ScriptletName, read_rpm, write_rpm,
 };
 pub use segment::{RememberedSegment, SegmentCache};
 pub use tree::{Content, Entry, FileTree, FlattenError, InvalidTree};

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     fields::is_package_name,
-    rpm::{RpmChange, RpmScript, ScriptletName, parse_changelog, script_of},
+    rpm::{RpmChange, RpmScript, RpmTrigger, ScriptletName, parse_changelog, parse_triggers, script_of},
     tree::{Content, FileTree},
 };
 
@@ -89,6 +89,12 @@ pub enum MaintainerFileError {
         /// The name of the file in `rpm/`.
         file: String,
     },
+    /// A line of `rpm/triggers` begins none.
+    #[error("`{}` in `rpm/triggers` begins no trigger as a spec file has it", .line.escape_debug())]
+    RpmTrigger {
+        /// The line.
+        line: String,
+    },
     /// Two files of `rpm/` are the same scriptlet.
     #[error("`rpm/{file}` is a second `%{scriptlet}`")]
     ScriptletTwice {
@@ -116,6 +122,8 @@ pub struct MaintainerFiles {
     pub conffiles: Vec<String>,
     /// The scripts of an `.rpm`.
     pub scriptlets: BTreeMap<ScriptletName, RpmScript>,
+    /// The triggers of an `.rpm`.
+    pub rpm_triggers: Vec<RpmTrigger>,
     /// The changelog of an `.rpm`, the newest entry first.
     pub changelog: Vec<RpmChange>,
 }
@@ -149,6 +157,10 @@ impl MaintainerFiles {
     /// # Errors
     /// [`MaintainerFileError`] for a scriptlet that rpm could not run.
     pub fn take_in_scriptlet(&mut self, name: &str, content: &[u8]) -> Result<bool, MaintainerFileError> {
+        if name == "triggers" {
+            self.rpm_triggers = parse_triggers(content)?;
+            return Ok(true);
+        }
         let Some(scriptlet) = ScriptletName::from_file_name(name) else {
             return Ok(false);
         };

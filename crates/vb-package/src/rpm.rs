@@ -10,6 +10,7 @@ mod header;
 mod read;
 mod relation;
 mod scriptlet;
+mod trigger;
 mod version;
 mod write;
 
@@ -19,5 +20,7 @@ pub use read::{
 };
 pub use scriptlet::ScriptletName;
 pub(crate) use scriptlet::script_of;
+pub use trigger::RpmTrigger;
+pub(crate) use trigger::parse as parse_triggers;
 pub use version::{RpmVersion, RpmVersionError};
 pub use write::write_rpm;

@@ -11,7 +11,12 @@ use rpm::{
 use sha2::{Digest, Sha256};
 use vb_graph::{Compression, PackageSpec};
 
-use super::{cpio::CpioFormat, scriptlet::requires_of, version::RpmVersion};
+use super::{
+    cpio::CpioFormat,
+    scriptlet::requires_of,
+    trigger::{Family, PRIORITY},
+    version::RpmVersion,
+};
 use crate::maintainer::MaintainerFiles;
 
 /// What rpm itself reserves: a signature of 4 KiB and its index entry. A signature is put there without moving anything.
@@ -72,6 +77,7 @@ impl Package<'_> {
         self.description(&mut entries);
         self.relations(&mut entries);
         self.scripts(&mut entries);
+        self.triggers(&mut entries);
         self.changelog(&mut entries);
         self.paths(&mut entries);
         self.attributes(&mut entries);
@@ -141,7 +147,10 @@ impl Package<'_> {
         let mut requires = self.requires.clone();
         requires.extend(self.features());
         for (name, script) in &self.maintainer.scriptlets {
-            requires.extend(requires_of(*name, script));
+            requires.extend(requires_of(name.when(), script));
+        }
+        for trigger in &self.maintainer.rpm_triggers {
+            requires.extend(requires_of(DependencyFlags::empty(), &trigger.script));
         }
         let provide_tags = [Tag::RPMTAG_PROVIDENAME, Tag::RPMTAG_PROVIDEFLAGS, Tag::RPMTAG_PROVIDEVERSION];
         entries.dependencies(provide_tags, provides);
@@ -179,6 +188,29 @@ impl Package<'_> {
                 [program] => entries.text(program_tag, program),
                 program => entries.words(program_tag, program.iter().cloned()),
             }
+        }
+    }
+
+    fn triggers(&self, entries: &mut Entries) {
+        for family in Family::ALL {
+            let tags = family.tags();
+            let triggers = || self.maintainer.rpm_triggers.iter().filter(|trigger| trigger.family == family);
+            entries.words(tags.scripts, triggers().map(|trigger| trigger.script.text.clone()));
+            entries.words(tags.programs, triggers().flat_map(|trigger| trigger.script.program.iter().cloned()));
+            if let Some(priorities) = tags.priorities {
+                entries.numbers(priorities, triggers().map(|_| PRIORITY));
+            }
+            let conditions: Vec<(&str, &str, u32, u32)> = (0..)
+                .zip(triggers())
+                .flat_map(|(index, trigger)| {
+                    trigger.conditions().map(move |(name, version, flags)| (name, version, flags, index))
+                })
+                .collect();
+            let [names, versions, flags, indices] = tags.conditions;
+            entries.words(names, conditions.iter().map(|condition| condition.0.to_owned()));
+            entries.words(versions, conditions.iter().map(|condition| condition.1.to_owned()));
+            entries.numbers(flags, conditions.iter().map(|condition| condition.2));
+            entries.numbers(indices, conditions.iter().map(|condition| condition.3));
         }
     }
 

@@ -50,7 +50,7 @@ impl ScriptletName {
         Self::ALL.into_iter().find(|scriptlet| scriptlet.as_str() == stem)
     }
 
-    fn when(self) -> DependencyFlags {
+    pub(crate) fn when(self) -> DependencyFlags {
         match self {
             Self::Pre => DependencyFlags::SCRIPT_PRE,
             Self::Post => DependencyFlags::SCRIPT_POST,
@@ -97,16 +97,14 @@ pub(crate) fn script_of(name: &str, content: &[u8]) -> Result<RpmScript, Maintai
     Ok(RpmScript { program, text: text.to_owned() })
 }
 
-/// Returns what a script needs to run.
-pub(crate) fn requires_of(name: ScriptletName, script: &RpmScript) -> Vec<Dependency> {
+/// Returns what a script needs to run, when it is run.
+pub(crate) fn requires_of(when: DependencyFlags, script: &RpmScript) -> Vec<Dependency> {
     let Some((interpreter, arguments)) = script.program.split_first() else {
         return vec![];
     };
     let mut requires = vec![match interpreter.as_str() {
         LUA => Dependency::rpmlib("BuiltinLuaScripts", "4.2.2-1"),
-        path => {
-            Dependency { name: path.to_owned(), flags: DependencyFlags::INTERP | name.when(), version: String::new() }
-        }
+        path => Dependency { name: path.to_owned(), flags: DependencyFlags::INTERP | when, version: String::new() },
     }];
     if !arguments.is_empty() {
         requires.push(Dependency::rpmlib("ScriptletInterpreterArgs", "4.0.3-1"));
@@ -158,7 +156,7 @@ mod tests {
     #[test]
     fn an_interpreter_is_required_where_it_runs() {
         let script = RpmScript { program: vec!["/bin/bash".into(), "-e".into()], text: String::new() };
-        let requires = requires_of(ScriptletName::Postun, &script);
+        let requires = requires_of(DependencyFlags::SCRIPT_POSTUN, &script);
         let flags = DependencyFlags::INTERP | DependencyFlags::SCRIPT_POSTUN;
         assert_eq!(requires[0], Dependency { name: "/bin/bash".into(), flags, version: String::new() });
         assert_eq!(requires[1].name, "rpmlib(ScriptletInterpreterArgs)");
