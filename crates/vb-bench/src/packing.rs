@@ -76,7 +76,7 @@ impl Packing {
             let what = |what: &str| format!("vb .{format}, {what}");
             cases.push(Case::new(what("nothing remembered"), || forget(format), || build(format)));
             cases.push(Case::new(what("one line changed (all actions)"), change, || build(format)));
-            text.push_str(&table(&cases, &interleave(&cases, runs)?));
+            text.push_str(&format!("{}\n", table(&cases, &interleave(&cases, runs)?)));
         }
         for format in ["deb", "rpm"] {
             // What was forgotten for the figures above is remembered again.
@@ -85,8 +85,8 @@ impl Packing {
             observe(&mut build(format))?;
             change()?;
             let run = program.run(build(format))?;
-            text.push_str(&format!("\nThe actions after one changed line, `{format}`:\n\n"));
-            text.push_str(&crate::report::actions_table(&run.events));
+            text.push_str(&format!("The actions after one changed line, `{format}`:\n\n"));
+            text.push_str(&format!("{}\n", crate::report::actions_table(&run.events)));
         }
         Ok(text)
     }
