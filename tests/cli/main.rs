@@ -35,6 +35,7 @@ mod plan_why;
 mod policy;
 mod prune;
 mod push;
+mod pypy;
 mod recipe_errors;
 mod refresh;
 mod repo_apt;

@@ -8,23 +8,40 @@ use std::{
 use vb_package::read_deb;
 use vb_sandbox::{Access, Filter, HostPath, Identity, Root, Upper};
 
-use crate::support::{TestEnv, bind, repository, run_spec, test_root, write_hello};
+use crate::push::with_repository;
+use crate::support::{Run, TestEnv, bind, repository, run_spec, test_root, write_hello};
 
 const RECIPE: &str = "recipes/hello.ncl";
 const INTERPRETER: &str = "recipes/interpreters/python313.ncl";
+const PACKAGES: [&str; 2] =
+    ["dist/bookworm/vrmd-python3.13_3.13.5-1_amd64.deb", "dist/bookworm/vrmd-hello_1.0_all.deb"];
+
+/// What the interpreter's modules are linked with.
+const LIBRARIES: [&str; 7] = [
+    "libc6 (>= ",
+    "libexpat1 (>= ",
+    "libffi8 (>= ",
+    "liblzma5 (>= ",
+    "libsqlite3-0 (>= ",
+    "libssl3 (>= ",
+    "zlib1g (>= ",
+];
 
 /// The application `hello`, for bookworm, on the repository's own Python 3.13.
 fn workspace() -> TestEnv {
-    let env = TestEnv::new();
+    let env = with_repository("");
     for file in [INTERPRETER, "recipes/interpreters/python313.lock"] {
         env.write(file, &fs_err::read_to_string(repository().join(file)).unwrap());
     }
     // It has to run, and not fast: neither optimisation nor all its tests.
     env.edit(INTERPRETER, "-O2", "-O0 -w");
-    env.edit(INTERPRETER, "version = \"3.13\" }", "version = \"3.13\", tests = [\"test_ctypes\", \"test_zlib\"] }");
-    write_hello(&env, "structlog==26.1.0\n");
+    let fields = "tests = [\"test_ctypes\", \"test_zlib\"] },\n  \
+                  checks = [{ command = [\"bin/python3\", \"-c\", \"import ssl\"] }]";
+    env.edit(INTERPRETER, "version = \"3.13\" }", &format!("version = \"3.13\", {fields}"));
+    write_hello(&env, "structlog==26.1.0\nwheel==0.45.1\n");
     env.edit(RECIPE, "python = \"3.11\"", "python = 'Package \"python313\"");
-    env.edit(RECIPE, "run_deps = [\"libpq5\", \"runit\"],\n", "");
+    let check = "checks = [{ command = [\"bin/python\", \"-m\", \"hello\"], expect = \"hello\" }],\n";
+    env.edit(RECIPE, "run_deps = [\"libpq5\", \"runit\"],\n", check);
     env.write(
         "recipes/apps/hello/hello.py",
         "import ctypes, lzma, sqlite3, ssl, structlog, sys, zlib\nprint('hello')\n",
@@ -32,45 +49,41 @@ fn workspace() -> TestEnv {
     env
 }
 
-#[test]
-fn an_application_runs_on_an_interpreter_that_the_workspace_builds_and_dpkg_installs_both() {
-    let env = workspace();
-    env.vb(&["lock", RECIPE]).ok();
-    let built = env.vb(&["build", RECIPE]).ok();
-    let packages = ["dist/bookworm/vrmd-python3.13_3.13.5-1_amd64.deb", "dist/bookworm/vrmd-hello_1.0_all.deb"];
-    assert_eq!(built.stdout.lines().collect::<Vec<_>>(), packages);
-    let [interpreter, application] = packages.map(|path| read_deb(&env.workspace().join(path)).unwrap());
-    assert_eq!(application.field("Depends"), Some("vrmd-python3.13 (= 3.13.5-1)"));
-    let depends = interpreter.field("Depends").unwrap();
-    for library in [
-        "libc6 (>= ",
-        "libexpat1 (>= ",
-        "libffi8 (>= ",
-        "liblzma5 (>= ",
-        "libsqlite3-0 (>= ",
-        "libssl3 (>= ",
-        "zlib1g (>= ",
-    ] {
-        assert!(depends.contains(library), "{depends}");
-    }
-    let paths: Vec<&str> = interpreter.entries.iter().map(|entry| entry.path.as_str()).collect();
-    assert!(paths.contains(&"./vrmd/python3.13/bin/python3.13"), "{paths:?}");
-    assert!(!paths.iter().any(|path| path.contains("/test/test_") || path.contains(".opt-")), "{paths:?}");
-
-    // The root of a server that has what the interpreter's package depends on.
-    let run_root = env.vb(&["output", RECIPE, "python3.13 bookworm root run"]).ok();
-    let script = "set -e; dpkg --install /packages/vrmd-python3.13_*.deb /packages/vrmd-hello_*.deb; cd /; \
-                  /vrmd/hello/bin/python -B -m hello; /vrmd/hello/bin/python -c 'import sys; print(sys.base_prefix, sys.version)'";
-    let mut spec = test_root("rpm").spec(&["/bin/sh", "-c", script], Identity::Root);
+/// Runs a script in a root that has no Python but what the packages bring.
+fn installed(env: &TestEnv, root: &str, script: &str) -> Run {
+    let run_root = env.vb(&["output", RECIPE, root]).ok();
+    let script = format!("set -e; test ! -e /usr/bin/python3; cd /; {script}");
+    let mut spec = test_root("rpm").spec(&["/bin/sh", "-c", &script], Identity::Root);
     let lowers = vec![HostPath::new(Path::new(run_root.stdout.trim())).unwrap()];
     spec.root = Root::Layers { lowers, upper: Upper::Discard };
     spec.filter = Filter::PretendOwnership;
     spec.binds = vec![bind(&env.workspace().join("dist/bookworm"), "/packages", Access::ReadOnly)];
-    let run = run_spec(&spec).ok();
+    run_spec(&spec).ok()
+}
+
+// One test, because all of it is about one interpreter, which takes minutes to compile.
+#[test]
+fn an_application_runs_on_an_interpreter_that_the_workspace_builds_beside_it_or_in_its_package() {
+    let env = workspace();
+    env.vb(&["lock", RECIPE]).ok();
+    let built = env.vb(&["build", RECIPE]).ok();
+    assert_eq!(built.stdout.lines().collect::<Vec<_>>(), PACKAGES);
+    let application = read_deb(&env.workspace().join(PACKAGES[1])).unwrap();
+    assert_eq!(application.field("Depends"), Some("vrmd-python3.13 (= 3.13.5-1)"));
+    the_interpreter_is_a_package_without_its_tests(&env);
+    let script = "dpkg --install /packages/vrmd-python3.13_*.deb /packages/vrmd-hello_*.deb; \
+                  /vrmd/hello/bin/python -B -m hello; \
+                  /vrmd/hello/bin/python -c 'import sys; print(sys.base_prefix, sys.version)'";
+    let run = installed(&env, "hello bookworm root run", script);
     assert!(run.stdout.contains("\nhello\n/vrmd/python3.13 3.13.5 (main, "), "{}", run.stdout);
 
-    let refused = env.vb(&["test", RECIPE]).expect(3);
-    assert!(refused.stderr.contains("vb::test::interpreter"), "{}", refused.stderr);
+    // Both are installed on machines of their own.
+    let tested = env.vb(&["test", RECIPE, INTERPRETER, "--platform", "bookworm"]).ok();
+    assert_eq!(tested.stdout.matches("passed  ").count(), 8, "{}", tested.stdout);
+
+    env.commit();
+    let pushed = env.vb(&["push", RECIPE]).ok();
+    assert_eq!(pushed.stdout, "bookworm-development  0  add vrmd-python3.13 3.13.5-1, vrmd-hello 1.0\n");
 
     // Another version of its package is another dependency, and nothing else.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -78,9 +91,49 @@ fn an_application_runs_on_an_interpreter_that_the_workspace_builds_and_dpkg_inst
     env.edit(INTERPRETER, "3.13.5-1", &format!("3.13.5-2.{}", since.as_nanos()));
     let again = env.vb(&["build", RECIPE]).ok();
     assert_eq!(again.executed(), ["hello bookworm package", "python3.13 bookworm package"]);
+    the_interpreter_is_a_part_of_the_package(&env);
+}
 
-    let looked_at = env.vb(&["lint", packages[0]]).ok();
+fn the_interpreter_is_a_package_without_its_tests(env: &TestEnv) {
+    let interpreter = read_deb(&env.workspace().join(PACKAGES[0])).unwrap();
+    let depends = interpreter.field("Depends").unwrap();
+    assert!(LIBRARIES.iter().all(|library| depends.contains(library)), "{depends}");
+    let paths: Vec<&str> = interpreter.entries.iter().map(|entry| entry.path.as_str()).collect();
+    assert!(paths.contains(&"./vrmd/python3.13/bin/python3.13"), "{paths:?}");
+    assert!(!paths.iter().any(|path| path.contains("/test/test_") || path.contains(".opt-")), "{paths:?}");
+
+    let looked_at = env.vb(&["lint", PACKAGES[0]]).ok();
     assert!(looked_at.stdout.contains(": 0 errors, 0 warnings, "), "{}", looked_at.stdout);
+}
+
+/// The same interpreter, which is not compiled again, at the application's prefix: where it looks for its modules, what it
+/// says to those who build for it, and what is written in its files.
+fn the_interpreter_is_a_part_of_the_package(env: &TestEnv) {
+    env.edit(RECIPE, "'Package", "'Bundled");
+    let built = env.vb(&["build", RECIPE]).ok();
+    assert_eq!(built.stdout.lines().collect::<Vec<_>>(), [PACKAGES[1].replace("_all", "_amd64")]);
+    let executed = built.executed();
+    let is_again = |label: &&String| label.starts_with("python3.13 ") || label.contains(" unpack ");
+    assert_eq!(executed.iter().filter(is_again).collect::<Vec<_>>(), Vec::<&String>::new(), "{executed:?}");
+    let package = read_deb(&env.workspace().join(PACKAGES[1].replace("_all", "_amd64"))).unwrap();
+    let depends = package.field("Depends").unwrap();
+    assert!(LIBRARIES.iter().all(|library| depends.contains(library)), "{depends}");
+    assert!(!depends.contains("python") && package.scripts.is_empty(), "{depends}");
+
+    let script = "dpkg --install /packages/vrmd-hello_1.0_amd64.deb; \
+                  /vrmd/hello/bin/python -B -m hello; /vrmd/hello/bin/wheel version; readlink /vrmd/hello/bin/python; \
+                  /vrmd/hello/bin/python -c 'import sys, sysconfig; print(sys.base_prefix, *sysconfig.get_config_vars(\"LIBDIR\", \"INCLUDEPY\"))'; \
+                  /vrmd/hello/python/bin/python3.13-config --prefix; \
+                  bash -c 'exec -a elsewhere /vrmd/hello/python/bin/python3.13 -c \"import os; print(os.__file__)\"'; \
+                  grep --after-context 2 ^CPython /usr/share/doc/vrmd-hello/copyright; \
+                  ! grep --recursive --files-with-matches /vrmd/python3.13 /vrmd/hello";
+    let run = installed(env, "root run", script);
+    let (_, told) = run.stdout.split_once("\nhello\n").unwrap_or_else(|| panic!("{}", run.stdout));
+    let expect = "wheel 0.45.1\n../python/bin/python3.13\n\
+                  /vrmd/hello/python /vrmd/hello/python/lib /vrmd/hello/python/include/python3.13\n\
+                  /vrmd/hello/python\n/vrmd/hello/python/lib/python3.13/os.py\n\
+                  CPython 3.13.5\n  Licence: PSF-2.0\n  Text: /vrmd/hello/python/lib/python3.13/LICENSE.txt\n";
+    assert_eq!(told, expect);
 }
 
 #[test]

@@ -323,7 +323,7 @@ fn an_interpreter_that_the_platform_lacks_is_told_with_those_it_has() {
             :            ^^^^^^
          16 | 
             `----
-          help: use one of `3.11`
+          help: use one of `3.11`, `pypy3.9`
     "#]],
     );
 }

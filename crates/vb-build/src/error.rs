@@ -7,7 +7,9 @@ use vb_graph::Sha256;
 use vb_npm::TreeError;
 use vb_package::{InvalidTree, LifecycleError, WritePackageError};
 use vb_platform::{FinishError, UnpackError};
-use vb_python::{ArchiveError, ImportFailure, ImportReportError, LocateError, RecordError, SdistError, WheelError};
+use vb_python::{
+    ArchiveError, ImportFailure, ImportReportError, LocateError, RecordError, RelocateError, SdistError, WheelError,
+};
 use vb_sandbox::{SandboxError, Status};
 use vb_store::{BlobError, DirectoryError, IngestError, MaterializeError, PatternError, TreePathError};
 
@@ -163,6 +165,9 @@ pub enum ExecuteError {
     /// Shared libraries are missing, or cannot be depended on.
     #[error(transparent)]
     Libraries(#[from] LibrariesError),
+    /// An interpreter has no room for the path of the application.
+    #[error("cannot move the interpreter")]
+    Relocate(#[from] RelocateError),
     /// The application's source has no place in the environment.
     #[error("the application's directory `{path}` is taken by a file of its environment")]
     ApplicationTaken {

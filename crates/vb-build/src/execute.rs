@@ -79,6 +79,7 @@ impl Builder {
             Kind::Root(_)
             | Kind::Interpreter(_)
             | Kind::InterpreterTest(_)
+            | Kind::Relocate(_)
             | Kind::Wheel(_)
             | Kind::Stage(_)
             | Kind::ImportCheck(_) => {
@@ -96,6 +97,7 @@ impl Builder {
             Kind::Root(root) => self.prepare_root(root, inputs).map(Some),
             Kind::Interpreter(build) => self.prepare_interpreter(build, inputs).map(Some),
             Kind::InterpreterTest(test) => self.prepare_interpreter_test(test, inputs).map(Some),
+            Kind::Relocate(relocate) => self.prepare_relocation(relocate, inputs).map(Some),
             Kind::Wheel(wheel) => self.prepare_wheel(wheel, inputs).map(Some),
             Kind::Unpack(unpack) => self.prepare_unpack(unpack, inputs).map(Some),
             Kind::Stage(stage) => self.prepare_stage(stage, inputs).map(Some),
@@ -118,6 +120,7 @@ impl Builder {
             Kind::Root(_) => self.finish_root(prepared),
             Kind::Interpreter(build) => self.finish_interpreter(build, prepared),
             Kind::InterpreterTest(_) => self.finish_interpreter_test(prepared),
+            Kind::Relocate(relocate) => self.finish_relocation(relocate, prepared),
             Kind::Wheel(_) => self.finish_wheel(prepared),
             Kind::Stage(stage) => self.finish_stage(stage, inputs, prepared),
             Kind::ImportCheck(_) => self.finish_import_check(prepared),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::{
     digest::Sha256,
     graph::Input,
-    interpreter::{BuildInterpreter, TestInterpreter},
+    interpreter::{BuildInterpreter, RelocateInterpreter, TestInterpreter},
     lint::Lint,
     package::{Format, PackageSpec},
     resolved::{InputDigest, Part, PartValue, ResolvedAction},
@@ -58,6 +58,8 @@ pub enum Kind {
     Interpreter(BuildInterpreter),
     /// Runs an interpreter's own tests.
     InterpreterTest(TestInterpreter),
+    /// Moves an interpreter to another prefix.
+    Relocate(RelocateInterpreter),
     /// Puts an interpreter that was built into a root.
     Overlay,
     /// Builds an sdist to a wheel.
@@ -93,6 +95,7 @@ impl Kind {
             Self::Root(_) => "root",
             Self::Interpreter(_) => "interpreter",
             Self::InterpreterTest(_) => "interpreter test",
+            Self::Relocate(_) => "relocate",
             Self::Overlay => "overlay",
             Self::Wheel(_) => "wheel",
             Self::Unpack(_) => "unpack",
@@ -123,12 +126,13 @@ impl Kind {
             Self::Package(spec) => match spec.format {
                 // 2: the dictionary of xz is no larger than a segment. 3: what stands in for a `debian/copyright`.
                 // 4: the interpreter is looked at first. 5: units are read again, what was written by hand yields.
-                Format::Deb => 5,
+                // 6: an interpreter in the package is listed.
+                Format::Deb => 6,
                 // 2: versions are written so that rpm orders them as dpkg does. 3, 4, 5 and 6: as 2, 3, 4 and 5 of a
-                // `.deb`. 7: `rpm/triggers` is followed.
-                Format::Rpm => 7,
-                // 2: as 3 of a `.deb`.
-                Format::Tar => 2,
+                // `.deb`. 7: `rpm/triggers` is followed. 8: as 6 of a `.deb`.
+                Format::Rpm => 8,
+                // 2 and 3: as 3 and 6 of a `.deb`.
+                Format::Tar => 3,
             },
             _ => 1,
         }
@@ -141,6 +145,7 @@ impl Kind {
             Self::Root(root) => root.parts(),
             Self::Interpreter(build) => build.parts(),
             Self::InterpreterTest(test) => test.parts(),
+            Self::Relocate(relocate) => relocate.parts(),
             Self::Overlay => vec![],
             Self::Wheel(wheel) => wheel.parts(),
             Self::Unpack(unpack) => unpack.parts(),
@@ -251,13 +256,23 @@ impl Root {
 /// Which interpreter an environment is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InterpreterSpec {
-    /// Major and minor version: `3.11`.
+    /// Major and minor version, of another implementation than CPython behind its name: `3.11`, `pypy3.9`.
     pub version: String,
     /// The absolute path of the versioned command in the platform's root: `/usr/bin/python3.11`.
     pub command: String,
 }
 
 impl InterpreterSpec {
+    /// Returns the version of the language: `3.9`, for PyPy, too.
+    pub fn python_version(&self) -> &str {
+        self.version.trim_start_matches(|first: char| first.is_ascii_alphabetic())
+    }
+
+    /// Returns how the directory of modules and the versioned command are called: `python3.11`, `pypy3.9`.
+    pub fn versioned_name(&self) -> String {
+        if self.version == self.python_version() { format!("python{}", self.version) } else { self.version.clone() }
+    }
+
     fn parts(&self) -> Vec<Part> {
         vec![Part::text("python", &self.version), Part::text("python command", &self.command)]
     }
@@ -345,6 +360,8 @@ pub struct Stage {
     pub application: String,
     /// The interpreter whose bytecode is made for the application's modules.
     pub interpreter: InterpreterSpec,
+    /// The path that an interpreter in the tree was built for, which must not be left in any file.
+    pub relocated_from: Option<String>,
 }
 
 impl Stage {
@@ -352,6 +369,9 @@ impl Stage {
         let mut parts = self.interpreter.parts();
         parts.push(Part::text("prefix", &self.prefix));
         parts.push(Part::text("application", &self.application));
+        if let Some(from) = &self.relocated_from {
+            parts.push(Part::text("relocated from", from));
+        }
         parts
     }
 }

@@ -53,6 +53,8 @@ pub struct Graph {
     actions: Vec<Action>,
     provenance: Vec<Provenance>,
     by_action: HashMap<Action, ActionIndex>,
+    /// What actions are called that were there already.
+    other_labels: Vec<(String, ActionIndex)>,
 }
 
 impl Graph {
@@ -64,6 +66,9 @@ impl Graph {
         assert!(inputs.iter().all(|input| input.action.0 < self.actions.len()), "inputs stand before their action");
         let action = Action { kind, inputs };
         if let Some(index) = self.by_action.get(&action) {
+            if self.provenance[index.0].label != provenance.label {
+                self.other_labels.push((provenance.label, *index));
+            }
             return *index;
         }
         let index = ActionIndex(self.actions.len());
@@ -91,6 +96,12 @@ impl Graph {
     /// Returns where the action at a place came from.
     pub fn provenance(&self, index: ActionIndex) -> &Provenance {
         &self.provenance[index.0]
+    }
+
+    /// Returns all that actions are called; one that was added twice may have two labels.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, ActionIndex)> {
+        let first = self.indices().map(|index| (self.provenance(index).label.as_str(), index));
+        first.chain(self.other_labels.iter().map(|(label, index)| (label.as_str(), *index)))
     }
 
     /// Returns all places, inputs before the actions that read them.

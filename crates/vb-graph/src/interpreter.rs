@@ -2,7 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::resolved::Part;
+use crate::{
+    resolved::Part,
+    scripts::{BUILD_INTERPRETER, script},
+};
+
+/// By how many bytes a prefix in compiled code may become longer: that many zeros follow it there.
+pub const RELOCATION_ROOM: usize = 128;
 
 /// Compiles an interpreter of its source, and installs it at its own prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -11,8 +17,6 @@ pub struct BuildInterpreter {
     pub prefix: String,
     /// Major and minor version: `3.13`.
     pub version: String,
-    /// Is it optimised by a profile of its own tests, and at link time?
-    pub is_optimized: bool,
     /// Environment variables of the build beside the fixed ones: `CFLAGS`, …
     pub variables: BTreeMap<String, String>,
 }
@@ -23,8 +27,8 @@ impl BuildInterpreter {
         vec![
             Part::text("prefix", &self.prefix),
             Part::text("python", &self.version),
-            Part::text("optimized", self.is_optimized.to_string()),
             Part::list("variables", &variables),
+            script("build interpreter", BUILD_INTERPRETER),
         ]
     }
 }
@@ -43,5 +47,24 @@ pub struct TestInterpreter {
 impl TestInterpreter {
     pub(crate) fn parts(&self) -> Vec<Part> {
         vec![Part::text("prefix", &self.prefix), Part::text("python", &self.version), Part::list("tests", &self.tests)]
+    }
+}
+
+/// Moves an interpreter to another prefix: the paths in its files are written anew, and its bytecode is made again.
+///
+/// The inputs are `interpreter`, what was compiled, and `root`, in which that is at its own prefix.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RelocateInterpreter {
+    /// The path that it was built for: `/vrmd/python3.13`.
+    pub from: String,
+    /// The path where it will run: `/vrmd/whois/python`.
+    pub to: String,
+    /// Major and minor version: `3.13`.
+    pub version: String,
+}
+
+impl RelocateInterpreter {
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        vec![Part::text("from", &self.from), Part::text("to", &self.to), Part::text("python", &self.version)]
     }
 }

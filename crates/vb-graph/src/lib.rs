@@ -19,6 +19,7 @@ mod lint;
 mod locked;
 mod package;
 mod resolved;
+mod scripts;
 mod selection;
 mod share;
 mod step;
@@ -31,7 +32,7 @@ pub use action::{
 pub use digest::{ActionDigest, BlobDigest, DirectoryDigest, ParseDigestError, Sha256};
 pub use directory::{Directory, EntryConflict, InvalidName, Name, Node};
 pub use graph::{ActionIndex, Graph, Input, Provenance};
-pub use interpreter::{BuildInterpreter, TestInterpreter};
+pub use interpreter::{BuildInterpreter, RELOCATION_ROOM, RelocateInterpreter, TestInterpreter};
 pub use lifecycle::{
     ConfigFile, Lifecycle, Manager, NeededInterpreter, OnUpgrade, OwnedDirectory, Restart, ScriptPolicy, Service, User,
 };
@@ -39,10 +40,11 @@ pub use lint::{Checker, Lint};
 pub use locked::{LockedDistribution, LockedFile, LockedNodePackage, LockedPackage};
 pub use package::{Compression, Format, PackageArchitecture, PackageSpec, ParseFormatError};
 pub use resolved::{InputDigest, Part, PartValue, ResolvedAction};
+pub use scripts::BUILD_INTERPRETER;
 pub use selection::{Pattern, Selection};
 pub use share::{Claim, Share};
 pub use step::{
     AssetLanguage, BustCaches, CacheToken, CollectStatic, Compile, Compress, Compressor, ContentCoding, Precompress,
     Run, Step, StyleLanguage, Work,
 };
-pub use trial::{Check, Machine, Scenario, Test, TestedService};
+pub use trial::{Check, DRIVER, Machine, Scenario, Test, TestedService};

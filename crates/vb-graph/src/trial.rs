@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::{lifecycle::Manager, package::Format, resolved::Part};
 
+/// Where the interpreter is that drives a test, unless it is the platform's: besides all that is tested.
+pub const DRIVER: &str = "/vb-build/python";
+
 /// Takes the packages of a recipe through one part of their life, in a root that has their run dependencies.
 ///
-/// The inputs are `package` and, where the scenario needs a version before, `older`, each with a package's name, and `root`.
+/// The inputs are `package` and, where the scenario needs a version before, `older`, each with a package's name; `root`; with
+/// the names of packages `needed`; and `driver`, where the root has no interpreter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Test {
     /// The part of its life.
@@ -15,9 +19,11 @@ pub struct Test {
     pub format: Format,
     /// The names of the packages that the recipe makes: they are installed together.
     pub names: Vec<String>,
+    /// The names of packages of the workspace that are there before: the interpreter.
+    pub needs: Vec<String>,
     /// The environment's path.
     pub prefix: String,
-    /// The interpreter of the platform that drives the test: `/usr/bin/python3.11`.
+    /// The interpreter that drives the test: the platform's, `/usr/bin/python3.11`, or one at [`DRIVER`].
     pub python: String,
     /// The services that have to be up.
     pub services: Vec<TestedService>,
@@ -122,6 +128,9 @@ impl Test {
             Part::list("files", &files),
             Part::text("machine", self.machine.as_str()),
         ];
+        if !self.needs.is_empty() {
+            parts.push(Part::list("needs", &self.needs));
+        }
         parts.extend(self.services.iter().map(|service| {
             let managers: Vec<String> = service.managers.iter().map(ToString::to_string).collect();
             Part::list(&format!("service {}", service.name), &managers)

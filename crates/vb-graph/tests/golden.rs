@@ -10,16 +10,17 @@ use vb_graph::{
     Compile, Compress, Compression, Compressor, ContentCoding, Directory, Environment, Fetch, Format, Graph,
     ImportCheck, Ingest, Input, InputDigest, InterpreterSpec, Kind, Libraries, Lint, Machine, Manager,
     NeededInterpreter, Node, NodeModules, Origin, PackageSpec, Part, PartValue, Pattern, Precompress, Provenance,
-    ResolvedAction, Root, RootContent, Run, Scenario, Sha256, Share, Stage, Step, StyleLanguage, Test, TestInterpreter,
-    TestedService, Unpack, Wheel, Work,
+    RelocateInterpreter, ResolvedAction, Root, RootContent, Run, Scenario, Sha256, Share, Stage, Step, StyleLanguage,
+    Test, TestInterpreter, TestedService, Unpack, Wheel, Work,
 };
 
-const GOLDEN: [(&str, &str); 25] = [
+const GOLDEN: [(&str, &str); 26] = [
     ("fetch", "d09e54ee9f4e3d34ee382c5a35c515e30fd84d90062498682c761b85f2750667"),
     ("ingest", "f3b19bce9242a3c7cbb101a24df88ce80ff8e37f270c5d60f152559712e849e5"),
     ("root", "0381e812da8746fa6242bac09bd7bb5a22e74a67b36519a4bd4382719a44ec96"),
-    ("interpreter", "818310099e8df22517c8ea783af94acd24260f550ffe00759cb6cc2fcc4716c5"),
+    ("interpreter", "6855c848f3dc0dc0df006e84272337e7b8a8c3f30423695c99392971b795d71a"),
     ("interpreter test", "025859baf496edad63230ce4390dc2e20b1d4511ff1d954a26e9848fcfcae785"),
+    ("relocate", "7a447d763f8a612ed06a77b264cbfa41bb1f06c7258278c45ab9b088b3363cc4"),
     ("overlay", "843e0afa4397151d9ab946610dc01919d7eca3b8ca680d8a97d12130fe76e622"),
     ("wheel", "07ea1d7dc77268db944e23ec97ae3af5f0973034d593cc8c5e652688f34055e0"),
     ("unpack", "61d35464f6eb44ed622d68a057ac5b3f14aaf4b693915e7225d80d473ce498ca"),
@@ -37,7 +38,7 @@ const GOLDEN: [(&str, &str); 25] = [
     ("stage", "ccff25c3b1ae67b2cee2a77725d4cab95aaca65d46fcfa24d9a1cb3427a88552"),
     ("libraries", "2f1fc9ff1e9435f4688e7b85d091b1d28b4386542d5a68d12747f89936f337ca"),
     ("import check", "d082d3fdd3aea71cae4df07025173740dc352d398cd2d61ce9615815818f8e2b"),
-    ("package", "b5f6d21b189b978da4aabd0eef0fce52b5781f49a524ff63d3eb73cf97809adb"),
+    ("package", "10d87e8aa9619e894b69f509fd42770057e2bce9284901fc5593a46ba30417da"),
     ("test", "6b1b6818b1f5be73964b7f043beabeb25feaf545dc78b23b363590a48cadd8ce"),
     ("lint", "19821fe2edfa29a375f1723e889f3b5d3ca56ec5554467798e24c3047e9595a5"),
 ];
@@ -73,6 +74,7 @@ fn test() -> Test {
         scenario: Scenario::Upgrade,
         format: Format::Deb,
         names: vec![text("vrmd-whois")],
+        needs: vec![],
         prefix: text("/vrmd/whois"),
         python: text("/usr/bin/python3.11"),
         services: vec![TestedService { name: text("whois"), managers: vec![Manager::Runit, Manager::Systemd] }],
@@ -89,13 +91,16 @@ fn build_interpreter() -> BuildInterpreter {
     BuildInterpreter {
         prefix: text("/vrmd/python3.13"),
         version: text("3.13"),
-        is_optimized: false,
         variables: BTreeMap::from([(text("CFLAGS"), text("-O2"))]),
     }
 }
 
 fn test_interpreter() -> TestInterpreter {
     TestInterpreter { prefix: text("/vrmd/python3.13"), version: text("3.13"), tests: vec![text("test_ssl")] }
+}
+
+fn relocate_interpreter() -> RelocateInterpreter {
+    RelocateInterpreter { from: text("/vrmd/python3.13"), to: text("/vrmd/whois/python"), version: text("3.13") }
 }
 
 fn package() -> PackageSpec {
@@ -133,6 +138,7 @@ fn kinds() -> Vec<Kind> {
         Kind::Root(Root { content: RootContent::Debs, architecture: text("amd64"), has_merged_usr: true }),
         Kind::Interpreter(build_interpreter()),
         Kind::InterpreterTest(test_interpreter()),
+        Kind::Relocate(relocate_interpreter()),
         Kind::Overlay,
         Kind::Wheel(Wheel {
             interpreter: interpreter(),
@@ -149,7 +155,12 @@ fn kinds() -> Vec<Kind> {
     kinds.push(Kind::NodeModules(NodeModules { scripts: vec![text("esbuild")] }));
     kinds.extend(works().map(|work| Kind::Step(Step { application: application.clone(), work })));
     kinds.extend([
-        Kind::Stage(Stage { prefix: prefix.clone(), application: application.clone(), interpreter: interpreter() }),
+        Kind::Stage(Stage {
+            prefix: prefix.clone(),
+            application: application.clone(),
+            interpreter: interpreter(),
+            relocated_from: None,
+        }),
         Kind::Libraries(Libraries {
             architecture: text("amd64"),
             optional: vec![text("libcuda.so.1")],
@@ -306,13 +317,17 @@ fn variants() -> Vec<Kind> {
             Kind::Interpreter(build) => {
                 variants.push(Kind::Interpreter(BuildInterpreter { prefix: text("/other"), ..build.clone() }));
                 variants.push(Kind::Interpreter(BuildInterpreter { version: text("3.14"), ..build.clone() }));
-                variants.push(Kind::Interpreter(BuildInterpreter { is_optimized: true, ..build.clone() }));
                 variants.push(Kind::Interpreter(BuildInterpreter { variables: BTreeMap::new(), ..build }));
             }
             Kind::InterpreterTest(test) => {
                 variants.push(Kind::InterpreterTest(TestInterpreter { prefix: text("/other"), ..test.clone() }));
                 variants.push(Kind::InterpreterTest(TestInterpreter { version: text("3.14"), ..test.clone() }));
                 variants.push(Kind::InterpreterTest(TestInterpreter { tests: vec![], ..test }));
+            }
+            Kind::Relocate(relocate) => {
+                variants.push(Kind::Relocate(RelocateInterpreter { from: text("/other"), ..relocate.clone() }));
+                variants.push(Kind::Relocate(RelocateInterpreter { to: text("/other"), ..relocate.clone() }));
+                variants.push(Kind::Relocate(RelocateInterpreter { version: text("3.14"), ..relocate }));
             }
             Kind::Overlay => {}
             Kind::Wheel(wheel) => {
@@ -335,7 +350,8 @@ fn variants() -> Vec<Kind> {
             Kind::Stage(stage) => {
                 variants.extend(interpreters().map(|interpreter| Kind::Stage(Stage { interpreter, ..stage.clone() })));
                 variants.push(Kind::Stage(Stage { prefix: text("/other"), ..stage.clone() }));
-                variants.push(Kind::Stage(Stage { application: text("/other"), ..stage }));
+                variants.push(Kind::Stage(Stage { application: text("/other"), ..stage.clone() }));
+                variants.push(Kind::Stage(Stage { relocated_from: Some(text("/vrmd/python3.13")), ..stage }));
             }
             Kind::Libraries(libraries) => {
                 variants.push(Kind::Libraries(Libraries { architecture: text("arm64"), ..libraries.clone() }));
@@ -367,12 +383,13 @@ fn variants() -> Vec<Kind> {
 }
 
 /// A test with one field changed each.
-fn test_variants(test: &Test) -> [Test; 9] {
+fn test_variants(test: &Test) -> [Test; 10] {
     let checks = vec![Check::Tcp { port: 44, send: text("example.org\r\n"), expect: text("Registrar:") }];
     [
         Test { scenario: Scenario::Install, ..test.clone() },
         Test { format: Format::Rpm, ..test.clone() },
         Test { names: vec![text("other")], ..test.clone() },
+        Test { needs: vec![text("vrmd-python3.13")], ..test.clone() },
         Test { prefix: text("/other"), ..test.clone() },
         Test { python: text("/opt/python3.11"), ..test.clone() },
         Test { services: vec![], ..test.clone() },

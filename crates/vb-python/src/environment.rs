@@ -26,21 +26,31 @@ pub enum EnvironmentFile {
 /// comes to see `site-packages` that is not its own.
 pub fn environment_files(environment: &Environment) -> Vec<(String, EnvironmentFile)> {
     let Environment { prefix, interpreter, module_paths, .. } = environment;
-    let layout = Layout { prefix: prefix.clone(), python_version: interpreter.version.clone() };
+    let layout = Layout { prefix: prefix.clone(), library: interpreter.versioned_name() };
     let mut files = vec![
         ("bin/activate".to_owned(), text(&activate(prefix))),
-        ("bin/python".to_owned(), EnvironmentFile::Symlink(interpreter.command.clone())),
+        ("bin/python".to_owned(), EnvironmentFile::Symlink(target_of_python(prefix, &interpreter.command))),
         ("bin/python3".to_owned(), link_to_python()),
-        (format!("bin/python{}", interpreter.version), link_to_python()),
+        (format!("bin/{}", interpreter.versioned_name()), link_to_python()),
         ("lib64".to_owned(), EnvironmentFile::Symlink("lib".to_owned())),
-        ("pyvenv.cfg".to_owned(), text(&pyvenv_cfg(&interpreter.command, &interpreter.version))),
+        ("pyvenv.cfg".to_owned(), text(&pyvenv_cfg(&interpreter.command, interpreter.python_version()))),
     ];
+    if interpreter.version.starts_with("pypy") {
+        let major = interpreter.version.split('.').next().unwrap_or_default();
+        files.push((format!("bin/{major}"), link_to_python()));
+    }
     if !module_paths.is_empty() {
         let paths: String = module_paths.iter().map(|path| format!("{path}\n")).collect();
         files.push((format!("{}/_vb_application.pth", layout.site_packages()), text(&paths)));
     }
     files.sort_by(|one, other| one.0.cmp(&other.0));
     files
+}
+
+/// An interpreter that is a part of the package is named from here (Debian Policy 10.5).
+fn target_of_python(prefix: &str, command: &str) -> String {
+    let inside = command.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/'));
+    inside.map_or_else(|| command.to_owned(), |inside| format!("../{inside}"))
 }
 
 fn text(text: &str) -> EnvironmentFile {
@@ -159,6 +169,30 @@ mod tests {
              home = /usr/bin\n\
              include-system-site-packages = false\n\
              version = 3.11\n"
+        );
+    }
+
+    #[test]
+    fn an_interpreter_of_the_package_itself_is_named_from_where_the_link_is() {
+        assert_eq!(target_of_python("/vrmd/a", "/vrmd/a/python/bin/python3.13"), "../python/bin/python3.13");
+        assert_eq!(target_of_python("/vrmd/a", "/vrmd/ab/bin/python3.13"), "/vrmd/ab/bin/python3.13");
+    }
+
+    #[test]
+    fn an_environment_for_pypy_has_its_names() {
+        let interpreter = InterpreterSpec { version: "pypy3.9".into(), command: "/usr/bin/pypy3.9".into() };
+        let files = show(&environment_files(&Environment { interpreter, ..environment(&["/vrmd/whois/whois"]) }));
+        let lines: Vec<&str> = files.lines().filter(|line| line.starts_with("bin/p") || line.contains('9')).collect();
+        assert_eq!(
+            lines,
+            [
+                "bin/pypy3 -> python",
+                "bin/pypy3.9 -> python",
+                "bin/python -> /usr/bin/pypy3.9",
+                "bin/python3 -> python",
+                "lib/pypy3.9/site-packages/_vb_application.pth 644",
+                "version = 3.9",
+            ]
         );
     }
 

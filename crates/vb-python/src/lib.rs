@@ -9,6 +9,7 @@
 //! - [`CompileRequest`], [`read_pylock`], [`choose`]: a resolution by uv, and one file per distribution of it.
 //! - [`build_requires`], [`unpack_sdist`], [`BuildRequest`]: an sdist to a wheel.
 //! - [`unpack`], [`environment_files`], [`add_bytecode_to_record`]: wheels to a virtual environment.
+//! - [`relocate`]: a file of an interpreter that moves to another prefix.
 //! - [`bytecode_command`], [`bytecode_server_command`], [`import_check_command`]: what runs inside a sandbox, and what it reports.
 
 mod archive;
@@ -34,6 +35,7 @@ mod project;
 mod project_page;
 mod pylock;
 mod record;
+mod relocate;
 mod requirements;
 mod scripts;
 mod sdist;
@@ -63,13 +65,14 @@ pub use metadata::DistributionMetadata;
 pub use names::normalize_name;
 pub use netrc::{Login, Netrc};
 pub use old_poetry::{OldPoetry, is_old_poetry, requirements_of_old_poetry};
-pub use project::{ProjectError, check_project};
+pub use project::{ProjectError, check_project, check_project_requirements};
 pub use project_page::{IndexFile, ProjectPageError, project_files};
 pub use pylock::{BinaryPolicy, PylockError, read_pylock};
 pub use record::{RecordError, add_bytecode_to_record, prune_record};
+pub use relocate::{RelocateError, relocate};
 pub use requirements::{
     AllowedHashes, RefusedLine, RequirementsError, allowed_hashes, check_requirements, expand_variables,
 };
 pub use sdist::{BuildRequest, SdistError, build_constraints, build_requires, requires_of_pyproject, unpack_sdist};
-pub use tags::{Rank, Target, choose, rank};
+pub use tags::{Implementation, Rank, Target, choose, rank};
 pub use wheel::{Layout, Unpacked, WheelError, unpack};

@@ -193,9 +193,10 @@ fn python_platform(target: &Target) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tags::Implementation;
 
     fn target(minor: u16) -> Target {
-        Target { python: (3, 11), glibc: (2, minor), machine: "x86_64".into() }
+        Target { implementation: Implementation::Cpython, python: (3, 11), glibc: (2, minor), machine: "x86_64".into() }
     }
 
     #[test]

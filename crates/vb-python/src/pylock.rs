@@ -280,11 +280,12 @@ fn locked_file(file: &File, name: &str) -> Result<LockedFile, PylockError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tags::Implementation;
 
     const SAMPLE: &str = include_str!("../tests/data/pylock.sample.toml");
 
     fn target(python: (u8, u8), glibc: (u16, u16)) -> Target {
-        Target { python, glibc, machine: "x86_64".into() }
+        Target { implementation: Implementation::Cpython, python, glibc, machine: "x86_64".into() }
     }
 
     fn bookworm() -> Target {

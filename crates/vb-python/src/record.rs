@@ -168,14 +168,18 @@ fn add_bytecode(record: &mut Record, site_packages: &Path) -> Result<(), RecordE
         }
         let stem = source.file_stem().unwrap_or_default().to_string_lossy();
         // `a.b.cpython-311.pyc` is of `a.b.py`, not of `a.py`.
-        let is_of_source = |name: &&String| {
-            name.ends_with(".pyc") && name.strip_prefix(&*stem).is_some_and(|rest| rest.starts_with(".cpython-"))
-        };
+        let is_of_source =
+            |name: &&String| name.ends_with(".pyc") && name.strip_prefix(&*stem).is_some_and(is_bytecode_name);
         for name in caches[&cache].iter().filter(is_of_source) {
             record.insert(cache.join(name).display().to_string(), Row::default());
         }
     }
     Ok(())
+}
+
+/// Begins what stands behind a module's name as that of bytecode does (PEP 3147)?
+fn is_bytecode_name(rest: &str) -> bool {
+    [".cpython-", ".pypy"].iter().any(|implementation| rest.starts_with(implementation))
 }
 
 fn file_names(dir: &Path) -> Result<Vec<String>, RecordError> {
@@ -233,7 +237,7 @@ mod tests {
     #[test]
     fn bytecode_of_listed_sources_is_added_once() {
         let dir = tempfile::tempdir().unwrap();
-        let layout = Layout { prefix: "/vrmd/a".into(), python_version: "3.11".into() };
+        let layout = Layout { prefix: "/vrmd/a".into(), library: "python3.11".into() };
         let site_packages = dir.path().join(layout.site_packages());
         for (path, text) in [
             (

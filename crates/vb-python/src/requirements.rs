@@ -94,7 +94,8 @@ pub fn check_requirements(file: &str, text: &str) -> Result<(), RequirementsErro
     Ok(())
 }
 
-fn refusal(line: &str) -> Option<(String, RefusedLine)> {
+/// Returns what of a requirement or an option is refused, and why.
+pub(crate) fn refusal(line: &str) -> Option<(String, RefusedLine)> {
     let option = line.split([' ', '=', '\t']).next().unwrap_or_default();
     let is_short = |short: &str| line.starts_with(short) && !line.starts_with("--");
     if option == "--editable" || is_short("-e") {
@@ -119,9 +120,14 @@ fn refusal(line: &str) -> Option<(String, RefusedLine)> {
         Some((project, place)) if !project.contains("://") => place.trim(),
         _ => requirement,
     };
+    let has_directory = || place.split(';').next().is_some_and(|place| place.contains('/') && !place.contains("://"));
     let reason = if ["git+", "hg+", "svn+", "bzr+"].iter().any(|vcs| requirement.contains(vcs)) {
         RefusedLine::Vcs
-    } else if place.starts_with(['.', '/', '~']) || place.starts_with("file:") || is_archive(requirement) {
+    } else if place.starts_with(['.', '/', '~'])
+        || place.starts_with("file:")
+        || is_archive(requirement)
+        || has_directory()
+    {
         RefusedLine::Path
     } else if place.contains("://") {
         RefusedLine::Address
@@ -135,7 +141,8 @@ fn refusal(line: &str) -> Option<(String, RefusedLine)> {
 
 /// A word that ends as files do, and is no address.
 fn is_archive(requirement: &str) -> bool {
-    let is_file = [".whl", ".tar.gz", ".zip"].iter().any(|end| requirement.ends_with(end));
+    let is_file =
+        [".whl", ".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".zip"].iter().any(|end| requirement.ends_with(end));
     is_file && !requirement.contains("://") && !requirement.contains("==")
 }
 
@@ -242,6 +249,11 @@ mod tests {
             ("/srv/a-1.0-py3-none-any.whl", RefusedLine::Path),
             ("wheels/a-1.0-py3-none-any.whl", RefusedLine::Path),
             ("a @ file:///srv/a", RefusedLine::Path),
+            ("file:libs/a#egg=a", RefusedLine::Path),
+            ("libs/a", RefusedLine::Path),
+            ("libs/a[extra] ; python_version > '3'", RefusedLine::Path),
+            ("a @ ./libs/a", RefusedLine::Path),
+            ("a-1.0.tgz", RefusedLine::Path),
             ("a @ git+https://x.example/a", RefusedLine::Vcs),
             ("git+ssh://git@x.example/a.git@v1#egg=a", RefusedLine::Vcs),
             ("https://x.example/a-1.0.tar.gz", RefusedLine::Address),

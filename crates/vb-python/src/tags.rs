@@ -7,9 +7,20 @@
 
 use std::{cmp::Reverse, collections::HashMap};
 
-/// A CPython of one version on a platform of one glibc and machine.
+/// Which implementation of Python an interpreter is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Implementation {
+    /// CPython.
+    Cpython,
+    /// PyPy, whose extension modules have the binary interface `pp73` since its version 7.3.
+    Pypy,
+}
+
+/// An interpreter of one version on a platform of one glibc and machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
+    /// What the interpreter is.
+    pub implementation: Implementation,
     /// The interpreter's major and minor version.
     pub python: (u8, u8),
     /// The platform's glibc version.
@@ -30,18 +41,23 @@ impl Target {
     pub fn supported_tags(&self) -> Vec<String> {
         let (major, minor) = self.python;
         let platforms = self.platforms();
-        let interpreter = format!("cp{major}{minor}");
+        let is_pypy = self.implementation == Implementation::Pypy;
+        let interpreter = format!("{}{major}{minor}", if is_pypy { "pp" } else { "cp" });
         let mut tags = Vec::new();
         push_tags(&mut tags, &interpreter, &self.native_abi(), &platforms);
-        push_tags(&mut tags, &interpreter, "abi3", &platforms);
+        if !is_pypy {
+            push_tags(&mut tags, &interpreter, "abi3", &platforms);
+        }
         push_tags(&mut tags, &interpreter, "none", &platforms);
-        for older in (2..minor).rev() {
+        for older in (2..minor).rev().filter(|_| !is_pypy) {
             push_tags(&mut tags, &format!("cp{major}{older}"), "abi3", &platforms);
         }
         for python in self.generic_pythons() {
             push_tags(&mut tags, &python, "none", &platforms);
         }
         let any = ["any".to_owned()];
+        // pip has PyPy's major version alone there.
+        let interpreter = if is_pypy { format!("pp{major}") } else { interpreter };
         push_tags(&mut tags, &interpreter, "none", &any);
         for python in self.generic_pythons() {
             push_tags(&mut tags, &python, "none", &any);
@@ -52,6 +68,9 @@ impl Target {
     /// CPython up to 3.7 marks its pymalloc builds, which all distributions' are, with an `m`.
     fn native_abi(&self) -> String {
         let (major, minor) = self.python;
+        if self.implementation == Implementation::Pypy {
+            return format!("pypy{major}{minor}_pp73");
+        }
         let flag = if self.python < (3, 8) { "m" } else { "" };
         format!("cp{major}{minor}{flag}")
     }
@@ -158,7 +177,7 @@ mod tests {
     use super::*;
 
     fn bookworm() -> Target {
-        Target { python: (3, 11), glibc: (2, 36), machine: "x86_64".into() }
+        Target { implementation: Implementation::Cpython, python: (3, 11), glibc: (2, 36), machine: "x86_64".into() }
     }
 
     #[test]
@@ -191,6 +210,21 @@ mod tests {
             ("py3-none-manylinux1_x86_64", true),
         ] {
             assert_eq!(rank(&name(tags), &bookworm()).is_some(), is_accepted, "{tags}");
+        }
+    }
+
+    #[test]
+    fn pypy_takes_its_own_compiled_wheels_and_those_without_compiled_code() {
+        let pypy = Target { implementation: Implementation::Pypy, python: (3, 9), ..bookworm() };
+        let ascending = [
+            "a-1.0-py3-none-any.whl",
+            "a-1.0-pp3-none-any.whl",
+            "a-1.0-py3-none-manylinux1_x86_64.whl",
+            "a-1.0-pp39-pypy39_pp73-manylinux_2_17_x86_64.whl",
+        ];
+        assert!(ascending.map(|name| rank(name, &pypy).unwrap()).is_sorted_by(|one, other| one < other));
+        for refused in ["cp39-cp39-linux_x86_64", "cp36-abi3-linux_x86_64", "pp38-pypy38_pp73-linux_x86_64"] {
+            assert_eq!(rank(&format!("a-1.0-{refused}.whl"), &pypy), None, "{refused}");
         }
     }
 
@@ -234,7 +268,7 @@ mod tests {
 
     #[test]
     fn old_interpreters_have_the_pymalloc_flag_and_arm_has_no_old_policies() {
-        let trusty = Target { python: (3, 4), glibc: (2, 19), machine: "x86_64".into() };
+        let trusty = Target { python: (3, 4), glibc: (2, 19), ..bookworm() };
         assert!(rank("a-1.0-cp34-cp34m-manylinux1_x86_64.whl", &trusty).is_some());
         assert!(rank("a-1.0-cp34-cp34-manylinux1_x86_64.whl", &trusty).is_none());
         let arm = Target { machine: "aarch64".into(), ..bookworm() };

@@ -31,14 +31,14 @@ const NOT_INSTALLED: [&str; 6] =
 pub struct Layout {
     /// The environment's absolute path at run time: `/vrmd/whois`.
     pub prefix: String,
-    /// The interpreter's major and minor version: `3.11`.
-    pub python_version: String,
+    /// How the interpreter's directory of modules is called: `python3.11`, `pypy3.9`.
+    pub library: String,
 }
 
 impl Layout {
     /// Returns the path of `site-packages` below the prefix.
     pub fn site_packages(&self) -> String {
-        format!("lib/python{}/site-packages", self.python_version)
+        format!("lib/{}/site-packages", self.library)
     }
 
     /// Returns the absolute path of the environment's interpreter.
@@ -311,7 +311,7 @@ impl Places {
         let name = normalize_name(stem.split('-').next().unwrap_or(stem));
         Self {
             dist_info: format!("{stem}.dist-info/"),
-            headers: format!("include/site/python{}/{name}", layout.python_version),
+            headers: format!("include/site/{}/{name}", layout.library),
             site_packages: layout.site_packages(),
         }
     }

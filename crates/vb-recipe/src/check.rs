@@ -54,7 +54,7 @@ pub fn check(
 }
 
 /// Where the recipes of interpreters are, beside those of applications: not each workspace wants to compile each of them.
-const INTERPRETERS_DIR: &str = "interpreters";
+pub(crate) const INTERPRETERS_DIR: &str = "interpreters";
 
 impl Evaluated<Recipe> {
     /// Returns the directory of the application's source.
@@ -135,19 +135,28 @@ fn check_interpreters(
     for name in recipe.value.platforms(&workspace.value) {
         let Some(platform) = platforms.get(name) else { continue };
         let python = recipe.value.for_platform(&workspace.value, name).python;
-        if python.system().is_none_or(|version| platform.value.interpreter(version).is_some()) {
+        let Some(version) = python.system() else { continue };
+        let (code, message) = if platform.value.interpreter(version).is_none() {
+            (Code::UnknownPython, format!("the platform `{name}` has no Python `{python}`"))
+        } else if platform.value.python_version(version).starts_with("2.") {
+            // Without PEP 405 and PEP 3147 an environment and its bytecode would be something else, and uv runs with neither.
+            (
+                Code::OldPython,
+                format!("Python `{version}` has no virtual environments of its own, and uv locks nothing for it"),
+            )
+        } else {
             continue;
-        }
+        };
         let field = recipe.value.field_for(name, "python");
-        let message = format!("the platform `{name}` has no Python `{python}`");
-        let diagnostic = RecipeDiagnostic::at_field(Code::UnknownPython, message, recipe, &field);
+        let diagnostic = RecipeDiagnostic::at_field(code, message, recipe, &field);
         diagnostics.push(diagnostic.help(interpreters_help(&platform.value)));
     }
     diagnostics
 }
 
 fn interpreters_help(platform: &Platform) -> String {
-    let known = quote_all(platform.interpreters.keys().map(String::as_str));
+    let has_environments = |version: &&String| !version.starts_with("2.");
+    let known = quote_all(platform.interpreters.keys().filter(has_environments).map(String::as_str));
     if known.is_empty() { "add it to `interpreters`".to_owned() } else { format!("use one of {known}") }
 }
 

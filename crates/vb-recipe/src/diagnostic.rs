@@ -35,6 +35,8 @@ pub enum Code {
     UnknownPlatform,
     /// `vb::recipe::unknown_python`: the platform does not have that interpreter.
     UnknownPython,
+    /// The interpreter is of a Python that has no virtual environments.
+    OldPython,
     /// There is no recipe of an interpreter of that name.
     UnknownInterpreter,
     /// A recipe is half that of an application and half that of an interpreter.
@@ -104,6 +106,7 @@ impl Code {
             Self::NoPlatform => "vb::recipe::no_platform",
             Self::UnknownPlatform => "vb::recipe::unknown_platform",
             Self::UnknownPython => "vb::recipe::unknown_python",
+            Self::OldPython => "vb::recipe::old_python",
             Self::UnknownInterpreter => "vb::recipe::unknown_interpreter",
             Self::WrongInterpreter => "vb::recipe::wrong_interpreter",
             Self::NoArchive => "vb::recipe::no_archive",

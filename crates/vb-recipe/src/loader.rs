@@ -15,6 +15,7 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    check::INTERPRETERS_DIR,
     diagnostic::{Code, RecipeDiagnostic, RecipeErrors, did_you_mean, quote_all},
     evaluate::Evaluator,
     fields::FileKind,
@@ -127,6 +128,16 @@ impl Loader {
         let workspace = self.root.join(WORKSPACE_FILE);
         let paths = names.into_iter().map(|name| dir.join(format!("{name}.ncl")));
         Ok(paths.filter(|path| *path != workspace).collect())
+    }
+
+    /// Returns the paths of the recipes of interpreters, in order; none where there is no directory of them.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn interpreter_paths(&self) -> Result<Vec<PathBuf>, RecipeErrors> {
+        let dir = self.root.join("recipes").join(INTERPRETERS_DIR);
+        let names = if dir.is_dir() { list_stems(&dir)? } else { vec![] };
+        Ok(names.into_iter().map(|name| dir.join(format!("{name}.ncl"))).collect())
     }
 
     /// Returns the names of all platforms, in order.

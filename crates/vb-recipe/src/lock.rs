@@ -114,6 +114,17 @@ pub enum RootKind {
     Run,
 }
 
+impl RootKind {
+    /// Returns the word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Interpreter => "interpreter",
+            Self::Build => "build",
+            Self::Run => "run",
+        }
+    }
+}
+
 /// One Python distribution of the environment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DistributionLock {

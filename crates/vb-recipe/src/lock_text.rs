@@ -47,7 +47,7 @@ use serde::{
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 use vb_graph::{LockedDistribution, LockedFile, LockedNodePackage};
 
-use crate::lock::{DistributionLock, LOCK_VERSION, Lock, LockRequest, PackageLock, PlatformLock, RootKind};
+use crate::lock::{DistributionLock, LOCK_VERSION, Lock, LockRequest, PackageLock, PlatformLock};
 
 const HEADER: &str = "# Written by `vb lock`. Everything that builds read from outside, by SHA-256.\n";
 const INDENT: &str = "\n    ";
@@ -204,7 +204,7 @@ fn package_line(lock: &PackageLock) -> InlineTable {
     table.insert("path", (&package.path).into());
     table.insert("size", size_value(package.size));
     table.insert("sha256", package.sha256.to_string().into());
-    table.insert("roots", Value::Array(lock.roots.iter().map(|kind| root_name(*kind)).collect()));
+    table.insert("roots", Value::Array(lock.roots.iter().map(|kind| kind.as_str()).collect()));
     table
 }
 
@@ -245,14 +245,6 @@ fn insert_file(table: &mut InlineTable, file: &LockedFile) {
         table.insert("size", size_value(size));
     }
     table.insert("sha256", file.sha256.to_string().into());
-}
-
-fn root_name(kind: RootKind) -> &'static str {
-    match kind {
-        RootKind::Interpreter => "interpreter",
-        RootKind::Build => "build",
-        RootKind::Run => "run",
-    }
 }
 
 fn size_value(size: u64) -> Value {

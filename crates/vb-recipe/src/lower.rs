@@ -121,15 +121,6 @@ pub enum LowerError {
         /// The interpreter's name.
         recipe: String,
     },
-    /// A test's root has no interpreter that is a package of the workspace, nor one that is to be installed.
-    #[error("no test installs `{recipe}` on `{platform}`, because its interpreter is a package of the workspace")]
-    #[diagnostic(code(vb::test::interpreter), help("name recipes whose interpreter is the platform's own"))]
-    NoTest {
-        /// The platform's name.
-        platform: String,
-        /// The recipe's name.
-        recipe: String,
-    },
     /// The lock has sdists and no tool to build them.
     #[error("the lock has no `uv` for `{platform}`, which builds `{distribution}`")]
     #[diagnostic(code(vb::lock::no_tool), help("run `vb lock` for the recipe"))]
@@ -217,7 +208,10 @@ struct Lowering<'a> {
     graph: &'a mut Graph,
     application: Application<'a>,
     recipe: PlatformRecipe,
+    /// What wheels and bytecode are made with.
     interpreter: InterpreterSpec,
+    /// What the environment leads to: the same, or where that is in the package.
+    installed: InterpreterSpec,
     interpreter_depends: Vec<String>,
     /// What builds the interpreter, where the workspace does.
     provided: Option<ActionIndex>,
@@ -230,16 +224,22 @@ impl<'a> Lowering<'a> {
         let Application { workspace, platform, .. } = application;
         let recipe = application.recipe.value.for_platform(workspace, &platform.name);
         let (interpreter, interpreter_depends) = interpreter::of_application(&application, &recipe)?;
+        let name = &application.recipe.value.name;
+        let prefix = format!("{}/{name}", workspace.prefix.trim_end_matches('/'));
+        let installed = if recipe.python.is_bundled() {
+            interpreter::at(&interpreter.version, &interpreter::bundled_prefix(&prefix))
+        } else {
+            interpreter.clone()
+        };
         let provided = application
             .provider
             .map(|Provider { recipe, lock, .. }| lower_interpreter(graph, workspace, platform, recipe, lock))
             .transpose()?;
-        let name = &application.recipe.value.name;
-        let prefix = format!("{}/{name}", workspace.prefix.trim_end_matches('/'));
         Ok(Self {
             graph,
             application,
             interpreter,
+            installed,
             interpreter_depends,
             provided,
             recipe,
@@ -319,23 +319,25 @@ impl<'a> Lowering<'a> {
 
     /// Adds a root, with the interpreter in it where the workspace builds that.
     fn root(&mut self, kind: RootKind, field: &str) -> ActionIndex {
+        let root = self.root_of_packages(kind, field);
+        // A server has no other than the one in the package.
+        let is_in_root = kind != RootKind::Run || !self.recipe.python.is_bundled();
+        if is_in_root { self.with_interpreter(root, kind.as_str()) } else { root }
+    }
+
+    fn root_of_packages(&mut self, kind: RootKind, field: &str) -> ActionIndex {
         let Application { recipe, platform, lock, .. } = self.application;
-        let what = match kind {
-            RootKind::Interpreter => "interpreter",
-            RootKind::Build => "build",
-            RootKind::Run => "run",
-        };
+        let what = kind.as_str();
         let provenance = Provenance {
             label: format!("{} {} root {what}", recipe.value.name, platform.name),
             declared_at: Some(recipe.place(&recipe.value.field_for(&platform.name, field))),
         };
-        let root = lower_root(self.graph, platform, &lock.root(kind), provenance);
-        self.with_interpreter(root, what)
+        lower_root(self.graph, platform, &lock.root(kind), provenance)
     }
 
     fn environment(&mut self, interpreter_root: ActionIndex) -> Result<ActionIndex, LowerError> {
         let lock = self.application.lock;
-        let mut inputs = Vec::new();
+        let mut inputs = self.bundled(interpreter_root)?;
         let platform = &self.application.platform.name;
         let prune = prune::Prune::of(&self.application.recipe.value.prune, lock, platform)?;
         for locked in lock.distributions.iter().filter(|locked| !prune.has(&locked.distribution.name)) {
@@ -351,7 +353,7 @@ impl<'a> Lowering<'a> {
         }
         let environment = Environment {
             prefix: self.prefix.clone(),
-            interpreter: self.interpreter.clone(),
+            interpreter: self.installed.clone(),
             // What is installed is imported from there; its source would be a second copy of each module.
             module_paths: if is_installed { vec![] } else { vec![self.directory.clone()] },
             prune: prune.globs,
@@ -422,6 +424,7 @@ impl<'a> Lowering<'a> {
             prefix: self.prefix.clone(),
             application: self.directory.clone(),
             interpreter: self.interpreter.clone(),
+            relocated_from: self.bundle().map(|(_, own)| own),
         };
         let mut inputs: Vec<Input> = layers.iter().map(Layer::whole).collect();
         inputs.extend([input("environment", environment), input("root", root)]);
@@ -438,7 +441,8 @@ impl<'a> Lowering<'a> {
     /// There is one action for each package, the main one first, where they could depend on other libraries.
     fn libraries(&mut self, stage: ActionIndex, root: ActionIndex, share: Option<&Share>) -> Vec<ActionIndex> {
         let Application { recipe, platform, .. } = self.application;
-        let names_packages = recipe.value.run_deps_auto && platform.family == Family::Deb;
+        let is_wanted = recipe.value.run_deps_auto || self.bundle().is_some_and(|(own, _)| own.value.run_deps_auto);
+        let names_packages = is_wanted && platform.family == Family::Deb;
         let libraries = Libraries {
             architecture: platform.architecture.clone(),
             optional: recipe.value.missing_libraries.clone(),
@@ -514,16 +518,16 @@ impl<'a> Lowering<'a> {
             vcs: value.vcs(workspace),
             has_bill: value.sbom.unwrap_or(workspace.sbom),
             lifecycle: Box::new(Lifecycle {
-                interpreter: value.interpreter.is_none().then(|| NeededInterpreter {
+                interpreter: self.is_outside().then(|| NeededInterpreter {
                     command: self.interpreter.command.clone(),
-                    version: self.interpreter.version.clone(),
+                    version: self.interpreter.python_version().to_owned(),
                     depends: self.interpreter_depends.clone(),
                 }),
                 ..lifecycle::of(&life, &self.prefix, platform, format)
             }),
             share: share.map(Box::new),
             companions: self.companions(),
-            changelog: facts.changelog(&value.package_name(workspace), version, value.maintainer(workspace)),
+            changelog: self.changelog(),
         }
     }
 }

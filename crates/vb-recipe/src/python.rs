@@ -19,6 +19,8 @@ pub enum Python {
     System(String),
     /// One that the workspace builds as a package of its own, by the name of its recipe: `python313`.
     Package(String),
+    /// The same, as a part of the application's package.
+    Bundled(String),
 }
 
 impl Python {
@@ -26,7 +28,7 @@ impl Python {
     pub fn system(&self) -> Option<&str> {
         match self {
             Self::System(version) => Some(version),
-            Self::Package(_) => None,
+            Self::Package(_) | Self::Bundled(_) => None,
         }
     }
 
@@ -34,8 +36,13 @@ impl Python {
     pub fn recipe(&self) -> Option<&str> {
         match self {
             Self::System(_) => None,
-            Self::Package(name) => Some(name),
+            Self::Package(name) | Self::Bundled(name) => Some(name),
         }
+    }
+
+    /// Is it a part of the application's package?
+    pub fn is_bundled(&self) -> bool {
+        matches!(self, Self::Bundled(_))
     }
 }
 
@@ -45,6 +52,7 @@ impl fmt::Display for Python {
         match self {
             Self::System(version) => f.write_str(version),
             Self::Package(name) => write!(f, "'Package \"{name}\""),
+            Self::Bundled(name) => write!(f, "'Bundled \"{name}\""),
         }
     }
 }
@@ -60,6 +68,7 @@ impl<'de> Deserialize<'de> for Python {
 enum Tagged {
     System(String),
     Package(String),
+    Bundled(String),
 }
 
 impl From<Tagged> for Python {
@@ -67,6 +76,7 @@ impl From<Tagged> for Python {
         match tagged {
             Tagged::System(version) => Self::System(version),
             Tagged::Package(name) => Self::Package(name),
+            Tagged::Bundled(name) => Self::Bundled(name),
         }
     }
 }
@@ -105,8 +115,10 @@ mod tests {
         assert_eq!(text, r#"{"System":"3.11"}"#);
         assert_eq!(serde_json::from_str::<Python>(&text).unwrap(), system);
         assert_eq!(serde_json::from_str::<Python>("\"3.11\"").unwrap(), system);
-        let package = Python::Package("python313".to_owned());
-        assert_eq!(serde_json::from_str::<Python>(r#"{"Package":"python313"}"#).unwrap(), package);
+        for package in [Python::Package("python313".to_owned()), Python::Bundled("python313".to_owned())] {
+            let text = serde_json::to_string(&package).unwrap();
+            assert_eq!(serde_json::from_str::<Python>(&text).unwrap(), package);
+        }
         assert!(serde_json::from_str::<Python>(r#"{"Systen":"3.11"}"#).is_err());
         assert!(serde_json::from_str::<Python>("3.11").is_err());
     }

@@ -188,8 +188,6 @@ pub enum Source {
 pub struct OwnInterpreter {
     /// Major and minor version: `3.13`.
     pub version: String,
-    /// Is it optimised by a profile of its own tests, and at link time?
-    pub optimized: bool,
     /// Which of its own tests have to pass.
     pub tests: Vec<String>,
 }

@@ -40,7 +40,7 @@ use crate::{
 /// Runs the command.
 pub(crate) fn run(common: &Common, arguments: &arguments::Lock) -> Result<Exit, Fatal> {
     offline::refuse(common, "lock")?;
-    let session = Session::open(common, &arguments.selection)?;
+    let session = Session::open_with_interpreters(common, &arguments.selection)?;
     let machine = Machine::read()?;
     let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
     let builder = machine.builder(common, session.store.clone(), session.place(), platforms)?;
@@ -81,15 +81,22 @@ pub(crate) fn run(common: &Common, arguments: &arguments::Lock) -> Result<Exit, 
             told.extend(if lines.is_empty() { vec!["  nothing has moved".to_owned()] } else { lines });
         }
         lock.platforms.insert(platform.name.clone(), locked);
+        if recipe.value.interpreter.is_some() {
+            // What runs on it is locked with what is on the disk.
+            write(lock, recipe)?;
+        }
     }
     display.finish();
     display::lines(&told);
     for (lock, recipe) in locks.values() {
-        let path = lock_path(recipe.path());
-        lock.write(&path).map_err(|error| Fatal::new(Exit::Environment, error))?;
-        display::lines(&[display::relative(&path).display().to_string()]);
+        write(lock, recipe)?;
+        display::lines(&[display::relative(&lock_path(recipe.path())).display().to_string()]);
     }
     Ok(Exit::Success)
+}
+
+fn write(lock: &Lock, recipe: &Evaluated<Recipe>) -> Result<(), Fatal> {
+    lock.write(&lock_path(recipe.path())).map_err(|error| Fatal::new(Exit::Environment, error))
 }
 
 /// The lock that is there keeps the platforms that are not asked for, unless the recipe has dropped them.

@@ -75,11 +75,25 @@ struct RecipeFiles {
 }
 
 impl Session {
-    /// Loads and checks what is selected, and opens the store.
+    /// Loads and checks what is selected, and opens the store. All recipes are those of applications.
     pub(crate) fn open(common: &Common, selection: &Selection) -> Result<Self, Fatal> {
+        Self::open_with(common, selection, |_| Ok(vec![]))
+    }
+
+    /// Does the same, and all recipes are those of interpreters, too, which come first.
+    pub(crate) fn open_with_interpreters(common: &Common, selection: &Selection) -> Result<Self, Fatal> {
+        Self::open_with(common, selection, Loader::interpreter_paths)
+    }
+
+    fn open_with(
+        common: &Common,
+        selection: &Selection,
+        others: impl Fn(&Loader) -> Result<Vec<PathBuf>, RecipeErrors>,
+    ) -> Result<Self, Fatal> {
         let root = workspace_root(selection)?;
         let (loader, store) = loader_and_store(common, &root)?;
-        let paths = if selection.all { loader.recipe_paths().map_err(recipe_errors)? } else { absolute(selection)? };
+        let all = || Ok([others(&loader)?, loader.recipe_paths()?].concat());
+        let paths = if selection.all { all().map_err(recipe_errors)? } else { absolute(selection)? };
         let Loaded { workspace, recipes, interpreters, platforms } = loader.load(&paths).map_err(recipe_errors)?;
         // Only after the recipes, because a recipe's error is nearer to the user than the store's.
         let session = Self {
@@ -230,7 +244,8 @@ impl Session {
             let provider = provider.as_ref();
             let application = Application { workspace, recipe, platform, lock, provider, facts, version, formats };
             // Nobody could install the application without its interpreter, which is a package of its own.
-            if let Some(Provider { recipe, lock, version }) = provider {
+            let is_needed = self.needed_interpreter(recipe, platform).is_some();
+            if let Some(Provider { recipe, lock, version }) = provider.filter(|_| is_needed) {
                 let facts = &SourceFacts::NONE;
                 let own = Application { recipe, lock, provider: None, facts, version, ..application };
                 self.add_targets(&mut graph, own, &mut targets)?;
@@ -290,6 +305,16 @@ impl Session {
         let workspace = &self.workspace.value;
         let is_of = |recipe: &Recipe| recipe.package_names(workspace, platform).iter().any(|known| known == name);
         self.recipes.iter().chain(self.interpreters.values()).find(|recipe| is_of(&recipe.value))
+    }
+
+    /// Returns the recipe of the interpreter whose package an application depends on.
+    pub(crate) fn needed_interpreter(
+        &self,
+        recipe: &Evaluated<Recipe>,
+        platform: &Platform,
+    ) -> Option<&Evaluated<Recipe>> {
+        let python = recipe.value.for_platform(&self.workspace.value, &platform.name).python;
+        self.interpreter_of(recipe, platform).filter(|_| !python.is_bundled())
     }
 
     fn interpreter_of(&self, recipe: &Evaluated<Recipe>, platform: &Platform) -> Option<&Evaluated<Recipe>> {
@@ -524,25 +549,26 @@ pub(crate) fn unknown_platform<'a>(name: &str, known: impl Iterator<Item = &'a s
 
 /// Finds an action by its label, or by the end of it.
 pub(crate) fn find_action(graph: &Graph, wanted: &str) -> Result<ActionIndex, Fatal> {
-    let label = |index: &ActionIndex| graph.provenance(*index).label.as_str();
-    let exact: Vec<ActionIndex> = graph.indices().filter(|index| label(index) == wanted).collect();
-    let ending: Vec<ActionIndex> =
-        graph.indices().filter(|index| label(index).ends_with(&format!(" {wanted}"))).collect();
-    match (exact.as_slice(), ending.as_slice()) {
-        ([one], _) | ([], [one]) => Ok(*one),
-        ([], []) => Err(Fatal::message(
+    let ending = format!(" {wanted}");
+    if let Some((_, exact)) = graph.labels().find(|(label, _)| *label == wanted) {
+        return Ok(exact);
+    }
+    let found: Vec<(&str, ActionIndex)> = graph.labels().filter(|(label, _)| label.ends_with(&ending)).collect();
+    match found.split_first() {
+        Some(((_, first), others)) if others.iter().all(|(_, other)| other == first) => Ok(*first),
+        None => Err(Fatal::message(
             Exit::Usage,
             "vb::usage::unknown_action",
             format!("there is no action `{wanted}`"),
             "`vb plan` lists the labels",
         )),
-        _ => {
-            let found: Vec<&str> = ending.iter().map(label).collect();
+        Some(_) => {
+            let labels: Vec<&str> = found.iter().map(|(label, _)| *label).collect();
             Err(Fatal::message(
                 Exit::Usage,
                 "vb::usage::ambiguous_action",
                 format!("`{wanted}` is the end of several labels"),
-                format!("choose one of: {}", found.join(", ")),
+                format!("choose one of: {}", labels.join(", ")),
             ))
         }
     }

@@ -15,19 +15,38 @@ impl Builder {
     pub(super) fn environment(&self, environment: &Environment, inputs: &Inputs) -> Result<Node, ExecuteError> {
         let mut merged = self.own_files(environment)?;
         let mut trees = vec![(OWN, merged)];
+        let mut others: Vec<(&str, DirectoryDigest)> = self.bundled(environment, inputs)?.into_iter().collect();
         for (name, input) in inputs.of_kind("distribution") {
             let InputDigest::Node(Node::Directory { digest, .. }) = input else {
                 unreachable!("an unpacked wheel is a directory")
             };
-            let digest = &self.pruned(digest, &environment.prune)?;
-            merged = self.store.merge(&merged, digest).map_err(|error| match error {
+            others.push((name, self.pruned(digest, &environment.prune)?));
+        }
+        for (name, digest) in others {
+            merged = self.store.merge(&merged, &digest).map_err(|error| match error {
                 MergeError::Conflict { path } => self.conflict(path, &trees, name),
                 MergeError::Directory(error) => ExecuteError::Directory(error),
                 MergeError::Io(error) => ExecuteError::Store(error),
             })?;
-            trees.push((name, *digest));
+            trees.push((name, digest));
         }
         Ok(Node::directory(merged))
+    }
+
+    /// Returns the interpreter that is a part of the environment, as a tree below its prefix.
+    fn bundled(
+        &self,
+        environment: &Environment,
+        inputs: &Inputs,
+    ) -> Result<Option<(&'static str, DirectoryDigest)>, ExecuteError> {
+        if !inputs.has("interpreter") {
+            return Ok(None);
+        }
+        let moved = Node::directory(inputs.directory("interpreter"));
+        match self.store.find(&moved, &format!("root{}", environment.prefix))? {
+            Some(Node::Directory { digest, .. }) => Ok(Some(("the interpreter", digest))),
+            _ => unreachable!("it was moved to the environment's prefix"),
+        }
     }
 
     /// Leaves out of an unpacked wheel what the recipe does not want, and out of its `RECORD`.

@@ -4,9 +4,9 @@
 //! are in no package.
 
 use fs_err as fs;
-use vb_graph::{BuildInterpreter, Directory, Name, Node, TestInterpreter};
-use vb_python::bytecode_command;
-use vb_store::MergeError;
+use vb_graph::{BUILD_INTERPRETER, BuildInterpreter, Directory, Name, Node, RelocateInterpreter, TestInterpreter};
+use vb_python::{bytecode_command, relocate};
+use vb_store::{Listing, MergeError, export_copy};
 
 use super::{
     command::{Prepared, layered, private, read_only, read_write},
@@ -14,8 +14,6 @@ use super::{
     stage::wrap,
 };
 use crate::{builder::Builder, error::ExecuteError, inputs::Inputs};
-
-const BUILD: &str = include_str!("build_interpreter.sh");
 
 /// Where the tests are, besides the tree.
 const TEST: &str = "test";
@@ -36,10 +34,9 @@ impl Builder {
         for name in ["tree", "work", TEST] {
             fs::create_dir(scratch.path().join(name)).map_err(ExecuteError::scratch)?;
         }
-        let BuildInterpreter { prefix, version, is_optimized, variables } = build;
+        let BuildInterpreter { prefix, version, variables } = build;
         let archive = private(&format!("in/{}", source.file));
-        let optimized = is_optimized.to_string();
-        let fixed = ["/bin/sh", "-c", BUILD, "interpreter", &archive, prefix, version, &optimized];
+        let fixed = ["/bin/sh", "-c", BUILD_INTERPRETER, "interpreter", &archive, prefix, version];
         let bytecode = bytecode_command(&command_of(prefix, version), std::slice::from_ref(prefix));
         let argv = fixed.map(str::to_owned).into_iter().chain(bytecode).collect();
         let binds = vec![
@@ -95,6 +92,61 @@ impl Builder {
     /// That the tests passed is all that there is to keep.
     pub(super) fn finish_interpreter_test(&self, prepared: &Prepared) -> Result<Node, ExecuteError> {
         self.take_in(&prepared.path("report"))
+    }
+
+    /// Writes the paths in an interpreter's files anew, and makes its bytecode where it will run.
+    pub(super) fn prepare_relocation(
+        &self,
+        relocation: &RelocateInterpreter,
+        inputs: &Inputs,
+    ) -> Result<Prepared, ExecuteError> {
+        let RelocateInterpreter { from, to, version } = relocation;
+        let built = Node::directory(inputs.directory("interpreter"));
+        let Some(Node::Directory { digest, .. }) = self.store.find(&built, &format!("root{from}"))? else {
+            unreachable!("an interpreter is at its own prefix")
+        };
+        let mut moved = Listing::default();
+        for (path, node) in self.listing(&digest)?.entries().filter(|(path, _)| !path.contains("__pycache__/")) {
+            moved.replace(path, self.relocated(node, from, to)?);
+        }
+        let moved = self.store.put_listing(moved.to_tree()?).map_err(ExecuteError::Store)?;
+        let scratch = self.scratch()?;
+        let tree = scratch.path().join("tree");
+        self.on_data_pool(|| export_copy(&self.store, &moved, &tree))?;
+        let argv = bytecode_command(&command_of(from, version), std::slice::from_ref(to));
+        let spec = layered(vec![self.layer(&inputs.directory("root"))?], argv, vec![read_write(&tree, to)]);
+        Ok(Prepared { spec, scratch })
+    }
+
+    fn relocated(&self, node: &Node, from: &str, to: &str) -> Result<Node, ExecuteError> {
+        match node {
+            Node::File { blob, mode, .. } => match relocate(&self.store.read_blob(blob)?, from, to)? {
+                None => Ok(node.clone()),
+                Some(bytes) => {
+                    let blob = self.store.put_bytes(&bytes).map_err(ExecuteError::Store)?;
+                    Ok(Node::File { blob, size: bytes.len() as u64, mode: *mode })
+                }
+            },
+            Node::Symlink { target } => match relocate(target.as_bytes(), from, to)? {
+                None => Ok(node.clone()),
+                Some(bytes) => Ok(Node::Symlink { target: String::from_utf8_lossy(&bytes).into_owned() }),
+            },
+            Node::Directory { .. } => Ok(node.clone()),
+        }
+    }
+
+    pub(super) fn finish_relocation(
+        &self,
+        relocation: &RelocateInterpreter,
+        prepared: &Prepared,
+    ) -> Result<Node, ExecuteError> {
+        let Node::Directory { digest, .. } = self.take_in(&prepared.path("tree"))? else {
+            unreachable!("a tree is a directory")
+        };
+        let root = wrap(&self.store, &relocation.to, &self.store.directory(&digest)?)?;
+        let mut output = Directory::default();
+        output.replace(Name::new("root").expect("a name"), root);
+        Ok(Node::directory(self.store.put_directory(&output).map_err(ExecuteError::Store)?))
     }
 
     /// Puts an interpreter into a root: a merge of directories, no file is touched.

@@ -1,4 +1,4 @@
-//! What is inside of a package: the Python distributions of its environment, with their licences.
+//! What is inside of a package: the Python distributions of its environment, and an interpreter, with their licences.
 //!
 //! It is told twice: as a text for people, where the source has no `debian/copyright`, and as a bill of materials in
 //! CycloneDX 1.6 beside the package, where the recipe wants one. Neither has a time or a random number in it.
@@ -15,21 +15,25 @@ use vb_python::DistributionMetadata;
 use crate::{builder::Builder, error::ExecuteError};
 
 const METADATA: &str = ".dist-info/METADATA";
+const VERSION_HEADER: &str = "/patchlevel.h";
 /// How the files of a `.dist-info` begin that hold a licence; what is in its `licenses/` does anyway.
 const LICENSES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS"];
 
-/// One distribution of an environment.
+/// One distribution of an environment, or an interpreter.
 #[derive(Debug)]
 pub(super) struct Installed {
+    /// The type of its package URL.
+    kind: &'static str,
     metadata: DistributionMetadata,
     /// Where the texts of its licence are installed.
     texts: Vec<String>,
 }
 
 impl Builder {
-    /// Lists the distributions of a tree, by the path of their metadata.
+    /// Lists the distributions of a tree, by the path of their metadata, behind an interpreter.
     pub(super) fn installed(&self, tree: &FileTree) -> Result<Vec<Installed>, ExecuteError> {
         let (mut found, mut texts) = (Vec::new(), Vec::new());
+        let interpreter = self.interpreter(tree)?;
         for entry in tree.entries() {
             let (path, Content::File { blob, .. }) = (&entry.path, &entry.content) else { continue };
             if let Some(stem) = path.strip_suffix(METADATA).filter(|stem| is_in_site(stem)) {
@@ -43,10 +47,37 @@ impl Builder {
             let bytes = self.store.read_blob(&blob)?;
             let own = format!("/{stem}.dist-info/");
             let texts = texts.iter().filter(|path| path.starts_with(&own)).cloned().collect();
-            Ok(Installed { metadata: DistributionMetadata::parse(&String::from_utf8_lossy(&bytes)), texts })
+            let metadata = DistributionMetadata::parse(&String::from_utf8_lossy(&bytes));
+            Ok(Installed { kind: "pypi", metadata, texts })
         };
-        found.into_iter().map(installed).collect()
+        interpreter.into_iter().map(Ok).chain(found.into_iter().map(installed)).collect()
     }
+
+    /// Finds CPython in a tree, by the header that says its version.
+    fn interpreter(&self, tree: &FileTree) -> Result<Option<Installed>, ExecuteError> {
+        let place = |path: &str| Some(path.strip_suffix(VERSION_HEADER)?.rsplit_once("/include/python")?.1.to_owned());
+        let header = tree.entries().iter().find_map(|entry| match &entry.content {
+            Content::File { blob, .. } => Some((place(&entry.path)?, *blob)),
+            _ => None,
+        });
+        let Some((version, blob)) = header else { return Ok(None) };
+        let header = String::from_utf8_lossy(&self.store.read_blob(&blob)?).into_owned();
+        let end = format!("/lib/python{version}/LICENSE.txt");
+        let text = tree.entries().iter().find(|entry| entry.path.ends_with(&end));
+        let metadata = DistributionMetadata {
+            name: "CPython".to_owned(),
+            version: version_of(&header).unwrap_or_default().to_owned(),
+            license_expression: Some("PSF-2.0".to_owned()),
+            ..DistributionMetadata::default()
+        };
+        let texts = text.map(|entry| format!("/{}", entry.path)).into_iter().collect();
+        Ok(Some(Installed { kind: "generic", metadata, texts }))
+    }
+}
+
+/// Returns what CPython's `patchlevel.h` says: `3.13.5`.
+fn version_of(header: &str) -> Option<&str> {
+    header.lines().find(|line| line.starts_with("#define PY_VERSION "))?.split('"').nth(1)
 }
 
 fn is_in_site(stem: &str) -> bool {
@@ -69,7 +100,7 @@ pub(super) fn copyright(spec: &PackageSpec, installed: &[Installed]) -> String {
     if !installed.is_empty() {
         text.push_str("\nThe package also holds these Python distributions.\n");
     }
-    for Installed { metadata, texts } in installed {
+    for Installed { metadata, texts, .. } in installed {
         writeln!(text, "\n{} {}", metadata.name, metadata.version).expect(IN_MEMORY);
         let license = metadata.license_expression.as_ref().or(metadata.license.as_ref());
         let fields =
@@ -124,7 +155,8 @@ fn bill(spec: &PackageSpec, written: &Written, installed: &[Installed], sha256: 
     if let Some(license) = &spec.license {
         component["licenses"] = json!([{ "license": { "name": license } }]);
     }
-    let components: Vec<Value> = installed.iter().map(|installed| library(&installed.metadata)).collect();
+    let components: Vec<Value> =
+        installed.iter().map(|installed| library(installed.kind, &installed.metadata)).collect();
     let references: Vec<&Value> = components.iter().map(|component| &component["bom-ref"]).collect();
     json!({
         "bomFormat": "CycloneDX",
@@ -136,9 +168,9 @@ fn bill(spec: &PackageSpec, written: &Written, installed: &[Installed], sha256: 
     })
 }
 
-fn library(metadata: &DistributionMetadata) -> Value {
+fn library(kind: &str, metadata: &DistributionMetadata) -> Value {
     let name = metadata.name.to_lowercase().replace(['_', '.'], "-");
-    let purl = format!("pkg:pypi/{}@{}", encode(&name), encode(&metadata.version));
+    let purl = format!("pkg:{kind}/{}@{}", encode(&name), encode(&metadata.version));
     let mut component = json!({
         "type": "library",
         "bom-ref": purl,
@@ -191,6 +223,13 @@ mod tests {
     }
 
     #[test]
+    fn the_version_of_an_interpreter_is_in_its_header() {
+        let header = "#define PY_MAJOR_VERSION 3\n#define PY_VERSION      \t\"3.13.5\"\n";
+        assert_eq!(version_of(header), Some("3.13.5"));
+        assert_eq!(version_of("#define PY_VERSION_HEX 1\n"), None);
+    }
+
+    #[test]
     fn a_library_is_known_by_its_package_url() {
         let metadata = DistributionMetadata {
             name: "Zope.Interface_x".to_owned(),
@@ -198,7 +237,7 @@ mod tests {
             license: Some("ZPL".to_owned()),
             ..DistributionMetadata::default()
         };
-        let component = library(&metadata);
+        let component = library("pypi", &metadata);
         assert_eq!(component["purl"], "pkg:pypi/zope-interface-x@1.0%2Blocal");
         assert_eq!(component["licenses"], json!([{ "license": { "name": "ZPL" } }]));
     }

@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use vb_graph::{Directory, DirectoryDigest, Name, Node, Stage};
+use vb_package::LeakPattern;
 use vb_python::bytecode_command;
 use vb_store::{Store, export_copy};
 
@@ -68,7 +69,11 @@ impl Builder {
             root = install(&self.store, root, &text, &Sources { application: &application, source: &source })?;
         }
         // What upstream put into its wheels may name upstream's homes; no path of this store can be among it.
-        let build_only: Vec<_> = leak_patterns(&self.store, None);
+        let mut build_only: Vec<_> = leak_patterns(&self.store, None);
+        if let Some(from) = &stage.relocated_from {
+            let name = "the path that the interpreter was built for";
+            build_only.push(LeakPattern { name, bytes: from.as_bytes().to_vec() });
+        }
         self.check_for_leaks(&root, "", &build_only)?;
 
         let mut output = Directory::default();

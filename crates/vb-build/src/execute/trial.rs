@@ -1,5 +1,6 @@
-//! A package on a machine of its own: a Python program in the root's own interpreter installs it, watches its services,
-//! and asks what the recipe wants to know. Where services are systemd's and it is in the root, it is the first process.
+//! A package on a machine of its own: a Python program in the root's own interpreter, or in one beside it, installs it,
+//! watches its services, and asks what the recipe wants to know. Where services are systemd's and it is in the root, it is
+//! the first process.
 //!
 //! The output is a directory with `report.json`: what was done. A failed test has no output, so that it runs again.
 
@@ -7,7 +8,7 @@ use std::{path::Path, sync::atomic::AtomicBool};
 
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
-use vb_graph::{Check, InputDigest, Machine, Manager, Node, Test};
+use vb_graph::{Check, DRIVER, InputDigest, Machine, Manager, Node, Test};
 use vb_sandbox::{Bind, Filter, Identity, Root, Upper};
 
 use super::{
@@ -36,6 +37,7 @@ struct Plan<'a> {
     services: Vec<(&'a str, Vec<&'static str>)>,
     files: &'a std::collections::BTreeMap<String, String>,
     checks: Vec<PlannedCheck<'a>>,
+    needed: Vec<String>,
     packages: Vec<String>,
     older: Vec<String>,
     booted: bool,
@@ -99,6 +101,13 @@ impl Builder {
                 binds.push(self.show_package(inputs, &format!("older {name}"), scratch.path())?);
             }
         }
+        for name in &test.needs {
+            binds.push(self.show_package(inputs, &format!("needed {name}"), scratch.path())?);
+        }
+        if inputs.has("driver") {
+            let moved = self.on_data_pool(|| self.store.materialize(&inputs.directory("driver")))?;
+            binds.push(read_only(&moved.join("root").join(DRIVER.trim_start_matches('/')), DRIVER));
+        }
         let root = self.layer(&inputs.directory("root"))?;
         let systemd = systemd_of(test, root.as_path());
         let plan = serde_json::to_string(&plan(test, systemd.is_some())).expect("the plan is plain data");
@@ -158,6 +167,7 @@ fn plan(test: &Test, is_booted: bool) -> Plan<'_> {
         services: test.services.iter().map(|service| (service.name.as_str(), managers(&service.managers))).collect(),
         files: &test.files,
         checks: test.checks.iter().map(planned).collect(),
+        needed: test.needs.iter().map(|name| private(&format!("needed/{name}"))).collect(),
         packages: test.names.iter().map(|name| private(&format!("package/{name}"))).collect(),
         older: test.names.iter().map(|name| private(&format!("older/{name}"))).collect(),
         booted: is_booted,

@@ -69,5 +69,5 @@ impl Builder {
 }
 
 fn layout(unpack: &Unpack) -> Layout {
-    Layout { prefix: unpack.prefix.clone(), python_version: unpack.interpreter.version.clone() }
+    Layout { prefix: unpack.prefix.clone(), library: unpack.interpreter.versioned_name() }
 }

@@ -101,7 +101,7 @@ fn unpack_bytes(file: &str, bytes: &[u8], prefix: &str) -> Result<(Unpacked, Tre
     let path = dir.path().join(file);
     fs_err::write(&path, bytes).unwrap();
     let target = dir.path().join("target");
-    let layout = Layout { prefix: prefix.into(), python_version: "3.11".into() };
+    let layout = Layout { prefix: prefix.into(), library: "python3.11".into() };
     let unpacked = unpack(&path, &target, &layout)?;
     let mut tree = BTreeMap::new();
     read_tree(&target, "", &mut tree);

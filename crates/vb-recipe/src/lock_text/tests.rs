@@ -6,7 +6,7 @@ use expect_test::expect;
 use vb_graph::{LockedFile, LockedPackage, Sha256};
 
 use super::*;
-use crate::lock::{LockError, Mismatch};
+use crate::lock::{LockError, Mismatch, RootKind};
 
 fn sha256(byte: u8) -> Sha256 {
     Sha256::from_bytes([byte; 32])

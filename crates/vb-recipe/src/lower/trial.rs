@@ -1,12 +1,16 @@
 //! Tests of packages: one action for each part of a package's life.
 
 use vb_graph::{
-    Action, ActionIndex, Check, Fetch, Format, Graph, Input, Kind, Machine, Manager, Origin, PackageSpec, Scenario,
-    Sha256, Test, TestedService,
+    Action, ActionIndex, Check, DRIVER, Fetch, Format, Graph, Input, Kind, Machine, Manager, Origin, PackageSpec,
+    Scenario, Sha256, Test, TestedService,
 };
 
-use super::{Application, LowerError, Lowering, input, lifecycle};
-use crate::{lock::RootKind, trial::CheckRecipe};
+use super::{
+    Application, LowerError, Lowering, Provider, input,
+    interpreter::{at, lower_interpreter, prefix_of},
+    lifecycle, lower,
+};
+use crate::{lock::RootKind, source::SourceFacts, trial::CheckRecipe};
 
 /// The version of a package that is made to be older than every other one.
 const OLDEST: &str = "0~0";
@@ -30,7 +34,7 @@ pub struct Older {
 /// manager installs have none. `machine` is what there can be for services of systemd.
 ///
 /// # Errors
-/// As [`lower`](super::lower), and [`LowerError::NoTest`] where the workspace builds the interpreter.
+/// As [`lower`].
 pub fn lower_tests(
     graph: &mut Graph,
     application: Application<'_>,
@@ -38,16 +42,14 @@ pub fn lower_tests(
     older: &[Older],
     machine: Machine,
 ) -> Result<Vec<ActionIndex>, LowerError> {
-    let Application { recipe, platform, .. } = application;
-    if application.provider.is_some() || recipe.value.interpreter.is_some() {
-        return Err(LowerError::NoTest { platform: platform.name.clone(), recipe: recipe.value.name.clone() });
-    }
     let mut lowering = Lowering::new(graph, application)?;
+    let needed = lowering.packages_of_interpreter()?;
     let mut tests = Vec::new();
     for format in [Format::Deb, Format::Rpm] {
         let together = lowering.of_format(packages, format);
         if !together.is_empty() {
-            tests.extend(lowering.tests(format, &together, older, machine));
+            let before = Before { needed: lowering.of_format(&needed, format), older, machine };
+            tests.extend(lowering.tests(format, &together, &before)?);
         }
     }
     Ok(tests)
@@ -60,7 +62,42 @@ struct Tested {
     inputs: Vec<Input>,
 }
 
+/// What is on the machine of a test, or was.
+struct Before<'a> {
+    /// The interpreter's package.
+    needed: Vec<Tested>,
+    /// What was published before.
+    older: &'a [Older],
+    /// What there can be for services of systemd.
+    machine: Machine,
+}
+
 impl Lowering<'_> {
+    /// Adds the packages of the interpreter that an application depends on, where the workspace builds it.
+    fn packages_of_interpreter(&mut self) -> Result<Vec<ActionIndex>, LowerError> {
+        match self.application.provider {
+            Some(Provider { recipe, lock, version }) if self.is_outside() => {
+                let facts = &SourceFacts::NONE;
+                lower(self.graph, Application { recipe, lock, provider: None, facts, version, ..self.application })
+            }
+            _ => Ok(vec![]),
+        }
+    }
+
+    /// Adds the interpreter that drives tests, where the root has none: one that the tested packages cannot take away.
+    fn driver(&mut self) -> Result<Option<ActionIndex>, LowerError> {
+        let Application { workspace, recipe, platform, lock, provider, .. } = self.application;
+        let (from, root) = if recipe.value.interpreter.is_some() {
+            self.provided = Some(lower_interpreter(self.graph, workspace, platform, recipe, lock)?);
+            (self.prefix.clone(), self.root(RootKind::Run, "run_deps"))
+        } else if let Some(Provider { recipe, .. }) = provider {
+            (prefix_of(workspace, &recipe.value), self.root(RootKind::Interpreter, "python"))
+        } else {
+            return Ok(None);
+        };
+        Ok(self.relocation((from, DRIVER), root, None, "driver"))
+    }
+
     fn of_format(&self, packages: &[ActionIndex], format: Format) -> Vec<Tested> {
         let tested = |action: &ActionIndex| match self.graph.action(*action).clone() {
             Action { kind: Kind::Package(spec), inputs } if spec.format == format => {
@@ -76,11 +113,11 @@ impl Lowering<'_> {
         &mut self,
         format: Format,
         packages: &[Tested],
-        published: &[Older],
-        machine: Machine,
-    ) -> Vec<ActionIndex> {
-        let of =
-            |package: &Tested| published.iter().find(|older| older.format == format && older.name == package.spec.name);
+        before: &Before<'_>,
+    ) -> Result<Vec<ActionIndex>, LowerError> {
+        let of = |package: &Tested| {
+            before.older.iter().find(|older| older.format == format && older.name == package.spec.name)
+        };
         // Packages beside the main one have to be of its version: what was published counts where all of them were.
         let published: Option<Vec<&Older>> = packages.iter().map(of).collect();
         let named = |what: &str, package: &Tested, action| input(&format!("{what} {}", package.spec.name), action);
@@ -92,19 +129,22 @@ impl Lowering<'_> {
             }
             None => packages.iter().map(|package| named("older", package, self.older(package))).collect(),
         };
-        let root = self.root(RootKind::Run, "run_deps");
+        let mut others: Vec<Input> =
+            before.needed.iter().map(|package| named("needed", package, package.action)).collect();
+        others.push(input("root", self.root_of_packages(RootKind::Run, "run_deps")));
+        others.extend(self.driver()?.map(|driver| input("driver", driver)));
         let mut tests = Vec::new();
         for scenario in Scenario::ALL {
             let mut inputs = current.clone();
             if scenario.needs_older() {
                 inputs.extend(older.iter().cloned());
             }
-            inputs.push(input("root", root));
-            let test = self.test(scenario, format, packages, machine);
+            inputs.extend(others.iter().cloned());
+            let test = self.test(scenario, format, packages, before);
             let what = self.what(scenario.as_str(), format);
             tests.push(self.add(Kind::Test(Box::new(test)), inputs, &what, "checks"));
         }
-        tests
+        Ok(tests)
     }
 
     fn what(&self, scenario: &str, format: Format) -> String {
@@ -128,7 +168,7 @@ impl Lowering<'_> {
         self.add(Kind::Package(Box::new(older)), inputs.clone(), &what, "name")
     }
 
-    fn test(&self, scenario: Scenario, format: Format, packages: &[Tested], machine: Machine) -> Test {
+    fn test(&self, scenario: Scenario, format: Format, packages: &[Tested], before: &Before<'_>) -> Test {
         let value = &self.application.recipe.value;
         let services = packages.iter().flat_map(|package| &package.spec.lifecycle.services);
         let services: Vec<_> = services.filter(|service| service.is_enabled).collect();
@@ -137,12 +177,16 @@ impl Lowering<'_> {
             scenario,
             format,
             names: packages.iter().map(|package| package.spec.name.clone()).collect(),
+            needs: before.needed.iter().map(|package| package.spec.name.clone()).collect(),
             prefix: self.prefix.clone(),
-            python: self.interpreter.command.clone(),
+            python: match self.provided {
+                Some(_) => at(&self.interpreter.version, DRIVER).command,
+                None => self.interpreter.command.clone(),
+            },
             services: services.iter().map(|service| tested(&service.name, &service.managers)).collect(),
             files: value.test_files.clone(),
             checks: value.checks.iter().map(|check| self.check(check)).collect(),
-            machine: if is_for_systemd { machine } else { Machine::Sandbox },
+            machine: if is_for_systemd { before.machine } else { Machine::Sandbox },
         }
     }
 

@@ -35,6 +35,13 @@ pub struct Release {
     pub changes: Vec<String>,
 }
 
+impl Release {
+    /// The one release of a source that is in no git, at the time of all such sources.
+    pub(crate) fn undated(change: String) -> Self {
+        Self { version: None, date: "Tue, 01 Jan 1980 00:00:00 +0000".to_owned(), changes: vec![change] }
+    }
+}
+
 /// Reads the releases of a source from git, the latest first; none where nothing is tagged, or history is cut off.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use vb_recipe::{Evaluated, Platform, Recipe};
 use vb_repo::{Changed, ChannelId, Format, PushedPackage, Record};
 
 use super::{
@@ -17,7 +18,7 @@ use crate::{
     display::{self, Display},
     exit::Exit,
     fatal::Fatal,
-    published::{deep_keys, version_in},
+    published::{deep_keys, key_of, version_in},
     session::{Session, Target, spec_of},
     workbench::Workbench,
 };
@@ -136,8 +137,7 @@ fn items(bench: &Workbench, opened: &Opened, arguments: &Push) -> Result<Vec<Ite
     let targets: Vec<&Target> = bench.targets.iter().chain(answered).filter(own).collect();
     let mut items = Vec::new();
     for (recipe, platform) in session.pairs() {
-        let pair = (recipe.path().to_owned(), platform.name.clone());
-        let made: Vec<&&Target> = targets.iter().filter(|target| target.pair == pair).collect();
+        let made = targets_of(&targets, recipe, platform);
         if made.is_empty() {
             return Err(Fatal::message(
                 Exit::Recipe,
@@ -157,13 +157,24 @@ fn items(bench: &Workbench, opened: &Opened, arguments: &Push) -> Result<Vec<Ite
         }
         let is_tagged = checked_out.is_some_and(|checked_out| checked_out.is_tagged);
         let channel = opened.channel(&platform.name, &channel_of(opened, arguments, is_tagged)?)?;
-        let keys = deep_keys(session, &bench.builder, (recipe, platform))?;
-        for target in made {
-            let key = keys.iter().find(|(name, _)| *name == target.name).map(|(_, key)| key.to_string());
-            items.push(item(bench, opened, &channel, target, key.unwrap_or_default())?);
+        // Nobody could install the application where its interpreter is not.
+        for recipe in session.needed_interpreter(recipe, platform).into_iter().chain([recipe]) {
+            let keys = deep_keys(session, &bench.builder, (recipe, platform))?;
+            for target in targets_of(&targets, recipe, platform) {
+                if items.iter().any(|item: &Item| item.channel == channel && item.name == target.name) {
+                    continue;
+                }
+                let key = keys.iter().find(|(name, _)| *name == target.name).map(|(_, key)| key.to_string());
+                items.push(item(bench, opened, &channel, target, key.unwrap_or_default())?);
+            }
         }
     }
     Ok(items)
+}
+
+fn targets_of<'a>(targets: &[&'a Target], recipe: &Evaluated<Recipe>, platform: &Platform) -> Vec<&'a Target> {
+    let pair = key_of(&(recipe, platform));
+    targets.iter().filter(|target| target.pair == pair).copied().collect()
 }
 
 /// Decides how one package comes into its channel.

@@ -121,6 +121,7 @@ fn code(error: &ExecuteError) -> &'static str {
         E::Conflict { .. } => "vb::environment::conflict",
         E::Leak { .. } => "vb::stage::leak",
         E::ApplicationTaken { .. } => "vb::stage::taken",
+        E::Relocate(_) => "vb::interpreter::no_room",
         E::Install(_) => "vb::stage::install",
         E::Libraries(error) => libraries::code(error),
         E::Imports { .. } => "vb::import_check::failed",
@@ -237,6 +238,7 @@ fn help(error: &ExecuteError) -> Option<String> {
         E::Conflict { first, second, .. } => format!("leave `{first}` or `{second}` out of the requirements"),
         E::Leak { .. } => "take the path out; where a build wrote down where it ran, give that build a setting such as -ffile-prefix-map".to_owned(),
         E::ApplicationTaken { .. } => "give the application another name".to_owned(),
+        E::Relocate(_) => "give the application a shorter name, or the workspace a shorter `prefix`".to_owned(),
         E::Install(_) => "write paths in the source, and then the directory that they are put into: `conf/app.conf etc/app`".to_owned(),
         E::Share(ShareError::NoMatch { .. }) => {
             "`vb output RECIPE stage` shows what there is; a relative pattern is below the environment, as `bin/whois*`".to_owned()

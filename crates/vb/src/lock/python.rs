@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use vb_build::{Builder, CommandFailure};
 use vb_graph::{Graph, LockedDistribution, Node, Provenance};
-use vb_python::{BinaryPolicy, Dependencies, Target, UV};
+use vb_python::{BinaryPolicy, Dependencies, Implementation, Target, UV};
 use vb_recipe::{
     DistributionLock, Evaluated, LowerError, Platform, PlatformLock, Provider, Recipe, RootKind, lower_fetch,
     lower_interpreter, lower_overlay, lower_root,
@@ -257,8 +257,12 @@ fn target(platform: &Platform, python: &str) -> Result<Target, Fatal> {
         let (major, minor) = pair(text)?;
         Some((u8::try_from(major).ok()?, u8::try_from(minor).ok()?))
     };
+    let (implementation, python) = match python.strip_prefix("pypy") {
+        Some(version) => (Implementation::Pypy, version),
+        None => (Implementation::Cpython, python),
+    };
     match (small(python), pair(&platform.glibc)) {
-        (Some(python), Some(glibc)) => Ok(Target { python, glibc, machine: platform.machine.clone() }),
+        (Some(python), Some(glibc)) => Ok(Target { implementation, python, glibc, machine: platform.machine.clone() }),
         _ => Err(Fatal::message(
             Exit::Recipe,
             "vb::recipe::platform_version",

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, path::Path};
 
 use fs_err as fs;
 use vb_python::{
-    Chosen, Dependencies, ForeignLockError, ProjectError, check_project, check_requirements, expand_variables,
-    is_old_poetry, requirements_of_old_poetry, requirements_of_poetry, requirements_of_pylock,
+    Chosen, Dependencies, ForeignLockError, ProjectError, RequirementsError, check_project, check_project_requirements,
+    check_requirements, expand_variables, is_old_poetry, requirements_of_old_poetry, requirements_of_poetry,
+    requirements_of_pylock,
 };
 use vb_recipe::{Evaluated, LockRequest, Recipe, RequirementsForm};
 
@@ -107,10 +108,12 @@ fn read_file(source: &Path, path: &str) -> Result<Vec<u8>, Fatal> {
 }
 
 fn check_lines(path: &str, text: &str) -> Result<(), Fatal> {
-    check_requirements(path, text).map_err(|error| {
-        let help = error.reason.help();
-        Fatal::message(Exit::Recipe, "vb::lock::requirement", error.to_string(), help)
-    })
+    check_requirements(path, text).map_err(|error| refused(&error))
+}
+
+fn refused(error: &RequirementsError) -> Fatal {
+    let help = error.reason.help();
+    Fatal::message(Exit::Recipe, "vb::lock::requirement", error.to_string(), help)
 }
 
 /// Puts in the variables of the environment that lines ask for. The result is uv's to read; it is kept nowhere.
@@ -148,7 +151,8 @@ fn check_is_static(path: &str, text: &str) -> Result<(), Fatal> {
         };
         let message = format!("cannot read the requirements of `{path}`");
         Fatal::caused(Exit::Recipe, "vb::lock::project", message, help, error)
-    })
+    })?;
+    check_project_requirements(path, text).map_err(|error| refused(&error))
 }
 
 fn foreign_lock(path: &str, error: ForeignLockError) -> Fatal {

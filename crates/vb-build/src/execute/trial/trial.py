@@ -296,6 +296,9 @@ class Machine(object):
             if not find("rpm"):
                 raise Failed({"package": "installed"}, "rpm", "an rpm in the root", "none: a package brings it")
             run(["rpm", "--initdb"])
+        if plan["needed"]:
+            self.begin("install what it needs")
+            self.put(plan["needed"])
         for service, managers in plan["services"]:
             self.running[service] = self.manager(service, managers)
 
@@ -315,12 +318,15 @@ class Machine(object):
         return glob.glob("%s/*.%s" % (place, plan["format"]))[0]
 
     def install(self, places):
+        self.put(places)
+        self.check_database()
+
+    def put(self, places):
         if plan["format"] == "deb":
             argv = ["dpkg", "--force-confold", "--install"]
         else:
             argv = ["rpm", "--upgrade", "--oldpackage", "--nodeps"]
         self.package_manager("installed", argv + [self.package_file(place) for place in places])
-        self.check_database()
 
     def remove(self, what):
         argv = ["dpkg", "--" + what] if plan["format"] == "deb" else ["rpm", "--erase"]
