@@ -116,7 +116,7 @@ mod tests {
             "family": "Deb", "distribution": distribution, "codename": "x", "version": "1", "architecture": "amd64",
             "machine": "x86_64", "suites": [], "pins": [], "repositories": [], "image": null, "archives": archives,
             "keyring": "/platform.gpg", "check_valid_until": true, "has_merged_usr": true, "glibc": "2.36",
-            "configure": "Full", "base": [], "toolchain": [], "interpreters": {}, "default_python": "3.11",
+            "configure": "Full", "base": [], "toolchain": [], "lint": [], "interpreters": {}, "default_python": "3.11",
             "output": {
                 "formats": [], "deb": { "compression": "Xz", "unit_directory": "/u" },
                 "rpm": { "compression": "Zstd" }, "refused": {}
@@ -132,7 +132,7 @@ mod tests {
             "prefix": "/vrmd", "package_prefix": "vrmd-", "maintainer": "Jane <jane@example.org>", "platforms": [],
             "version": "Changelog", "tags": [], "section": "python", "priority": "optional", "vcs": {}, "sbom": false,
             "formats": [], "excludes": [], "variables": {}, "archives": archives,
-            "python_indexes": null, "find_links": null, "indexes": [],
+            "python_indexes": null, "find_links": null, "indexes": [], "lint": { "lintian": [], "rpmlint": [] },
         });
         serde_json::from_value(text).unwrap()
     }
