@@ -100,6 +100,13 @@ pub struct PackageRepository {
     pub contents: bool,
 }
 
+impl PackageRepository {
+    /// Returns where it is, in a workspace of this root: an absolute path, or the location of an object store.
+    pub fn location(&self, root: &Path) -> String {
+        if self.path.contains("://") { self.path.clone() } else { root.join(&self.path).display().to_string() }
+    }
+}
+
 /// A key that signs a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RepositoryKey {

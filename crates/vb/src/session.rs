@@ -138,13 +138,7 @@ impl Session {
 
     /// Opens the repository that packages are published to, if there is one.
     pub(crate) fn repository(&self) -> Result<Option<Repository>, Fatal> {
-        let own = self.workspace.value.repository.as_ref().map(|repository| {
-            if repository.path.contains("://") {
-                repository.path.clone()
-            } else {
-                self.root.join(&repository.path).display().to_string()
-            }
-        });
+        let own = self.workspace.value.repository.as_ref().map(|repository| repository.location(&self.root));
         self.location.clone().or(own).map_or(Ok(None), |location| open_to_read(&location))
     }
 

@@ -232,8 +232,7 @@ pub(crate) fn location(place: &Place, at: Option<&str>, workspace: &LazyWorkspac
         return Ok(given.to_owned());
     }
     match workspace.repository()? {
-        Some((_, repository)) if repository.path.contains("://") => Ok(repository.path.clone()),
-        Some((root, repository)) => Ok(root.join(&repository.path).display().to_string()),
+        Some((root, repository)) => Ok(repository.location(root)),
         None => Err(Fatal::message(
             Exit::Usage,
             "vb::repo::which",

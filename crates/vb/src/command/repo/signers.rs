@@ -71,10 +71,9 @@ fn given(place: &Place) -> Vec<KeySetting> {
 /// Is it the workspace's repository, however its path is written?
 fn is_of_workspace(location: &str, workspace: &LazyWorkspace) -> Result<bool, Fatal> {
     let Some((root, repository)) = workspace.repository()? else { return Ok(false) };
-    let real = |path: &Path| fs::canonicalize(path).ok();
-    let is_same_directory =
-        || real(&root.join(&repository.path)).is_some_and(|own| Some(own) == real(location.as_ref()));
-    Ok(repository.path == location || is_same_directory())
+    let own = repository.location(root);
+    let real = |location: &str| fs::canonicalize(location).ok();
+    Ok(own == location || real(&own).is_some_and(|own| Some(own) == real(location)))
 }
 
 fn of_workspace(workspace: &LazyWorkspace) -> Result<Vec<KeySetting>, Fatal> {
