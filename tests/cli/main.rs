@@ -15,6 +15,7 @@ mod django;
 mod dnf_oracle;
 mod el9;
 mod garbage;
+mod git_source;
 mod images;
 mod import_check;
 mod indexes;

@@ -73,8 +73,8 @@ impl Evaluated<Recipe> {
         let dir = self.path().parent().expect("a recipe is in a directory");
         let dir = match source {
             Source::Path(path) => dir.join(path),
-            // It has none of its own; what belongs to it lies beside it.
-            Source::Distribution { .. } => dir.to_owned(),
+            // They have none of their own; what belongs to them lies beside them.
+            Source::Git(_) | Source::Distribution { .. } => dir.to_owned(),
         };
         nickel_lang_core::cache::normalize_abs_path(&dir)
     }

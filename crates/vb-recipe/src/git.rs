@@ -89,16 +89,23 @@ impl<'a> Git<'a> {
     }
 
     fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
-        let mut command = Command::new("git");
+        let mut command = git_command(self.directory);
         // A checkout may belong to somebody else than the user who builds; only its history is read.
         command.args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.excludesFile=/dev/null"]);
         command.args(["--no-optional-locks", "--literal-pathspecs"]).args(arguments);
-        command.current_dir(self.directory).env("LC_ALL", "C").env("TZ", "UTC");
-        for name in REPOSITORY_VARIABLES {
-            command.env_remove(name);
-        }
         command
     }
+}
+
+/// Starts a command of the machine's git in a directory: its messages are English, and no variable leads it to another
+/// repository.
+pub fn git_command(directory: &Path) -> Command {
+    let mut command = Command::new("git");
+    command.current_dir(directory).env("LC_ALL", "C").env("TZ", "UTC");
+    for name in REPOSITORY_VARIABLES {
+        command.env_remove(name);
+    }
+    command
 }
 
 #[cfg(test)]

@@ -39,11 +39,13 @@ mod workspace;
 pub use changelog::CHANGELOG;
 pub use check::{check, check_platform};
 pub use diagnostic::{Code, RecipeDiagnostic, RecipeErrors};
+pub use git::git_command;
 pub use lint::{AcceptedTag, LintRecipe};
-pub use load::{Loaded, Platforms};
+pub use load::{Checkouts, Loaded, Platforms};
 pub use loader::{Loader, LoaderError, platform_help};
 pub use lock::{
-    Asker, DistributionLock, LOCK_VERSION, Lock, LockError, LockRequest, Mismatch, PackageLock, PlatformLock, RootKind,
+    Asker, CommitLock, DistributionLock, LOCK_VERSION, Lock, LockError, LockRequest, Mismatch, PackageLock,
+    PlatformLock, RootKind,
 };
 pub use lower::{
     Application, LowerError, Older, Provider, lower, lower_fetch, lower_interpreter, lower_lint, lower_overlay,
@@ -62,7 +64,8 @@ pub use platform::{
 pub use position::{Evaluated, Position, Positions, SourceFile};
 pub use python::Python;
 pub use recipe::{
-    ImportCheckRecipe, Npm, Override, OwnInterpreter, PlatformRecipe, Recipe, Resolved, SkippedImport, Source, SubApp,
+    GitSource, ImportCheckRecipe, Npm, Override, OwnInterpreter, PlatformRecipe, Recipe, Resolved, SkippedImport,
+    Source, SubApp,
 };
 pub use requirements::{RequirementsForm, package_lock_file, requirement_files};
 pub use scripts::{StoppedService, stopped_services};

@@ -15,6 +15,9 @@ use crate::{
     workspace::Workspace,
 };
 
+/// The directories of sources that are in git: by the recipe's file, and by the path of its field.
+pub type Checkouts = BTreeMap<PathBuf, BTreeMap<String, String>>;
+
 /// Recipes with all that they refer to.
 #[derive(Clone, Debug)]
 pub struct Loaded {
@@ -67,16 +70,22 @@ impl FromIterator<Evaluated<Platform>> for Platforms {
 }
 
 impl Loader {
-    /// Loads and checks the workspace file, recipes, and the platforms that these are for.
+    /// Loads and checks the workspace file, recipes, and the platforms that these are for. Checkouts take the place of
+    /// sources that are in git.
     ///
     /// # Errors
     /// All errors of all these files: of those that evaluate, also what they mean to each other.
-    pub fn load(&self, paths: &[PathBuf]) -> Result<Loaded, RecipeErrors> {
+    pub fn load(&self, paths: &[PathBuf], checkouts: &Checkouts) -> Result<Loaded, RecipeErrors> {
         let mut errors = Vec::new();
         let mut keep = |failed: RecipeErrors| errors.extend(failed.into_diagnostics());
         let workspace = self.workspace().map_err(&mut keep).ok();
-        let recipes: Vec<Evaluated<Recipe>> =
+        let mut recipes: Vec<Evaluated<Recipe>> =
             paths.iter().filter_map(|path| self.recipe(path).map_err(&mut keep).ok()).collect();
+        for recipe in &mut recipes {
+            if let Some(checkouts) = checkouts.get(recipe.path()) {
+                recipe.value.check_out(checkouts);
+            }
+        }
         let mut platforms = Platforms::default();
         match self.platform_names() {
             Ok(names) => platforms.names.extend(names),

@@ -25,8 +25,24 @@ pub const LOCK_VERSION: u32 = 1;
 pub struct Lock {
     /// The version of its text.
     pub version: u32,
+    /// The commits of sources that are in git, by the path of the recipe's field: `source`, `sub_apps[0].source`.
+    pub commits: BTreeMap<String, CommitLock>,
     /// What is locked, by platform.
     pub platforms: BTreeMap<String, PlatformLock>,
+}
+
+/// The commit that a branch or tag had when it was locked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommitLock {
+    /// The branch.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// The tag.
+    #[serde(default)]
+    pub tag: Option<String>,
+    /// The commit, in 40 hexadecimal digits.
+    pub commit: String,
 }
 
 /// What is locked for one platform.
@@ -225,7 +241,7 @@ fn recipe(lock: &Path) -> PathBuf {
 
 impl Default for Lock {
     fn default() -> Self {
-        Self { version: LOCK_VERSION, platforms: BTreeMap::new() }
+        Self { version: LOCK_VERSION, commits: BTreeMap::new(), platforms: BTreeMap::new() }
     }
 }
 
@@ -247,7 +263,9 @@ impl Lock {
                 LockError::Syntax { path: path_buf(), line, source }
             }
         })?;
-        if let Some(name) = lock.platforms.values().flat_map(PlatformLock::names).find(|name| !is_name(name)) {
+        let commits = lock.commits.values().map(|lock| lock.commit.as_str()).filter(|commit| !is_commit(commit));
+        let names = lock.platforms.values().flat_map(PlatformLock::names).filter(|name| !is_name(name));
+        if let Some(name) = commits.chain(names).next() {
             return Err(LockError::Name { path: path_buf(), name: name.to_owned() });
         }
         Ok(lock)
@@ -284,6 +302,10 @@ impl Lock {
 fn is_name(text: &str) -> bool {
     !["", ".", ".."].contains(&text)
         && !text.contains(|char: char| char == '/' || char.is_whitespace() || char.is_control())
+}
+
+fn is_commit(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 impl PlatformLock {

@@ -3,6 +3,9 @@
 //! ```toml
 //! version = 1
 //!
+//! [commits]
+//! source = { branch = "main", commit = "…" }
+//!
 //! [bookworm.request]
 //! python = "3.11"
 //! run_deps = ["libpq5", "runit"]
@@ -32,13 +35,10 @@
 //!
 //! A distribution that is bound to an index has its name, `index = "company"`, before `build`.
 //!
-//! Every table but `version` is a platform. Lists are sorted, so that equal locks have equal texts. Files of Python have no
+//! `commits` is there where sources are in git. Every other table is a platform. Lists are sorted, so that equal locks have equal texts. Files of Python have no
 //! size: one index tells it and another does not. One that an older lock has is read.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{collections::BTreeSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -47,9 +47,11 @@ use serde::{
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 use vb_graph::{LockedDistribution, LockedFile, LockedNodePackage};
 
-use crate::lock::{DistributionLock, LOCK_VERSION, Lock, LockRequest, PackageLock, PlatformLock};
+use crate::lock::{CommitLock, DistributionLock, LOCK_VERSION, Lock, LockRequest, PackageLock, PlatformLock};
 
 const HEADER: &str = "# Written by `vb lock`. Everything that builds read from outside, by SHA-256.\n";
+/// The table beside those of the platforms.
+const COMMITS: &str = "commits";
 const INDENT: &str = "\n    ";
 
 /// Why a text is no lock.
@@ -91,12 +93,12 @@ impl<'de> Visitor<'de> for LockVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Lock, A::Error> {
-        let mut lock = Lock { version: LOCK_VERSION, platforms: BTreeMap::new() };
+        let mut lock = Lock::default();
         while let Some(key) = map.next_key::<String>()? {
-            if key == "version" {
-                lock.version = map.next_value()?;
-            } else {
-                lock.platforms.insert(key, map.next_value()?);
+            match key.as_str() {
+                "version" => lock.version = map.next_value()?,
+                COMMITS => lock.commits = map.next_value()?,
+                _ => drop(lock.platforms.insert(key, map.next_value()?)),
             }
         }
         Ok(lock)
@@ -107,9 +109,15 @@ impl<'de> Visitor<'de> for LockVisitor {
 pub(crate) fn to_text(lock: &Lock) -> String {
     let mut document = DocumentMut::new();
     document["version"] = value(i64::from(lock.version));
+    if !lock.commits.is_empty() {
+        let commits = lock.commits.iter().map(|(field, lock)| (field, value(commit_line(lock))));
+        let mut commits: Table = commits.collect();
+        commits.set_position(Some(0));
+        document.insert(COMMITS, Item::Table(commits));
+    }
     for (index, (name, platform)) in lock.platforms.iter().enumerate() {
         let mut table = platform_table(platform);
-        let position = isize::try_from(index).expect("platforms are few") * 3;
+        let position = isize::try_from(index).expect("platforms are few") * 3 + 1;
         table.set_position(Some(position + 2));
         let mut request = request_table(&platform.request);
         request.set_position(Some(position));
@@ -122,6 +130,17 @@ pub(crate) fn to_text(lock: &Lock) -> String {
         document.insert(name, Item::Table(table));
     }
     format!("{HEADER}{document}")
+}
+
+fn commit_line(lock: &CommitLock) -> InlineTable {
+    let mut table = InlineTable::new();
+    for (name, reference) in [("branch", &lock.branch), ("tag", &lock.tag)] {
+        if let Some(reference) = reference {
+            table.insert(name, reference.into());
+        }
+    }
+    table.insert("commit", (&lock.commit).into());
+    table
 }
 
 fn request_table(request: &LockRequest) -> Table {

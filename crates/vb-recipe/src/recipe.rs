@@ -9,6 +9,7 @@ use vb_graph::Format;
 
 use crate::{
     lint::LintRecipe,
+    lock::CommitLock,
     packages::{Merged, SubPackage},
     pipeline::PipelineStep,
     python::Python,
@@ -173,6 +174,8 @@ pub struct Resolved {
 pub enum Source {
     /// A directory, relative to the recipe's.
     Path(String),
+    /// A commit of a git repository; while recipes are loaded, its checkout takes its place.
+    Git(GitSource),
     /// What upstream gave to a source package of the platform's distribution.
     Distribution {
         /// The name of the source package: `python3.13`.
@@ -180,6 +183,73 @@ pub enum Source {
         /// The suite that has it: `trixie`.
         suite: String,
     },
+}
+
+/// A directory in a commit of a git repository.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GitSource {
+    /// Where the repository is: a URL, `user@host:path`, or a directory relative to the recipe's.
+    pub url: String,
+    /// The branch whose commit is locked.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// The tag whose commit is locked.
+    #[serde(default)]
+    pub tag: Option<String>,
+    /// The commit itself, in 40 hexadecimal digits.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// The directory in the repository; its root where there is none.
+    #[serde(default)]
+    pub subdir: Option<String>,
+}
+
+impl GitSource {
+    /// Returns the branch, tag or commit as messages have it.
+    pub fn reference(&self) -> String {
+        match (&self.branch, &self.tag, &self.commit) {
+            (Some(branch), ..) => format!("branch `{branch}`"),
+            (_, Some(tag), _) => format!("tag `{tag}`"),
+            (.., commit) => format!("commit {}", commit.as_deref().unwrap_or_default()),
+        }
+    }
+
+    /// Locks a commit for its branch or tag.
+    pub fn locked(&self, commit: String) -> CommitLock {
+        CommitLock { branch: self.branch.clone(), tag: self.tag.clone(), commit }
+    }
+
+    /// Returns the commit that is meant: the recipe's own, or that which was locked for the same branch or tag.
+    pub fn commit<'a>(&'a self, locked: Option<&'a CommitLock>) -> Option<&'a str> {
+        let fitting = locked.filter(|locked| (&locked.branch, &locked.tag) == (&self.branch, &self.tag));
+        self.commit.as_deref().or_else(|| Some(fitting?.commit.as_str()))
+    }
+}
+
+impl Recipe {
+    /// Returns the sources that are in git, each with the path of its field.
+    pub fn git_sources(&self) -> Vec<(String, &GitSource)> {
+        let own = std::iter::once(("source".to_owned(), &self.source));
+        let parts = self.sub_apps.iter().enumerate();
+        own.chain(parts.map(|(index, part)| (format!("sub_apps[{index}].source"), &part.source)))
+            .filter_map(|(field, source)| match source {
+                Source::Git(git) => Some((field, git)),
+                Source::Path(_) | Source::Distribution { .. } => None,
+            })
+            .collect()
+    }
+
+    /// Puts checkouts, by the paths of their fields, in the place of sources that are in git.
+    pub(crate) fn check_out(&mut self, checkouts: &BTreeMap<String, String>) {
+        let parts = self.sub_apps.iter_mut().enumerate();
+        let parts = parts.map(|(index, part)| (format!("sub_apps[{index}].source"), &mut part.source));
+        for (field, source) in std::iter::once(("source".to_owned(), &mut self.source)).chain(parts) {
+            if let (Source::Git(_), Some(checkout)) = (&*source, checkouts.get(&field)) {
+                *source = Source::Path(checkout.clone());
+            }
+        }
+    }
 }
 
 /// What a recipe of an interpreter makes of its source.

@@ -97,6 +97,8 @@ fail! {
     an_unclosed_bracket_is_shown: "unclosed",
     a_forgotten_import_is_shown: "unbound",
     a_source_of_an_unknown_kind_is_refused: "source_tag",
+    a_source_in_git_has_one_reference: "source_git",
+    what_git_could_take_for_an_option_is_refused: "source_git_option",
     a_source_without_its_kind_is_refused: "source_text",
     an_absolute_source_is_refused: "source_absolute",
     a_version_that_is_a_number_is_refused: "version_tag",

@@ -7,7 +7,7 @@ use std::{path::PathBuf, process::Command};
 use fs_err as fs;
 use miette::Diagnostic as _;
 use tempfile::TempDir;
-use vb_recipe::{DeclaredVersion, Loader, SourceFacts, VersionError, VersionSubject, read_releases};
+use vb_recipe::{Checkouts, DeclaredVersion, Loader, SourceFacts, VersionError, VersionSubject, read_releases};
 
 /// A workspace of two applications in a git repository, whose commits are a minute apart.
 struct Scratch {
@@ -94,7 +94,7 @@ impl Scratch {
     fn try_version_of(&self, name: &str, root: &str) -> Result<String, VersionError> {
         let root = self.directory.path().join(root);
         let loader = Loader::new(&root).unwrap();
-        let loaded = loader.load(&[root.join(format!("recipes/{name}.ncl"))]).unwrap();
+        let loaded = loader.load(&[root.join(format!("recipes/{name}.ncl"))], &Checkouts::new()).unwrap();
         let recipe = &loaded.recipes[0];
         let subject = VersionSubject { workspace: &loaded.workspace, recipe, platforms: &loaded.platforms };
         subject.version().map(|declared| match declared {

@@ -56,7 +56,7 @@ pub struct GarbageReport {
     pub blobs: usize,
     /// The size of these blobs, in bytes.
     pub bytes: u64,
-    /// How many materialized trees.
+    /// How many materialized trees, checkouts and mirrors of git repositories among them.
     pub trees: usize,
 }
 
@@ -97,6 +97,13 @@ impl Store {
                 if is_young(&path)? { collection.keep_contents(&path)? } else { old.push(path) }
             }
         }
+        let mut checkouts = Vec::new();
+        for entry in fs::read_dir(self.checkouts())? {
+            let path = entry?.path();
+            if path.is_dir() && !is_young(&path)? {
+                checkouts.push(path);
+            }
+        }
         for (name, path) in collection.results.clone() {
             if is_young(&path)? {
                 collection.keep_result(&name);
@@ -108,10 +115,15 @@ impl Store {
             }
         }
         collection.follow()?;
-        Ok(self.sweep(&collection, old, sweep)?)
+        Ok(self.sweep(&collection, (old, checkouts), sweep)?)
     }
 
-    fn sweep(&self, collection: &Collection, old: Vec<PathBuf>, sweep: Sweep) -> io::Result<GarbageReport> {
+    fn sweep(
+        &self,
+        collection: &Collection,
+        (old, checkouts): (Vec<PathBuf>, Vec<PathBuf>),
+        sweep: Sweep,
+    ) -> io::Result<GarbageReport> {
         let Collection { results, files, directories, blobs, kept, .. } = collection;
         let garbage = |all: &Named, kept: &BTreeSet<String>| -> Vec<PathBuf> {
             all.iter().filter(|(name, _)| !kept.contains(*name)).map(|(_, path)| path.clone()).collect()
@@ -119,10 +131,11 @@ impl Store {
         let (results, files) = (garbage(results, &kept.results), garbage(files, &kept.files));
         let mut contents = garbage(&self.list("executables")?.into_iter().collect(), &kept.blobs);
         contents.extend(garbage(blobs, &kept.blobs));
-        let trees: Vec<PathBuf> = fs::read_dir(self.path().join("trees"))?
+        let mut trees: Vec<PathBuf> = fs::read_dir(self.path().join("trees"))?
             .map(|entry| entry.map(|entry| entry.path()))
             .filter(|tree| !tree.as_ref().is_ok_and(|path| kept.directories.contains(&file_name(path))))
             .collect::<io::Result<_>>()?;
+        trees.extend(checkouts);
         let mut report = GarbageReport {
             results: results.len(),
             files: files.len(),

@@ -14,8 +14,20 @@ use vb_graph::DirectoryDigest;
 use crate::scratch;
 
 const VERSION: &str = "vb store 1\n";
-const DIRECTORIES: [&str; 11] =
-    ["blobs", "executables", "directories", "results", "latest", "files", "trees", "memory", "sources", "locks", "tmp"];
+const DIRECTORIES: [&str; 12] = [
+    "blobs",
+    "executables",
+    "directories",
+    "results",
+    "latest",
+    "files",
+    "trees",
+    "memory",
+    "sources",
+    "checkouts",
+    "locks",
+    "tmp",
+];
 
 /// A store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +108,11 @@ impl Store {
     /// Returns the store's absolute directory.
     pub fn path(&self) -> &Path {
         &self.root
+    }
+
+    /// Returns where the sources that are in git are checked out, each directory touched when it is used.
+    pub fn checkouts(&self) -> PathBuf {
+        self.root.join("checkouts")
     }
 
     /// Returns where something of this kind and hexadecimal digest is, `<kind>/ab/cdef…`.

@@ -183,6 +183,9 @@ pub(crate) struct Lock {
     /// Lock the checkers that `vb lint` needs, for the platforms of these recipes, and nothing else.
     #[arg(long, conflicts_with_all = ["refresh", "upgrade"])]
     pub(crate) lint: bool,
+    /// Move sources that are in git to the commits that their branches and tags have now, and lock what these need.
+    #[arg(long, conflicts_with_all = ["refresh", "lint"])]
+    pub(crate) source: bool,
     /// Take an archive that is in an older state than the lock was made from.
     #[arg(long)]
     pub(crate) allow_older: bool,

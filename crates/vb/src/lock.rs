@@ -22,13 +22,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use vb_build::Builder;
 use vb_recipe::{Evaluated, Family, Lock, LockError, PackageLock, Platform, PlatformLock, Recipe, Source, lock_path};
 
-use self::{difference::difference, packages::KnownDates, upgrade::Upgrade};
+use self::{
+    difference::{difference, moved_commits},
+    packages::KnownDates,
+    upgrade::Upgrade,
+};
 pub(crate) use self::{
     packages::{Indexes, resolver},
     repositories::{Repositories, check_image},
 };
 use crate::{
     arguments::{self, Common},
+    checkout::Commits,
     command::offline,
     display::{self, Display},
     exit::Exit,
@@ -40,7 +45,8 @@ use crate::{
 /// Runs the command.
 pub(crate) fn run(common: &Common, arguments: &arguments::Lock) -> Result<Exit, Fatal> {
     offline::refuse(common, "lock")?;
-    let session = Session::open_with_interpreters(common, &arguments.selection)?;
+    let commits = if arguments.source { Commits::Latest } else { Commits::Kept };
+    let session = Session::open_to_lock(common, &arguments.selection, commits)?;
     let machine = Machine::read()?;
     let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
     let builder = machine.builder(common, session.store.clone(), session.place(), platforms)?;
@@ -62,6 +68,11 @@ pub(crate) fn run(common: &Common, arguments: &arguments::Lock) -> Result<Exit, 
         locker.repositories.know(known);
     }
     let mut told = Vec::new();
+    for (lock, recipe) in locks.values_mut() {
+        let commits = session.commits.get(recipe.path()).cloned().unwrap_or_default();
+        told.extend(moved_commits(&recipe.value.name, &lock.commits, &commits));
+        lock.commits = commits;
+    }
     for (recipe, platform) in session.pairs() {
         let name = recipe.value.name.as_str();
         display::note(&format!("lock    {name} {}", platform.name));

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod checkers;
+mod checkout;
 mod command;
 mod display;
 mod exit;

@@ -9,15 +9,17 @@ use fs_err as fs;
 use vb_graph::{ActionIndex, Format, Graph, Kind, Machine, PackageSpec};
 use vb_package::RpmVersion;
 use vb_recipe::{
-    Application, CHANGELOG, DeclaredVersion, Evaluated, Loaded, Loader, Lock, LockRequest, Memory, Older, Platform,
-    PlatformLock, Platforms, Provider, Recipe, RecipeErrors, Source, SourceFacts, Version, VersionSubject, Workspace,
-    find_root, lock_path, lower, lower_tests, package_lock_file, read_releases, requirement_files, source_facts,
+    Application, CHANGELOG, CommitLock, DeclaredVersion, Evaluated, Loaded, Loader, Lock, LockRequest, Memory, Older,
+    Platform, PlatformLock, Platforms, Provider, Recipe, RecipeErrors, Source, SourceFacts, Version, VersionSubject,
+    Workspace, find_root, lock_path, lower, lower_tests, package_lock_file, read_releases, requirement_files,
+    source_facts,
 };
 use vb_repo::Repository;
 use vb_store::Store;
 
 use crate::{
     arguments::{Common, Place, Selection, VersionChoice},
+    checkout::{CheckoutStore, Commits, GitSources},
     display,
     exit::Exit,
     fatal::Fatal,
@@ -42,6 +44,8 @@ pub(crate) struct Session {
     numbers: BTreeMap<PairKey, String>,
     /// Where packages are published to, if it is not where the workspace says.
     location: Option<String>,
+    /// The commits of sources that are in git, by the recipe's file and the path of its field.
+    pub(crate) commits: BTreeMap<PathBuf, BTreeMap<String, CommitLock>>,
 }
 
 /// One package that is to be built.
@@ -77,24 +81,34 @@ struct RecipeFiles {
 impl Session {
     /// Loads and checks what is selected, and opens the store. All recipes are those of applications.
     pub(crate) fn open(common: &Common, selection: &Selection) -> Result<Self, Fatal> {
-        Self::open_with(common, selection, |_| Ok(vec![]))
+        Self::open_with(common, selection, |_| Ok(vec![]), Commits::Locked)
     }
 
-    /// Does the same, and all recipes are those of interpreters, too, which come first.
-    pub(crate) fn open_with_interpreters(common: &Common, selection: &Selection) -> Result<Self, Fatal> {
-        Self::open_with(common, selection, Loader::interpreter_paths)
+    /// Does the same to lock what is selected. All recipes are those of interpreters, too, which come first.
+    pub(crate) fn open_to_lock(common: &Common, selection: &Selection, commits: Commits) -> Result<Self, Fatal> {
+        Self::open_with(common, selection, Loader::interpreter_paths, commits)
     }
 
     fn open_with(
         common: &Common,
         selection: &Selection,
         others: impl Fn(&Loader) -> Result<Vec<PathBuf>, RecipeErrors>,
+        commits: Commits,
     ) -> Result<Self, Fatal> {
         let root = workspace_root(selection)?;
         let (loader, store) = loader_and_store(common, &root)?;
         let all = || Ok([others(&loader)?, loader.recipe_paths()?].concat());
         let paths = if selection.all { all().map_err(recipe_errors)? } else { absolute(selection)? };
-        let Loaded { workspace, recipes, interpreters, platforms } = loader.load(&paths).map_err(recipe_errors)?;
+        // What does not evaluate is told with all other errors.
+        let sources = match (loader.recipes(&paths), &store) {
+            (Ok(recipes), Ok(store)) => {
+                let store = CheckoutStore::new(store.checkouts(), common.offline);
+                GitSources::check_out(&recipes, &store, commits)?
+            }
+            _ => GitSources::default(),
+        };
+        let loaded = loader.load(&paths, &sources.checkouts).map_err(recipe_errors)?;
+        let Loaded { workspace, recipes, interpreters, platforms } = loaded;
         // Only after the recipes, because a recipe's error is nearer to the user than the store's.
         let session = Self {
             root,
@@ -108,6 +122,7 @@ impl Session {
             forced: None,
             numbers: BTreeMap::new(),
             location: None,
+            commits: sources.commits,
         };
         session.check_platform_arguments()?;
         session.check_selection()?;
@@ -321,7 +336,7 @@ impl Session {
         let lock = Lock::read(&path).map_err(|error| Fatal::new(Exit::Recipe, error))?;
         let facts = match recipe.value.source {
             Source::Path(_) => self.facts_of(recipe)?,
-            Source::Distribution { .. } => SourceFacts::NONE,
+            Source::Git(_) | Source::Distribution { .. } => SourceFacts::NONE,
         };
         let version = match self.forced.as_ref().filter(|_| self.is_selected(recipe)) {
             Some(version) => DeclaredVersion::Known(version.clone()),
@@ -418,7 +433,7 @@ impl Session {
             (base, toolchain) = (vec![format!("image sha256:{}", image.sha256())], vec![]);
         }
         let (requirements, source) = match &recipe.value.source {
-            Source::Path(_) => {
+            Source::Path(_) | Source::Git(_) => {
                 let files = requirement_files(&recipe.source_dir(), &recipe.value);
                 (files.map_err(|error| Fatal::new(Exit::Recipe, error))?, None)
             }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use expect_test::expect;
 use vb_graph::{LockedFile, LockedPackage, Sha256};
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::lock::{LockError, Mismatch, RootKind};
 
@@ -86,7 +88,7 @@ fn lock() -> Lock {
     (empty.packages, empty.distributions, empty.tools) = (Vec::new(), Vec::new(), Vec::new());
     (empty.request, empty.archive) = (LockRequest::default(), BTreeMap::new());
     let platforms = BTreeMap::from([("trixie".to_owned(), empty), ("bookworm".to_owned(), platform)]);
-    Lock { version: LOCK_VERSION, platforms }
+    Lock { platforms, ..Lock::default() }
 }
 
 #[test]
@@ -370,4 +372,26 @@ fn npm_packages_are_lines_of_their_own_and_a_lock_without_any_does_not_speak_of_
     };
     assert!(text.contains(&format!("npm = [{}{}\n]", line("less"), line("less/node_modules/@a/b"))), "{text}");
     assert_eq!(from_text(&text).unwrap().to_text(), text);
+}
+
+#[test]
+fn commits_come_before_the_platforms_and_are_read_again() {
+    let commit = |branch: Option<&str>, tag: Option<&str>, digit: &str| CommitLock {
+        branch: branch.map(str::to_owned),
+        tag: tag.map(str::to_owned),
+        commit: digit.repeat(40),
+    };
+    let mut lock = lock();
+    lock.commits = BTreeMap::from([
+        ("sub_apps[0].source".to_owned(), commit(None, Some("v1"), "b")),
+        ("source".to_owned(), commit(Some("main"), None, "a")),
+    ]);
+    let text = to_text(&lock);
+    let (one, other) = ("a".repeat(40), "b".repeat(40));
+    let table = format!(
+        "\n[commits]\nsource = {{ branch = \"main\", commit = \"{one}\" }}\n\"sub_apps[0].source\" = {{ tag = \"v1\", commit = \
+         \"{other}\" }}\n\n[bookworm.request]\n"
+    );
+    assert!(text.contains(&table), "{text}");
+    assert_eq!(from_text(&text).unwrap().commits, lock.commits);
 }

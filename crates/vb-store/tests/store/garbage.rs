@@ -82,6 +82,19 @@ fn what_a_recent_result_was_made_of_stays_and_everything_else_goes() {
 }
 
 #[test]
+fn a_checkout_that_nobody_uses_any_more_goes() {
+    let fixture = Fixture::new();
+    let [young, old] = ["young", "old"].map(|name| fixture.store.checkouts().join(name));
+    for checkout in [&young, &old] {
+        fs::create_dir_all(checkout.join("application")).unwrap();
+    }
+    fs::File::open(&old).unwrap().file().set_modified(SystemTime::now() - DAY * 2).unwrap();
+    let removed = fixture.store.collect_garbage(SystemTime::now() - DAY, Sweep::Remove).unwrap();
+    assert_eq!(removed.trees, 1);
+    assert!(young.is_dir() && !old.exists());
+}
+
+#[test]
 fn what_is_young_stays() {
     let fixture = Fixture::new();
     let result = record(&fixture, "result", &[fetch(&fixture, b"wheel", [1; 32])]);

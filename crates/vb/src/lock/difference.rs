@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vb_graph::Sha256;
-use vb_recipe::{DistributionLock, PlatformLock};
+use vb_recipe::{CommitLock, DistributionLock, PlatformLock};
 
 /// The versions of one package, each with the file that it is; two roots may have two.
 type Versions<'a> = BTreeSet<(&'a str, &'a Sha256)>;
@@ -14,6 +14,20 @@ pub(super) fn difference(old: &PlatformLock, new: &PlatformLock) -> Vec<String> 
     let mut lines = lines(&by_name(distributions(old)), &by_name(distributions(new)));
     lines.extend(self::lines(&by_name(packages(old)), &by_name(packages(new))));
     lines
+}
+
+/// Compares the commits of a recipe's sources that are in git. Those that came have nothing to be compared with.
+pub(super) fn moved_commits(
+    recipe: &str,
+    old: &BTreeMap<String, CommitLock>,
+    new: &BTreeMap<String, CommitLock>,
+) -> Vec<String> {
+    let moved = new.iter().filter_map(|(field, new)| {
+        let old = old.get(field).filter(|old| old.commit != new.commit)?;
+        Some(format!("  ~ {field} {} → {}", old.commit, new.commit))
+    });
+    let moved: Vec<String> = moved.collect();
+    if moved.is_empty() { moved } else { [vec![format!("{recipe}:")], moved].concat() }
 }
 
 fn distributions(lock: &PlatformLock) -> impl Iterator<Item = (&str, &str, &Sha256)> {
