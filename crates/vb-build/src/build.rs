@@ -312,8 +312,9 @@ impl<'a> Run<'a> {
                     How::Executed => self.report.executed += 1,
                     How::Hit | How::ExecutedElsewhere => self.report.hits += 1,
                 }
-                (self.events)(&Event::Finished { label, kind, how, wall });
                 self.frontier.succeeded(action);
+                let (ended, needed) = self.frontier.progress();
+                (self.events)(&Event::Finished { label, kind, how, wall, ended, needed });
             }
             Err(ExecuteError::Cancelled) => {
                 self.report.is_cancelled = true;

@@ -43,6 +43,10 @@ pub enum Event {
         /// How long it took.
         #[serde(serialize_with = "seconds")]
         wall: Duration,
+        /// How many actions have ended.
+        ended: usize,
+        /// How many are needed, as far as is known: it grows where fetches turn out to be.
+        needed: usize,
     },
     /// An action failed.
     Failed {

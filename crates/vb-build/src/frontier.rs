@@ -61,6 +61,7 @@ pub(crate) struct Frontier {
     is_fetch: Vec<bool>,
     ready: VecDeque<Step>,
     on_failure: OnFailure,
+    needed: usize,
     unfinished: usize,
 }
 
@@ -82,6 +83,7 @@ impl Frontier {
             is_fetch,
             ready: VecDeque::new(),
             on_failure,
+            needed: 0,
             unfinished: 0,
         };
         for goal in goals {
@@ -98,6 +100,12 @@ impl Frontier {
     /// Has every needed action ended?
     pub(crate) fn is_finished(&self) -> bool {
         self.unfinished == 0
+    }
+
+    /// Returns how many actions have ended, and how many are needed as far as is known: what is cached needs no fetches,
+    /// and whether it is shows only when its turn comes.
+    pub(crate) fn progress(&self) -> (usize, usize) {
+        (self.needed - self.unfinished, self.needed)
     }
 
     /// Returns how far an action is.
@@ -170,6 +178,7 @@ impl Frontier {
         if self.state(action) != State::Unneeded {
             return;
         }
+        self.needed += 1;
         self.unfinished += 1;
         let mut missing = 0;
         let mut is_doomed = false;
@@ -305,7 +314,10 @@ mod tests {
             }
         }
         assert!(frontier.is_finished());
-        graph.indices().map(|index| frontier.state(index)).collect()
+        let states: Vec<State> = graph.indices().map(|index| frontier.state(index)).collect();
+        let needed = states.iter().filter(|state| **state != State::Unneeded).count();
+        assert_eq!(frontier.progress(), (needed, needed));
+        states
     }
 
     #[test]

@@ -19,9 +19,17 @@ pub(crate) struct Display {
 
 #[derive(Debug)]
 enum Mode {
-    Terminal { bars: MultiProgress, running: Mutex<HashMap<String, ProgressBar>> },
+    Terminal(Mutex<Bars>),
     Plain,
     Json,
+}
+
+/// A line for each running action, and below them how far everything is.
+#[derive(Debug, Default)]
+struct Bars {
+    all: MultiProgress,
+    running: HashMap<String, ProgressBar>,
+    sum: Option<ProgressBar>,
 }
 
 impl Display {
@@ -30,7 +38,7 @@ impl Display {
         let mode = if is_json {
             Mode::Json
         } else if std::io::stderr().is_terminal() {
-            Mode::Terminal { bars: MultiProgress::new(), running: Mutex::default() }
+            Mode::Terminal(Mutex::default())
         } else {
             Mode::Plain
         };
@@ -49,17 +57,14 @@ impl Display {
                     super::note(&line);
                 }
             }
-            Mode::Terminal { bars, running } => on_terminal(bars, running, event),
+            Mode::Terminal(bars) => bars.lock().unwrap_or_else(PoisonError::into_inner).event(event),
         }
     }
 
     /// Removes what is drawn.
     pub(crate) fn finish(&self) {
-        if let Mode::Terminal { bars, running } = &self.mode {
-            // An interrupted action has no event that ends it.
-            running.lock().unwrap_or_else(PoisonError::into_inner).drain().for_each(|(_, bar)| bar.finish_and_clear());
-            // A terminal that is gone needs no clearing.
-            drop(bars.clear());
+        if let Mode::Terminal(bars) = &self.mode {
+            bars.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
     }
 
@@ -119,7 +124,7 @@ fn plain_line(event: &Event) -> Option<String> {
     match event {
         Event::Started { label, kind } if *kind != "fetch" => Some(format!("run     {label}")),
         Event::Waiting { label } => Some(format!("wait    {label} (another vb executes it)")),
-        Event::Finished { label, kind, how: How::Executed, wall } if *kind != "fetch" => {
+        Event::Finished { label, kind, how: How::Executed, wall, .. } if *kind != "fetch" => {
             Some(format!("done    {label} ({})", seconds(*wall)))
         }
         Event::Failed { label, .. } => Some(format!("failed  {label}")),
@@ -128,28 +133,60 @@ fn plain_line(event: &Event) -> Option<String> {
     }
 }
 
-fn on_terminal(bars: &MultiProgress, running: &Mutex<HashMap<String, ProgressBar>>, event: &Event) {
-    let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
-    match event {
-        Event::Started { label, .. } => {
-            let style = ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}").expect("a valid template");
-            let bar = bars.add(ProgressBar::new_spinner().with_style(style).with_message(label.clone()));
-            bar.enable_steady_tick(Duration::from_millis(100));
-            running.insert(label.clone(), bar);
-        }
-        Event::Finished { label, .. } | Event::Failed { label, .. } => {
-            if let Some(bar) = running.remove(label) {
-                bar.finish_and_clear();
-                bars.remove(&bar);
+impl Bars {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Started { label, .. } => {
+                let style =
+                    ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}").expect("a valid template");
+                let bar = ProgressBar::new_spinner().with_style(style).with_message(label.clone());
+                let bar = match &self.sum {
+                    Some(sum) => self.all.insert_before(sum, bar),
+                    None => self.all.add(bar),
+                };
+                bar.enable_steady_tick(Duration::from_millis(100));
+                self.running.insert(label.clone(), bar);
             }
+            Event::Finished { label, ended, needed, .. } => {
+                self.remove(label);
+                self.sum_up(*ended, *needed);
+            }
+            Event::Failed { label, .. } => self.remove(label),
+            // What failed for want of what is repaired is begun again, and has no event that ends it.
+            Event::Repairing { .. } => self.running.drain().for_each(|(_, bar)| bar.finish_and_clear()),
+            Event::Waiting { .. } => {}
         }
-        // What failed for want of what is repaired is begun again, and has no event that ends it.
-        Event::Repairing { .. } => running.drain().for_each(|(_, bar)| bar.finish_and_clear()),
-        Event::Waiting { .. } => {}
+        let stays = !matches!(event, Event::Started { .. });
+        if let Some(line) = plain_line(event).filter(|_| stays) {
+            self.all.suspend(|| super::note(&line));
+        }
     }
-    let stays = !matches!(event, Event::Started { .. });
-    if let Some(line) = plain_line(event).filter(|_| stays) {
-        bars.suspend(|| super::note(&line));
+
+    fn remove(&mut self, label: &str) {
+        if let Some(bar) = self.running.remove(label) {
+            bar.finish_and_clear();
+            self.all.remove(&bar);
+        }
+    }
+
+    /// Draws how far everything is; nothing while all is found in the cache.
+    fn sum_up(&mut self, ended: usize, needed: usize) {
+        if self.sum.is_none() && self.running.is_empty() {
+            return;
+        }
+        let sum = self.sum.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{bar:24} {pos} of {len} actions").expect("a valid template");
+            self.all.add(ProgressBar::no_length().with_style(style))
+        });
+        sum.set_length(needed as u64);
+        sum.set_position(ended as u64);
+    }
+
+    fn clear(&mut self) {
+        // An interrupted action has no event that ends it.
+        self.running.drain().map(|(_, bar)| bar).chain(self.sum.take()).for_each(|bar| bar.finish_and_clear());
+        // A terminal that is gone needs no clearing.
+        drop(self.all.clear());
     }
 }
 
