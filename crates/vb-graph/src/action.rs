@@ -268,6 +268,11 @@ impl InterpreterSpec {
         self.version.trim_start_matches(|first: char| first.is_ascii_alphabetic())
     }
 
+    /// Is it a Python 2, which knows neither virtual environments (PEP 405) nor bytecode in a directory of its own (PEP 3147)?
+    pub fn is_python_2(&self) -> bool {
+        self.version.starts_with("2.")
+    }
+
     /// Returns how the directory of modules and the versioned command are called: `python3.11`, `pypy3.9`.
     pub fn versioned_name(&self) -> String {
         if self.version == self.python_version() { format!("python{}", self.version) } else { self.version.clone() }

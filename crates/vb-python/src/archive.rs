@@ -8,7 +8,7 @@ use std::{
 
 use zip::{ZipArchive, result::ZipError};
 
-use crate::lock::UvTool;
+use crate::{lock::UvTool, python2::PipTool};
 
 /// A wheel cannot be read as an archive.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +69,18 @@ pub fn read_members(
         visit(&name, &mut member).map_err(|error| failed.io(error))?;
     }
     Ok(())
+}
+
+impl PipTool {
+    /// Unpacks the wheel into a directory: pip cannot build out of an archive.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] when the wheel cannot be read, or its files cannot be written.
+    pub fn unpack(&self, wheel: &Path, target: &Path) -> Result<(), ArchiveError> {
+        let failed = Failed(wheel);
+        fs_err::create_dir_all(target).map_err(|error| failed.io(error))?;
+        open(wheel)?.extract(target).map_err(|error| failed.zip(error))
+    }
 }
 
 impl UvTool {

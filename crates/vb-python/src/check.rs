@@ -133,7 +133,12 @@ pub fn import_check_command(
     report: &str,
     options: &ImportCheckOptions,
 ) -> Vec<String> {
-    let mut command: Vec<String> = [python, "-c", SCRIPT, application, report].map(str::to_owned).into();
+    command_with_options([python, "-c", SCRIPT, application, report], options)
+}
+
+/// Adds options to a check's command, where there are any.
+pub(crate) fn command_with_options(command: [&str; 5], options: &ImportCheckOptions) -> Vec<String> {
+    let mut command: Vec<String> = command.map(str::to_owned).into();
     if *options != ImportCheckOptions::default() {
         command.push(serde_json::to_string(options).expect("options are plain data"));
     }

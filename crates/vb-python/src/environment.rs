@@ -4,7 +4,7 @@
 
 use vb_graph::Environment;
 
-use crate::wheel::Layout;
+use crate::{python2, wheel::Layout};
 
 /// One file of an environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,9 @@ pub enum EnvironmentFile {
 /// comes to see `site-packages` that is not its own.
 pub fn environment_files(environment: &Environment) -> Vec<(String, EnvironmentFile)> {
     let Environment { prefix, interpreter, module_paths, .. } = environment;
+    if interpreter.is_python_2() {
+        return python2::environment_files(environment);
+    }
     let layout = Layout { prefix: prefix.clone(), library: interpreter.versioned_name() };
     let mut files = vec![
         ("bin/activate".to_owned(), text(&activate(prefix))),
@@ -53,7 +56,7 @@ fn target_of_python(prefix: &str, command: &str) -> String {
     inside.map_or_else(|| command.to_owned(), |inside| format!("../{inside}"))
 }
 
-fn text(text: &str) -> EnvironmentFile {
+pub(crate) fn text(text: &str) -> EnvironmentFile {
     EnvironmentFile::File { bytes: text.as_bytes().to_vec(), mode: 0o644 }
 }
 
@@ -71,7 +74,7 @@ fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-fn activate(prefix: &str) -> String {
+pub(crate) fn activate(prefix: &str) -> String {
     let name = quote(prefix.rsplit('/').next().unwrap_or(prefix));
     let prefix = quote(prefix);
     format!(

@@ -9,6 +9,7 @@
 //! - [`CompileRequest`], [`read_pylock`], [`choose`]: a resolution by uv, and one file per distribution of it.
 //! - [`build_requires`], [`unpack_sdist`], [`BuildRequest`]: an sdist to a wheel.
 //! - [`unpack`], [`environment_files`], [`add_bytecode_to_record`]: wheels to a virtual environment.
+//! - [`python2`]: what all that is for Python 2.7, which has other tools.
 //! - [`relocate`]: a file of an interpreter that moves to another prefix.
 //! - [`bytecode_command`], [`bytecode_server_command`], [`import_check_command`]: what runs inside a sandbox, and what it reports.
 
@@ -34,6 +35,7 @@ mod pages;
 mod project;
 mod project_page;
 mod pylock;
+pub mod python2;
 mod record;
 mod relocate;
 mod requirements;

@@ -151,7 +151,10 @@ pub fn add_bytecode_to_record(target: &Path, layout: &Layout) -> Result<(), Reco
         let is_dist_info = path.parent().is_some_and(|dir| dir.extension().is_some_and(|suffix| suffix == "dist-info"));
         if is_dist_info && path.is_file() {
             let mut record = Record::parse(&fs_err::read(&path).map_err(RecordError::Io)?)?;
-            add_bytecode(&mut record, &site_packages)?;
+            match layout.is_python_2() {
+                false => add_bytecode(&mut record, &site_packages)?,
+                true => add_bytecode_beside(&mut record, &site_packages),
+            }
             fs_err::write(&path, record.to_bytes()).map_err(RecordError::Io)?;
         }
     }
@@ -175,6 +178,15 @@ fn add_bytecode(record: &mut Record, site_packages: &Path) -> Result<(), RecordE
         }
     }
     Ok(())
+}
+
+/// Python 2 has the bytecode of `a.py` in `a.pyc`.
+fn add_bytecode_beside(record: &mut Record, site_packages: &Path) {
+    let of_source = |path: &str| Some(format!("{}.pyc", path.strip_suffix(".py")?));
+    let bytecode: Vec<String> = record.paths().filter_map(of_source).collect();
+    for path in bytecode.into_iter().filter(|path| site_packages.join(path).is_file()) {
+        record.insert(path, Row::default());
+    }
 }
 
 /// Begins what stands behind a module's name as that of bytecode does (PEP 3147)?
@@ -232,6 +244,21 @@ mod tests {
     fn writing_sorts_and_quotes() {
         let record = Record::parse(b"b,,\n\"a,1.py\",sha256=x,1\n").unwrap();
         assert_eq!(record.to_bytes(), b"\"a,1.py\",sha256=x,1\nb,,\n");
+    }
+
+    #[test]
+    fn bytecode_of_python_2_is_beside_its_source() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout { prefix: "/vrmd/a".into(), library: "python2.7".into() };
+        let site_packages = dir.path().join(layout.site_packages());
+        let record = "a-1.dist-info/RECORD,,\na.py,sha256=x,1\nb.py,sha256=x,1\n";
+        for (path, text) in [("a-1.dist-info/RECORD", record), ("a.pyc", ""), ("other.pyc", "")] {
+            fs_err::create_dir_all(site_packages.join(path).parent().unwrap()).unwrap();
+            fs_err::write(site_packages.join(path), text).unwrap();
+        }
+        add_bytecode_to_record(dir.path(), &layout).unwrap();
+        let written = fs_err::read_to_string(site_packages.join("a-1.dist-info/RECORD")).unwrap();
+        assert_eq!(written, "a-1.dist-info/RECORD,,\na.py,sha256=x,1\na.pyc,,\nb.py,sha256=x,1\n");
     }
 
     #[test]

@@ -45,11 +45,13 @@ impl Target {
         let interpreter = format!("{}{major}{minor}", if is_pypy { "pp" } else { "cp" });
         let mut tags = Vec::new();
         push_tags(&mut tags, &interpreter, &self.native_abi(), &platforms);
-        if !is_pypy {
+        // Python 2 has no stable ABI (PEP 384).
+        let has_stable_abi = !is_pypy && major > 2;
+        if has_stable_abi {
             push_tags(&mut tags, &interpreter, "abi3", &platforms);
         }
         push_tags(&mut tags, &interpreter, "none", &platforms);
-        for older in (2..minor).rev().filter(|_| !is_pypy) {
+        for older in (2..minor).rev().filter(|_| has_stable_abi) {
             push_tags(&mut tags, &format!("cp{major}{older}"), "abi3", &platforms);
         }
         for python in self.generic_pythons() {
@@ -65,13 +67,18 @@ impl Target {
         tags
     }
 
-    /// CPython up to 3.7 marks its pymalloc builds, which all distributions' are, with an `m`.
+    /// CPython up to 3.7 marks its pymalloc builds, which all distributions' are, with an `m`, and 2.7 its wide Unicode,
+    /// which Linux distributions have, with a `u`.
     fn native_abi(&self) -> String {
         let (major, minor) = self.python;
         if self.implementation == Implementation::Pypy {
             return format!("pypy{major}{minor}_pp73");
         }
-        let flag = if self.python < (3, 8) { "m" } else { "" };
+        let flag = match self.python {
+            (2, _) => "mu",
+            python if python < (3, 8) => "m",
+            _ => "",
+        };
         format!("cp{major}{minor}{flag}")
     }
 
@@ -225,6 +232,28 @@ mod tests {
         assert!(ascending.map(|name| rank(name, &pypy).unwrap()).is_sorted_by(|one, other| one < other));
         for refused in ["cp39-cp39-linux_x86_64", "cp36-abi3-linux_x86_64", "pp38-pypy38_pp73-linux_x86_64"] {
             assert_eq!(rank(&format!("a-1.0-{refused}.whl"), &pypy), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn python_2_takes_wheels_for_wide_unicode_and_none_of_a_stable_abi() {
+        let old = Target { python: (2, 7), glibc: (2, 31), ..bookworm() };
+        let ascending = [
+            "a-1.0-py2.py3-none-any.whl",
+            "a-1.0-py27-none-any.whl",
+            "a-1.0-cp27-none-any.whl",
+            "a-1.0-py2-none-manylinux1_x86_64.whl",
+            "a-1.0-cp27-none-manylinux1_x86_64.whl",
+            "a-1.0-cp27-cp27mu-linux_x86_64.whl",
+            "a-1.0-cp27-cp27mu-manylinux1_x86_64.whl",
+            "a-1.0-cp27-cp27mu-manylinux2010_x86_64.whl",
+            "a-1.0-cp27-cp27mu-manylinux2014_x86_64.whl",
+        ];
+        assert!(ascending.map(|name| rank(name, &old).unwrap()).is_sorted_by(|one, other| one < other));
+        for refused in
+            ["cp27-cp27m-manylinux1_x86_64", "py3-none-any", "cp26-abi3-linux_x86_64", "cp27-abi3-linux_x86_64"]
+        {
+            assert_eq!(rank(&format!("a-1.0-{refused}.whl"), &old), None, "{refused}");
         }
     }
 

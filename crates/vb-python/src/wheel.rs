@@ -41,6 +41,11 @@ impl Layout {
         format!("lib/{}/site-packages", self.library)
     }
 
+    /// Is bytecode beside its source (before PEP 3147)?
+    pub(crate) fn is_python_2(&self) -> bool {
+        self.library.starts_with("python2.")
+    }
+
     /// Returns the absolute path of the environment's interpreter.
     pub fn python(&self) -> String {
         format!("{}/bin/python", self.prefix)
