@@ -37,6 +37,7 @@ mod policy;
 mod prune;
 mod push;
 mod pypy;
+mod python27;
 mod recipe_errors;
 mod refresh;
 mod repo_apt;

@@ -121,6 +121,12 @@ pub enum ExecuteError {
     /// An sdist cannot be unpacked.
     #[error("cannot unpack the source distribution")]
     Sdist(#[from] SdistError),
+    /// The root does not have the interpreter's command as a file.
+    #[error("`{command}` is not a file of the root")]
+    NoCommand {
+        /// Its path.
+        command: String,
+    },
     /// A wheel that was built, or the one that brings a tool, is no archive.
     #[error("cannot read the wheel's members")]
     Archive(#[from] ArchiveError),

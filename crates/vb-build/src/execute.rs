@@ -15,6 +15,7 @@ mod libraries;
 mod lint;
 mod node_modules;
 mod package;
+mod python2;
 mod root;
 mod share;
 mod stage;
@@ -66,7 +67,9 @@ impl Builder {
         cancel: &AtomicBool,
     ) -> Result<Executed, ExecuteError> {
         match kind {
-            Kind::Environment(environment) => self.environment(environment, inputs).map(Executed::without_command),
+            Kind::Environment(environment) => {
+                self.environment(environment, inputs, cancel).map(Executed::without_command)
+            }
             Kind::Overlay => self.overlay(inputs).map(Executed::without_command),
             Kind::Libraries(libraries) => self.libraries(libraries, inputs).map(Executed::without_command),
             Kind::Package(spec) => self.package(spec, inputs, mode).map(Executed::without_command),

@@ -8,7 +8,7 @@ use vb_graph::{BlobDigest, PackageSpec};
 use crate::learnt::Wanted;
 
 /// The time of every entry that is not the application's own: 2000-01-01. Archive tools take earlier ones for mistakes.
-pub(crate) const ENVIRONMENT_TIME: u64 = 946_684_800;
+pub const ENVIRONMENT_TIME: u64 = 946_684_800;
 
 /// Opens the bytes of a blob from a place on.
 ///

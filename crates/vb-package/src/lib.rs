@@ -37,6 +37,7 @@ mod xz;
 
 pub use compare::{Change, Identity, PackageDiff};
 pub use compress::gzip;
+pub use contents::ENVIRONMENT_TIME;
 pub use control::relations;
 pub use deb::write_deb;
 pub use elf::{

@@ -4,6 +4,7 @@
 
 mod indexes;
 mod interpreters;
+mod old_python;
 mod packages;
 mod pipeline;
 mod platform;
@@ -136,17 +137,13 @@ fn check_interpreters(
         let Some(platform) = platforms.get(name) else { continue };
         let python = recipe.value.for_platform(&workspace.value, name).python;
         let Some(version) = python.system() else { continue };
-        let (code, message) = if platform.value.interpreter(version).is_none() {
-            (Code::UnknownPython, format!("the platform `{name}` has no Python `{python}`"))
-        } else if platform.value.python_version(version).starts_with("2.") {
-            // Without PEP 405 and PEP 3147 an environment and its bytecode would be something else, and uv runs with neither.
-            (
-                Code::OldPython,
-                format!("Python `{version}` has no virtual environments of its own, and uv locks nothing for it"),
-            )
-        } else {
+        if platform.value.interpreter(version).is_some() {
+            let is_old = platform.value.python_version(version).starts_with("2.");
+            diagnostics
+                .extend(is_old.then(|| old_python::check(recipe, &platform.value, version)).into_iter().flatten());
             continue;
-        };
+        }
+        let (code, message) = (Code::UnknownPython, format!("the platform `{name}` has no Python `{python}`"));
         let field = recipe.value.field_for(name, "python");
         let diagnostic = RecipeDiagnostic::at_field(code, message, recipe, &field);
         diagnostics.push(diagnostic.help(interpreters_help(&platform.value)));
@@ -155,8 +152,7 @@ fn check_interpreters(
 }
 
 fn interpreters_help(platform: &Platform) -> String {
-    let has_environments = |version: &&String| !version.starts_with("2.");
-    let known = quote_all(platform.interpreters.keys().filter(has_environments).map(String::as_str));
+    let known = quote_all(platform.interpreters.keys().map(String::as_str));
     if known.is_empty() { "add it to `interpreters`".to_owned() } else { format!("use one of {known}") }
 }
 

@@ -121,10 +121,22 @@ pub enum LowerError {
         /// The interpreter's name.
         recipe: String,
     },
+    /// The interpreter of the root cannot drive a test.
+    #[error("a test of packages is driven by the root's own interpreter, which has to be a Python 3")]
+    #[diagnostic(
+        code(vb::test::old_python),
+        help("leave `{platform}` out; the import check of `vb build` runs there all the same")
+    )]
+    OldDriver {
+        /// The platform's name.
+        platform: String,
+    },
     /// The lock has sdists and no tool to build them.
-    #[error("the lock has no `uv` for `{platform}`, which builds `{distribution}`")]
+    #[error("the lock has no `{tool}` for `{platform}`, which builds `{distribution}`")]
     #[diagnostic(code(vb::lock::no_tool), help("run `vb lock` for the recipe"))]
     NoTool {
+        /// The tool's name.
+        tool: String,
         /// The platform's name.
         platform: String,
         /// The sdist.
@@ -351,6 +363,10 @@ impl<'a> Lowering<'a> {
             let unpacked = self.unpack_wheel(wheel, "application", interpreter_root);
             inputs.push(input("distribution of the application", unpacked));
         }
+        if self.interpreter.is_python_2() {
+            // Its command is copied, and it makes bytecode of the environment's own module.
+            inputs.push(input("root", interpreter_root));
+        }
         let environment = Environment {
             prefix: self.prefix.clone(),
             interpreter: self.installed.clone(),
@@ -408,11 +424,13 @@ impl<'a> Lowering<'a> {
     /// Adds the action that builds a wheel of an sdist or a source.
     fn build(&mut self, of: Input, build: &[DistributionLock], name: &str) -> Result<ActionIndex, LowerError> {
         let tools = &self.application.lock.tools;
-        let uv = tools.iter().find(|tool| tool.name == "uv").ok_or_else(|| LowerError::NoTool {
+        let front_end = if self.interpreter.is_python_2() { "pip" } else { "uv" };
+        let tool = tools.iter().find(|tool| tool.name == front_end).ok_or_else(|| LowerError::NoTool {
+            tool: front_end.to_owned(),
             platform: self.application.platform.name.clone(),
             distribution: name.to_owned(),
         })?;
-        let mut inputs = vec![of, input("uv", lower_fetch(self.graph, &uv.name, &uv.file))];
+        let mut inputs = vec![of, input(front_end, lower_fetch(self.graph, &tool.name, &tool.file))];
         inputs.extend(self.build_requirements(build)?);
         inputs.push(input("root", self.root(RootKind::Build, "build_deps")));
         let wheel = Wheel { interpreter: self.interpreter.clone(), variables: self.recipe.variables.clone() };

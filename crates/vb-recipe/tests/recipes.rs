@@ -108,7 +108,7 @@ fail! {
     a_recipe_for_no_platform_is_refused: "no_platform",
     a_python_that_the_platform_lacks_is_refused: "unknown_python",
     a_python_that_the_overridden_platform_lacks_is_refused: "unknown_python_in_override",
-    a_python_2_is_refused: "old_python",
+    what_a_python_2_cannot_have_is_shown_where_it_is_asked_for: "old_python",
     a_tag_that_is_no_interpreter_is_refused: "wrong_interpreter",
     a_source_that_is_not_there_is_shown: "missing_source",
     missing_requirements_are_shown_at_the_source: "missing_requirements",

@@ -10,6 +10,7 @@ mod checkers;
 mod difference;
 mod npm;
 mod packages;
+mod pip;
 mod python;
 mod relay;
 mod repositories;
@@ -159,7 +160,7 @@ impl<'a> Locker<'a> {
         if recipe.value.setup_install {
             lock.application = resolver.resolve_application()?;
         }
-        lock.tools = vec![python::uv()];
+        lock.tools = vec![python::tool(&lock.request.python)];
         Ok(lock)
     }
 

@@ -18,11 +18,14 @@ use std::{
 use fs_err as fs;
 use rustix::fs::{CWD, FileType, Mode};
 use vb_graph::{BlobDigest, DirectoryDigest, Unpack};
-use vb_python::{bytecode_server_command, parse_bytecode_report};
+use vb_python::parse_bytecode_report;
 use vb_sandbox::{Outcome, SandboxError, Status, Stdio};
 use vb_store::Scratch;
 
-use super::command::{last_lines, layered, private, read_only, read_write};
+use super::{
+    command::{last_lines, layered, private, read_only, read_write},
+    python2::bytecode_server_command,
+};
 use crate::{
     builder::Builder,
     error::{CommandFailure, ExecuteError},
@@ -152,7 +155,7 @@ impl Builder {
         let requests = fs::create_dir(&tree).and_then(|()| make_pipe(&pipe)).map_err(ExecuteError::scratch)?;
         let Unpack { interpreter, prefix } = &purpose.unpack;
         let shown = private("requests");
-        let argv = bytecode_server_command(&interpreter.command, &shown, prefix);
+        let argv = bytecode_server_command(interpreter, &shown, prefix);
         let binds = vec![read_write(&tree, prefix), read_only(&pipe, &shown)];
         let spec = layered(vec![self.layer(&purpose.root)?], argv.clone(), binds);
         let (printed, log) = io::pipe().map_err(ExecuteError::scratch)?;

@@ -1,5 +1,7 @@
 //! Unpacked trees to an environment: a merge of directories, no file is touched.
 
+use std::sync::atomic::AtomicBool;
+
 use vb_graph::{DirectoryDigest, Environment, InputDigest, Node, Pattern};
 use vb_python::{EnvironmentFile, environment_files, prune_record};
 use vb_store::{Listing, Matcher, MergeError, TreeBuilder};
@@ -12,8 +14,17 @@ const SITE: &str = "/site-packages/";
 const OWN: &str = "the environment itself";
 
 impl Builder {
-    pub(super) fn environment(&self, environment: &Environment, inputs: &Inputs) -> Result<Node, ExecuteError> {
-        let mut merged = self.own_files(environment)?;
+    pub(super) fn environment(
+        &self,
+        environment: &Environment,
+        inputs: &Inputs,
+        cancel: &AtomicBool,
+    ) -> Result<Node, ExecuteError> {
+        let mut merged = if environment.interpreter.is_python_2() {
+            self.python_2_files(environment, inputs, cancel)?
+        } else {
+            self.own_files(environment)?
+        };
         let mut trees = vec![(OWN, merged)];
         let mut others: Vec<(&str, DirectoryDigest)> = self.bundled(environment, inputs)?.into_iter().collect();
         for (name, input) in inputs.of_kind("distribution") {
@@ -80,7 +91,7 @@ impl Builder {
         self.store.put_listing(kept.to_tree()?).map_err(ExecuteError::Store)
     }
 
-    fn own_files(&self, environment: &Environment) -> Result<DirectoryDigest, ExecuteError> {
+    pub(super) fn own_files(&self, environment: &Environment) -> Result<DirectoryDigest, ExecuteError> {
         let mut tree = TreeBuilder::default();
         for (path, file) in environment_files(environment) {
             let node = match file {
@@ -117,9 +128,12 @@ fn both(glob: &str) -> [String; 2] {
     [glob.to_owned(), format!("{glob}/**")]
 }
 
-/// Bytecode differs because its source does: `a/__pycache__/b.cpython-311.pyc` is made of `a/b.py` (PEP 3147).
+/// Bytecode differs because its source does: `a/__pycache__/b.cpython-311.pyc` is made of `a/b.py` (PEP 3147), as is
+/// `a/b.pyc` of Python 2.
 fn source_of(bytecode: &str) -> Option<String> {
-    let (directory, file) = bytecode.rsplit_once("__pycache__/")?;
+    let Some((directory, file)) = bytecode.rsplit_once("__pycache__/") else {
+        return Some(format!("{}.py", bytecode.strip_suffix(".pyc")?));
+    };
     let (module, _) = file.split_once('.')?;
     Some(format!("{directory}{module}.py"))
 }

@@ -2,7 +2,7 @@
 
 use fs_err as fs;
 use vb_graph::{Graph, ImportCheck, Kind, Node};
-use vb_python::{ImportCause, ImportCheckOptions, ImportFailure, import_check_command, parse_import_report};
+use vb_python::{ImportCause, ImportCheckOptions, ImportFailure, import_check_command, parse_import_report, python2};
 use vb_sandbox::HostPath;
 
 use super::command::{Prepared, host, layered, private, read_write};
@@ -18,7 +18,9 @@ impl Builder {
         let python = format!("{}/bin/python", check.prefix);
         let seconds = Some(check.seconds).filter(|seconds| *seconds != ImportCheck::SECONDS);
         let options = ImportCheckOptions { skip: check.skip.clone(), seconds };
-        let argv = import_check_command(&python, &check.application, &private("report/report.json"), &options);
+        let is_python_2 = self.has_python_2(&inputs.directory("stage"), &check.prefix)?;
+        let command = if is_python_2 { python2::import_check_command } else { import_check_command };
+        let argv = command(&python, &check.application, &private("report/report.json"), &options);
         let spec = layered(lowers, argv, vec![read_write(&report, &private("report"))]);
         Ok(Prepared { spec, scratch })
     }

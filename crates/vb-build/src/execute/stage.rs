@@ -8,7 +8,6 @@ use std::path::Path;
 
 use vb_graph::{Directory, DirectoryDigest, Name, Node, Stage};
 use vb_package::LeakPattern;
-use vb_python::bytecode_command;
 use vb_store::{Store, export_copy};
 
 mod assemble;
@@ -19,6 +18,7 @@ use self::install::{Sources, install};
 use super::{
     command::{Prepared, layered, read_write},
     package::leak_patterns,
+    python2::application_bytecode_command,
 };
 use crate::{builder::Builder, error::ExecuteError, inputs::Inputs};
 
@@ -31,7 +31,7 @@ impl Builder {
         let application = scratch.path().join("application");
         let source = self.application_of(inputs)?;
         self.on_data_pool(|| export_copy(&self.store, &source, &application))?;
-        let argv = bytecode_command(&stage.interpreter.command, std::slice::from_ref(&stage.application));
+        let argv = application_bytecode_command(&stage.interpreter, &stage.application);
         let binds = vec![read_write(&application, &stage.application)];
         let spec = layered(vec![self.layer(&inputs.directory("root"))?], argv, binds);
         Ok(Prepared { spec, scratch })

@@ -4,11 +4,12 @@ use std::{path::Path, sync::atomic::AtomicBool};
 
 use fs_err as fs;
 use vb_graph::{InputDigest, Node, Unpack};
-use vb_python::{Layout, add_bytecode_to_record, bytecode_command};
+use vb_python::{Layout, add_bytecode_to_record};
 
 use super::{
     Executed,
     command::{Prepared, layered, read_write},
+    python2::bytecode_command,
 };
 use crate::{
     builder::Builder,
@@ -39,7 +40,7 @@ impl Builder {
         let tree = scratch.path().join("tree");
         fs::create_dir(&tree).map_err(ExecuteError::scratch)?;
         self.fill(&tree, &scratch.path().join("in"), unpack, inputs)?;
-        let argv = bytecode_command(&unpack.interpreter.command, std::slice::from_ref(&unpack.prefix));
+        let argv = bytecode_command(&unpack.interpreter, &unpack.prefix);
         let binds = vec![read_write(&tree, &unpack.prefix)];
         let spec = layered(vec![self.layer(&inputs.directory("root"))?], argv, binds);
         Ok(Prepared { spec, scratch })

@@ -25,6 +25,9 @@ impl Builder {
         let source = self.source_of_wheel(inputs, scratch.path())?;
         let requirements = self.place_requirements(inputs, &input.join("requirements"))?;
         fs::write(input.join("constraints.txt"), build_constraints(&requirements)).map_err(ExecuteError::scratch)?;
+        if wheel.interpreter.is_python_2() {
+            return self.prepare_python_2_wheel(wheel, inputs, scratch, &source);
+        }
         UV.extract(&inputs.file(&self.store, "uv")?.blob, &input.join("uv"))?;
         for name in ["out", "work"] {
             fs::create_dir(scratch.path().join(name)).map_err(ExecuteError::scratch)?;

@@ -33,6 +33,11 @@ pub(super) fn check(recipe: &Evaluated<Recipe>) -> Option<RecipeDiagnostic> {
             if recipe.value.version.is_some() { "version" } else { "name" },
             "write `version = 'Fixed \"3.13.5-1\"`",
         ),
+        (Some(own), true) if own.version.starts_with("2.") => {
+            let message = format!("Python `{}` is not compiled of its source", own.version);
+            let diagnostic = RecipeDiagnostic::at_field(Code::OldPython, message, recipe, "interpreter.version");
+            Some(diagnostic.help("use a platform's own Python 2.7, `'System \"2.7\"`, or a Python 3"))
+        }
         (Some(_), true) => None,
     }
 }

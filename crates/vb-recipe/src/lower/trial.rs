@@ -43,6 +43,9 @@ pub fn lower_tests(
     machine: Machine,
 ) -> Result<Vec<ActionIndex>, LowerError> {
     let mut lowering = Lowering::new(graph, application)?;
+    if lowering.interpreter.is_python_2() {
+        return Err(LowerError::OldDriver { platform: application.platform.name.clone() });
+    }
     let needed = lowering.packages_of_interpreter()?;
     let mut tests = Vec::new();
     for format in [Format::Deb, Format::Rpm] {

@@ -119,6 +119,7 @@ fn code(error: &ExecuteError) -> &'static str {
         E::Command(_) => "vb::action::command",
         E::Sandbox(_) => "vb::sandbox::setup",
         E::Conflict { .. } => "vb::environment::conflict",
+        E::NoCommand { .. } => "vb::environment::no_command",
         E::Leak { .. } => "vb::stage::leak",
         E::ApplicationTaken { .. } => "vb::stage::taken",
         E::Relocate(_) => "vb::interpreter::no_room",
@@ -236,6 +237,7 @@ fn help(error: &ExecuteError) -> Option<String> {
         }
         E::Imports { .. } => "add what is missing to the requirements or to run_deps, or delete the import".to_owned(),
         E::Conflict { first, second, .. } => format!("leave `{first}` or `{second}` out of the requirements"),
+        E::NoCommand { .. } => "mend `interpreters` of the platform's file".to_owned(),
         E::Leak { .. } => "take the path out; where a build wrote down where it ran, give that build a setting such as -ffile-prefix-map".to_owned(),
         E::ApplicationTaken { .. } => "give the application another name".to_owned(),
         E::Relocate(_) => "give the application a shorter name, or the workspace a shorter `prefix`".to_owned(),

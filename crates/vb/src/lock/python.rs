@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use vb_build::{Builder, CommandFailure};
 use vb_graph::{Graph, LockedDistribution, Node, Provenance};
-use vb_python::{BinaryPolicy, Dependencies, Implementation, Target, UV};
+use vb_python::{BinaryPolicy, Dependencies, Implementation, Target, UV, python2::PIP};
 use vb_recipe::{
     DistributionLock, Evaluated, LowerError, Platform, PlatformLock, Provider, Recipe, RootKind, lower_fetch,
     lower_interpreter, lower_overlay, lower_root,
@@ -25,8 +25,11 @@ use crate::{
     session::Session,
 };
 
-/// Returns the pinned uv, as a lock names it.
-pub(super) fn uv() -> LockedDistribution {
+/// Returns the pinned uv, as a lock names it; for Python 2 it is pip.
+pub(super) fn tool(python: &str) -> LockedDistribution {
+    if python.starts_with("2.") {
+        return LockedDistribution { name: "pip".to_owned(), version: PIP.version.to_owned(), file: PIP.locked_file() };
+    }
     LockedDistribution { name: "uv".to_owned(), version: UV.version.to_owned(), file: UV.locked_file() }
 }
 
@@ -80,14 +83,14 @@ impl<'a> Resolver<'a> {
             BinaryPolicy { no_binary: lock.request.no_binary.clone(), only_binary: lock.request.only_binary.clone() };
         let uv = Uv {
             builder,
-            wheel: fetch(builder, display, &uv())?,
+            wheel: fetch(builder, display, &tool(python))?,
             root: *digest,
             target: target(platform, python)?,
             command,
             platform: &platform.name,
-            relay: Relay::start(builder)?,
+            relay: if python.starts_with("2.") { Some(Relay::for_pip(builder)?) } else { Relay::start(builder)? },
         };
-        let packages = PlatformLock { tools: vec![self::uv()], ..lock.clone() };
+        let packages = PlatformLock { tools: vec![tool(python)], ..lock.clone() };
         Ok(Self { session, display, recipe, platform, packages, policy, uv, upgrade, previous })
     }
 
@@ -210,7 +213,8 @@ impl<'a> Resolver<'a> {
             Answer::Failed(failure) => {
                 self.display.finish();
                 let help = self.missing(&failure);
-                Err(unresolved_with(question.what, &self.platform.name, &failure, help))
+                let tool = if self.uv.is_for_python_2() { "pip" } else { "uv" };
+                Err(unresolved_with(tool, (question.what, &self.platform.name), &failure, help))
             }
         }
     }
@@ -234,16 +238,21 @@ impl Resolver<'_> {
 
 /// Says what uv said of requirements that it cannot resolve.
 pub(super) fn unresolved(what: &str, platform: &str, failure: &CommandFailure) -> Fatal {
-    unresolved_with(what, platform, failure, None)
+    unresolved_with("uv", (what, platform), failure, None)
 }
 
-fn unresolved_with(what: &str, platform: &str, failure: &CommandFailure, help: Option<String>) -> Fatal {
+fn unresolved_with(
+    tool: &str,
+    (what, platform): (&str, &str),
+    failure: &CommandFailure,
+    help: Option<String>,
+) -> Fatal {
     let lines: Vec<String> = failure.last_lines.iter().map(|line| format!("  {line}")).collect();
     let usual = "change the requirements; a failing build of metadata may need another of `build_deps`";
     Fatal::message(
         Exit::Recipe,
         "vb::lock::resolve",
-        format!("uv cannot resolve {what} for `{platform}`\n{}", lines.join("\n")),
+        format!("{tool} cannot resolve {what} for `{platform}`\n{}", lines.join("\n")),
         help.unwrap_or_else(|| usual.to_owned()),
     )
 }

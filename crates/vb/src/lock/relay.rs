@@ -1,4 +1,4 @@
-//! What answers uv in the place of the Python indexes, on the loopback interface, for the time of one resolution.
+//! What answers uv, or pip, in the place of the Python indexes, on the loopback interface, for the time of one resolution.
 //!
 //! uv cannot bind the names of dependencies to an index, and should know no password. So it asks one index, which is here:
 //! each name is looked for where it belongs, and the relay alone has the logins. Files that need one are handed through;
@@ -32,8 +32,27 @@ pub(super) struct Relay {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Client {
+    /// It reads pages of JSON (PEP 691), and fetches what needs no login by itself.
+    Uv,
+    /// A pip for Python 2: it reads pages of HTML (PEP 503), and everything comes from here.
+    Pip,
+}
+
+impl std::fmt::Display for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Uv => "uv",
+            Self::Pip => "pip",
+        })
+    }
+}
+
 /// What all threads of a relay have.
 struct Shared {
+    client: Client,
     server: Server,
     secret: String,
     fetcher: Fetcher,
@@ -86,17 +105,27 @@ impl Relay {
         if config.bound.is_empty() && !has_login {
             return Ok(None);
         }
+        Self::new(builder, Client::Uv).map(Some)
+    }
+
+    /// Starts a relay for a pip, which asks nobody else.
+    pub(super) fn for_pip(builder: &Builder) -> Result<Self, Fatal> {
+        Self::new(builder, Client::Pip)
+    }
+
+    fn new(builder: &Builder, client: Client) -> Result<Self, Fatal> {
         let failed = |reason: String| {
-            let message = format!("cannot answer uv on the loopback interface: {reason}");
+            let message = format!("cannot answer {client} on the loopback interface: {reason}");
             Fatal::message(Exit::Environment, "vb::lock::relay", message, "allow it to listen at 127.0.0.1")
         };
         let server = Server::http(("127.0.0.1", 0)).map_err(|error| failed(error.to_string()))?;
         let secret = secret().map_err(|error| failed(error.to_string()))?;
         let shared = Arc::new(Shared {
+            client,
             server,
             secret,
             fetcher: builder.fetcher().clone(),
-            config: config.clone(),
+            config: builder.indexes().clone(),
             pages: Mutex::default(),
             files: Mutex::default(),
             failure: Mutex::default(),
@@ -107,12 +136,17 @@ impl Relay {
             thread::spawn(move || shared.serve())
         };
         let threads = (0..THREADS).map(serve).collect();
-        Ok(Some(Self { base, shared, threads }))
+        Ok(Self { base, shared, threads })
+    }
+
+    /// Returns the address of the one index.
+    pub(super) fn index(&self) -> String {
+        format!("{}/simple/", self.base)
     }
 
     /// Returns the indexes as uv is told: this one.
     pub(super) fn config(&self) -> IndexConfig {
-        let indexes = vec![format!("{}/simple/", self.base)];
+        let indexes = vec![self.index()];
         IndexConfig { indexes, has_default_index: true, ..IndexConfig::default() }
     }
 
@@ -179,13 +213,19 @@ impl Shared {
             Some(page) => page,
             None => {
                 let files = project_files(&self.fetcher, &self.config, &project)?;
-                let page = files.map(|files| self.to_page(&project, files));
+                let page = files.map(|files| match self.client {
+                    Client::Uv => self.to_page(&project, files),
+                    Client::Pip => self.to_html(&files),
+                });
                 locked(&self.pages).insert(project, page.clone());
                 page
             }
         };
         let Some(page) = page else { return Ok(plain(404)) };
-        let kind = "application/vnd.pypi.simple.v1+json";
+        let kind = match self.client {
+            Client::Uv => "application/vnd.pypi.simple.v1+json",
+            Client::Pip => "text/html",
+        };
         let header =
             Header::from_bytes(&b"Content-Type"[..], kind.as_bytes()).expect("a media type is a header's value");
         Ok(Response::from_data(page).with_header(header).boxed())
@@ -195,6 +235,12 @@ impl Shared {
     fn to_page(&self, project: &str, files: Vec<IndexFile>) -> Vec<u8> {
         let files: Vec<Value> = files.into_iter().map(|file| self.to_entry(file)).collect();
         json!({ "meta": { "api-version": "1.1" }, "name": project, "files": files }).to_string().into_bytes()
+    }
+
+    /// Writes a project's page as PEP 503 has it.
+    fn to_html(&self, files: &[IndexFile]) -> Vec<u8> {
+        let links: String = files.iter().map(|file| html_link(file, &self.own_url(file))).collect();
+        format!("<!DOCTYPE html><html><body>{links}</body></html>").into_bytes()
     }
 
     fn to_entry(&self, file: IndexFile) -> Value {
@@ -234,6 +280,44 @@ impl Shared {
     }
 }
 
+/// Writes a link with what pip reads of it.
+fn html_link(file: &IndexFile, url: &str) -> String {
+    let escape =
+        |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    let sha256 = file.details.get("hashes").and_then(|hashes| hashes.get("sha256")).and_then(Value::as_str);
+    let fragment = sha256.map(|digest| format!("#sha256={digest}")).unwrap_or_default();
+    let python = file.details.get("requires-python").and_then(Value::as_str);
+    let python = python.map(|python| format!(" data-requires-python=\"{}\"", escape(python))).unwrap_or_default();
+    let yanked = match file.details.get("yanked") {
+        Some(Value::String(reason)) => format!(" data-yanked=\"{}\"", escape(reason)),
+        Some(Value::Bool(true)) => " data-yanked=\"\"".to_owned(),
+        _ => String::new(),
+    };
+    format!("<a href=\"{}\"{python}{yanked}>{}</a><br>", escape(&format!("{url}{fragment}")), escape(&file.name))
+}
+
 fn plain(status: u16) -> ResponseBox {
     Response::new(status.into(), vec![], Cursor::new(vec![]), Some(0), None).boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_says_what_pip_chooses_by() {
+        let link = |details: Value| {
+            let Value::Object(details) = details else { unreachable!("the tests give objects") };
+            let file = IndexFile { name: "a-1.tar.gz".to_owned(), location: "/srv/a-1.tar.gz".to_owned(), details };
+            html_link(&file, "http://127.0.0.1/x?a&b")
+        };
+        assert_eq!(link(json!({})), "<a href=\"http://127.0.0.1/x?a&amp;b\">a-1.tar.gz</a><br>");
+        assert_eq!(
+            link(json!({ "hashes": { "sha256": "00" }, "requires-python": ">=2.7,<3", "yanked": "\"old\"" })),
+            "<a href=\"http://127.0.0.1/x?a&amp;b#sha256=00\" data-requires-python=\"&gt;=2.7,&lt;3\" \
+             data-yanked=\"&quot;old&quot;\">a-1.tar.gz</a><br>"
+        );
+        assert!(link(json!({ "yanked": true })).contains(" data-yanked=\"\""));
+        assert!(!link(json!({ "yanked": false })).contains("yanked"));
+    }
 }

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::Path};
 use fs_err as fs;
 use vb_python::{
     Chosen, Dependencies, ForeignLockError, ProjectError, RequirementsError, check_project, check_project_requirements,
-    check_requirements, expand_variables, is_old_poetry, requirements_of_old_poetry, requirements_of_poetry,
-    requirements_of_pylock,
+    check_requirements, expand_variables, is_old_poetry, python2::project_requirements, requirements_of_old_poetry,
+    requirements_of_poetry, requirements_of_pylock,
 };
 use vb_recipe::{Evaluated, LockRequest, Recipe, RequirementsForm};
 
@@ -50,6 +50,9 @@ pub(super) fn read(recipe: &Evaluated<Recipe>, request: &LockRequest, uv: &Uv<'_
         }
         RequirementsForm::Pyproject => {
             check_is_static(main, &text_of(&files, main))?;
+            if uv.is_for_python_2() {
+                return lines_of_project(main, &text_of(&files, main), (extras, groups));
+            }
             None
         }
         RequirementsForm::UvLock => {
@@ -71,6 +74,30 @@ pub(super) fn read(recipe: &Evaluated<Recipe>, request: &LockRequest, uv: &Uv<'_
         main: CONVERTED.to_owned(),
         files: BTreeMap::from([(CONVERTED.to_owned(), lines.into_bytes())]),
         dependencies: Dependencies::Listed,
+        extras: vec![],
+        groups: vec![],
+    })
+}
+
+/// What pip reads in the place of a project's file.
+fn lines_of_project(main: &str, text: &str, (extras, groups): (&[String], &[String])) -> Result<Requirements, Fatal> {
+    let help = "change `extras` or `groups` in the recipe";
+    if !groups.is_empty() {
+        let message = "groups of dependencies are newer than what resolves for Python 2".to_owned();
+        return Err(Fatal::message(Exit::Recipe, "vb::lock::no_extras", message, help));
+    }
+    let read = project_requirements(text, extras).map_err(|error| {
+        let message = format!("cannot read the requirements of `{main}`");
+        Fatal::caused(Exit::Recipe, "vb::lock::project", message, "mend the file", error)
+    })?;
+    let lines = read.map_err(|extra| {
+        let message = format!("`{main}` has no extra `{extra}`");
+        Fatal::message(Exit::Recipe, "vb::lock::no_extras", message, help)
+    })?;
+    Ok(Requirements {
+        main: CONVERTED.to_owned(),
+        files: BTreeMap::from([(CONVERTED.to_owned(), lines.into_bytes())]),
+        dependencies: Dependencies::Followed,
         extras: vec![],
         groups: vec![],
     })

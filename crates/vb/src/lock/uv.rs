@@ -10,7 +10,8 @@ use vb_build::{Builder, CommandFailure, CommandRun, PRIVATE_DIRECTORY};
 use vb_graph::{DirectoryDigest, LockedDistribution};
 use vb_python::{
     ASK_BUILD_REQUIRES, AllowedHashes, BinaryPolicy, BuildBackend, CompileRequest, Dependencies, ExportRequest,
-    HookRequest, IndexConfig, PylockError, Target, UV, allowed_hashes, exact_requirements, preferences, read_pylock,
+    HookRequest, IndexConfig, PylockError, Target, UV, allowed_hashes, exact_requirements, preferences, python2::PIP,
+    read_pylock,
 };
 use vb_sandbox::Network;
 use vb_store::Scratch;
@@ -47,7 +48,7 @@ pub(super) enum Answer {
 #[derive(Debug)]
 pub(super) struct Uv<'a> {
     pub(super) builder: &'a Builder,
-    /// The fetched wheel that holds the program.
+    /// The fetched wheel that holds the program; for Python 2 it is that of pip.
     pub(super) wheel: PathBuf,
     pub(super) root: DirectoryDigest,
     pub(super) target: Target,
@@ -62,6 +63,9 @@ pub(super) struct Uv<'a> {
 impl Uv<'_> {
     /// Resolves with the machine's network and indexes.
     pub(super) fn compile(&self, question: &Question<'_>) -> Result<Answer, Fatal> {
+        if self.is_for_python_2() {
+            return self.compile_with_pip(question);
+        }
         let place = self.place(question.files)?;
         if !question.preferred.is_empty() {
             let pins = question.preferred.iter().map(|(name, version)| (name.as_str(), version.as_str()));
@@ -136,14 +140,13 @@ impl Uv<'_> {
         (locked, wheels): (&[LockedDistribution], &[(String, PathBuf)]),
         extra_variables: &BTreeMap<String, String>,
     ) -> Result<Result<Vec<String>, Box<CommandFailure>>, Fatal> {
+        if self.is_for_python_2() {
+            return self.ask_backend_of_python_2(project, backend, (locked, wheels), extra_variables);
+        }
         let files = [("ask.py", ASK_BUILD_REQUIRES.to_owned()), ("exact.txt", exact_requirements(locked))];
         let files = files.into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())).collect();
         let place = self.place(&files)?;
-        let directory = place.input.join("wheels");
-        fs::create_dir_all(&directory).map_err(scratch_error)?;
-        for (name, blob) in wheels {
-            fs::copy(blob, directory.join(name)).map_err(scratch_error)?;
-        }
+        place.put_wheels(wheels)?;
         let request = HookRequest {
             uv: &private("in/uv"),
             python: &self.command,
@@ -160,14 +163,10 @@ impl Uv<'_> {
         if let Err(failure) = self.run_isolated(request.arguments(), request.variables(), &place)? {
             return Ok(Err(failure));
         }
-        let text = fs::read_to_string(place.output.join("requires.json")).map_err(scratch_error)?;
-        serde_json::from_str(&text).map(Ok).map_err(|error| {
-            let message = "the answer of a build back end is no list of requirements";
-            Fatal::caused(Exit::Recipe, "vb::lock::sdist", message, "choose another version of it", error)
-        })
+        place.asked().map(Ok)
     }
 
-    fn run_isolated(
+    pub(super) fn run_isolated(
         &self,
         argv: Vec<String>,
         variables: BTreeMap<String, String>,
@@ -180,8 +179,8 @@ impl Uv<'_> {
         self.run_command(&CommandRun { root: self.root, argv, variables, read_only, read_write, network })
     }
 
-    /// Writes what uv is shown.
-    fn place(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<Place, Fatal> {
+    /// Writes what uv, or pip, is shown.
+    pub(super) fn place(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<Place, Fatal> {
         let scratch = self.builder.store().scratch().map_err(scratch_error)?;
         let [input, output] = ["in", "out"].map(|name| scratch.path().join(name));
         fs::create_dir(&output).map_err(scratch_error)?;
@@ -191,13 +190,19 @@ impl Uv<'_> {
             fs::write(target, bytes).map_err(scratch_error)?;
         }
         fs::create_dir_all(&input).map_err(scratch_error)?;
-        UV.extract(&self.wheel, &input.join("uv")).map_err(|error| {
-            Fatal::caused(Exit::Environment, "vb::lock::uv", "cannot unpack uv", "run `vb cache verify`", error)
+        if self.is_for_python_2() {
+            PIP.unpack(&self.wheel, &input.join("pip"))
+        } else {
+            UV.extract(&self.wheel, &input.join("uv"))
+        }
+        .map_err(|error| {
+            let message = "cannot unpack what resolves";
+            Fatal::caused(Exit::Environment, "vb::lock::uv", message, "run `vb cache verify`", error)
         })?;
         Ok(Place { _scratch: scratch, input, output, project: None })
     }
 
-    fn run(
+    pub(super) fn run(
         &self,
         argv: Vec<String>,
         variables: BTreeMap<String, String>,
@@ -223,21 +228,40 @@ impl Uv<'_> {
 
 /// Files of one run, removed when it is dropped.
 #[derive(Debug)]
-struct Place {
+pub(super) struct Place {
     _scratch: Scratch,
-    input: PathBuf,
-    output: PathBuf,
+    pub(super) input: PathBuf,
+    pub(super) output: PathBuf,
     /// A project that is built.
-    project: Option<PathBuf>,
+    pub(super) project: Option<PathBuf>,
 }
 
 impl Place {
-    fn shown(&self) -> Vec<(PathBuf, String)> {
+    /// Shows wheels, under their names.
+    pub(super) fn put_wheels(&self, wheels: &[(String, PathBuf)]) -> Result<(), Fatal> {
+        let directory = self.input.join("wheels");
+        fs::create_dir_all(&directory).map_err(scratch_error)?;
+        for (name, blob) in wheels {
+            fs::copy(blob, directory.join(name)).map_err(scratch_error)?;
+        }
+        Ok(())
+    }
+
+    /// Reads what a back end has asked for.
+    pub(super) fn asked(&self) -> Result<Vec<String>, Fatal> {
+        let text = fs::read_to_string(self.output.join("requires.json")).map_err(scratch_error)?;
+        serde_json::from_str(&text).map_err(|error| {
+            let message = "the answer of a build back end is no list of requirements";
+            Fatal::caused(Exit::Recipe, "vb::lock::sdist", message, "choose another version of it", error)
+        })
+    }
+
+    pub(super) fn shown(&self) -> Vec<(PathBuf, String)> {
         vec![(self.input.clone(), private("in"))]
     }
 }
 
-fn private(name: &str) -> String {
+pub(super) fn private(name: &str) -> String {
     format!("{PRIVATE_DIRECTORY}/{name}")
 }
 
