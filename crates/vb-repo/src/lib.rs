@@ -27,6 +27,7 @@ mod change;
 mod channel;
 mod chunk;
 mod client;
+mod dependency;
 mod draft;
 mod garbage;
 mod generation;

@@ -11,6 +11,7 @@ use crate::{
     add::{GARBAGE_LOCK, insert},
     change::{ChangeError, Changed, Publisher},
     channel::ChannelId,
+    dependency::ExactDependency,
     draft::Draft,
     generation::{Generation, GenerationId, Operation, SectionId},
     piece::StateError,
@@ -61,7 +62,9 @@ pub struct Snapshot {
 type Found = (SectionId, Arc<Record>);
 
 impl Repository {
-    /// Adds packages of one channel to another: the version that is asked for, or the latest of each architecture.
+    /// Adds packages of one channel to another: the version that is asked for, or the latest of each architecture. What
+    /// they depend on in exactly one version comes along, where the first channel has it and the other one lacks it:
+    /// nobody could install them there without it.
     ///
     /// # Errors
     /// [`ChangeError`] when a package is not there, or the other channel has one of the same name and version that has
@@ -84,9 +87,16 @@ impl Repository {
             }
             chosen.extend(found);
         }
+        let needed = needed_exactly(&mut source, &chosen)?;
         self.change(to, publisher, |draft| {
+            let mut coming = Vec::new();
+            for (dependency, found) in &needed {
+                if !draft.named(&dependency.name)?.iter().any(|(_, record)| dependency.is_met_by(record)) {
+                    coming.extend(found);
+                }
+            }
             let mut added = Vec::new();
-            for (section, record) in &chosen {
+            for (section, record) in coming.into_iter().chain(&chosen) {
                 if insert(draft, to, &section.component, record)? {
                     added.push(record.key.clone());
                 }
@@ -363,6 +373,29 @@ fn no_package(channel: &ChannelId, wanted: &Wanted) -> ChangeError {
         channel: channel.clone(),
         package: format!("{}{}", wanted.name, version.unwrap_or_default()),
     }
+}
+
+/// Finds what packages, and what these need, depend on in exactly one version, as far as their channel has it; what needs
+/// others stands behind them.
+fn needed_exactly(
+    source: &mut Draft<'_>,
+    packages: &[Found],
+) -> Result<Vec<(ExactDependency, Vec<Found>)>, StateError> {
+    let mut needed: Vec<(ExactDependency, Vec<Found>)> = Vec::new();
+    let mut pending: Vec<ExactDependency> =
+        packages.iter().flat_map(|(_, record)| ExactDependency::of(record)).collect();
+    while let Some(dependency) = pending.pop() {
+        let is_chosen = packages.iter().any(|(_, own)| own.key.name == dependency.name && dependency.is_met_by(own));
+        if is_chosen || needed.iter().any(|(known, _)| *known == dependency) {
+            continue;
+        }
+        let mut found = source.named(&dependency.name)?;
+        found.retain(|(_, record)| dependency.is_met_by(record));
+        pending.extend(found.iter().flat_map(|(_, record)| ExactDependency::of(record)));
+        needed.push((dependency, found));
+    }
+    needed.reverse();
+    Ok(needed)
 }
 
 /// Returns the version that is asked for, or the latest, of each architecture.

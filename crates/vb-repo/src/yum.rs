@@ -24,6 +24,7 @@ pub use fragment::{Fragments, PooledFile, fragments};
 pub use index::{Index, IndexCompression, IndexFile, IndexKind, Piece, compress_piece};
 pub use package::{EpochVersionRelease, IndexedPackage};
 pub(crate) use publication::publication;
+pub(crate) use read::exact_requirements;
 pub use read::{ReadRepodataError, read_primary, read_repomd};
 pub use record::RpmRecordError;
 pub use repomd::{IndexEntry, repomd};

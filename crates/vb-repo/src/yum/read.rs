@@ -132,6 +132,9 @@ impl Element {
     }
 }
 
+/// The element that holds what a package needs.
+const REQUIRES: &str = "rpm:requires";
+
 /// How deep an element is: the document's, the ones that are wanted, those in them.
 const ROOT: usize = 1;
 const WANTED: usize = 2;
@@ -177,6 +180,32 @@ fn walk(
     }
 }
 
+/// Returns name and version of what a `package` element of `primary.xml` requires in one version alone.
+///
+/// The element is of vb's own making; what is no XML in it requires nothing.
+pub(crate) fn exact_requirements(package: &str) -> Vec<(String, String)> {
+    let mut reader = Reader::from_str(package);
+    let (mut found, mut is_inside) = (Vec::new(), false);
+    while let Ok(event) = reader.read_event() {
+        match event {
+            Event::Start(start) => is_inside = start.name().as_ref() as &str == REQUIRES,
+            Event::Empty(start) if is_inside => found.extend(Tag::of(&start).ok().and_then(|tag| exact(&tag))),
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    found
+}
+
+fn exact(entry: &Tag) -> Option<(String, String)> {
+    let name = entry.attribute("name")?;
+    if entry.attribute("flags")? != "EQ" {
+        return None;
+    }
+    let release = entry.attribute("rel").map(|release| format!("-{release}")).unwrap_or_default();
+    Some((name, format!("{}:{}{release}", entry.attribute("epoch")?, entry.attribute("ver")?)))
+}
+
 fn push(element: &mut Element, text: &str) {
     if let Some(child) = element.children.last_mut() {
         child.text.push_str(text);
@@ -210,6 +239,16 @@ mod tests {
             base: Some("https://other.example.org/".to_owned()),
         };
         assert_eq!(packages, [expected]);
+    }
+
+    #[test]
+    fn what_is_required_in_one_version_is_found_and_nothing_else() {
+        let package = r#"<package><format><rpm:provides><rpm:entry name="o" flags="EQ" epoch="0" ver="1"/></rpm:provides>
+<rpm:requires><rpm:entry name="a" flags="EQ" epoch="0" ver="1.0" rel="2"/><rpm:entry name="b" flags="GE" epoch="0" ver="1"/>
+<rpm:entry name="c"/><rpm:entry name="d&amp;e" flags="EQ" epoch="1" ver="3"/></rpm:requires>
+<rpm:suggests><rpm:entry name="f" flags="EQ" epoch="0" ver="1"/></rpm:suggests></format></package>"#;
+        let pair = |name: &str, version: &str| (name.to_owned(), version.to_owned());
+        assert_eq!(exact_requirements(package), [pair("a", "0:1.0-2"), pair("d&e", "1:3")]);
     }
 
     #[test]

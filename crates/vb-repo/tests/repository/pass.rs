@@ -40,6 +40,28 @@ fn promotion_takes_the_latest_version_and_copies_no_package() {
 }
 
 #[test]
+fn promotion_takes_along_what_is_needed_in_one_version_and_is_not_there() {
+    let fixture = Fixture::new();
+    let (staging, production) = (channel("staging"), channel("production"));
+    let now = publisher(1_700_000_000);
+    let application = Package::new("whois", "1.0").field("Depends", "libc6 (>= 2.36), python (= 3.13-1), absent (= 1)");
+    let python = Package::new("python", "3.13-1").field("Depends", "python-stdlib (= 3.13-1), whois (= 1.0)");
+    let others = ["3.13-2", "3.12-1"].map(|version| Package::new("python", version));
+    let rest = [Package::new("python-stdlib", "3.13-1"), Package::new("libc6", "2.36")];
+    let packages: Vec<_> =
+        [application, python].iter().chain(&others).chain(&rest).map(|package| fixture.package(package)).collect();
+    fixture.repository.add(&staging, "main", &packages, &now).unwrap();
+    let promote = || fixture.repository.promote(&staging, &production, &[wanted("whois")], &now).unwrap();
+    let Changed::To { operation: Operation::Promote { packages, .. }, .. } = promote() else {
+        panic!("nothing changed")
+    };
+    let names: Vec<&str> = packages.iter().map(|key| key.name.as_str()).collect();
+    assert_eq!(names, ["python-stdlib", "python", "whois"]);
+    assert_eq!(seen(&fixture, "production"), ["python 3.13-1", "python-stdlib 3.13-1", "whois 1.0"]);
+    assert_eq!(promote(), Changed::Nothing);
+}
+
+#[test]
 fn a_rollback_leads_one_change_of_the_package_back_and_the_next_one_further() {
     let fixture = Fixture::new();
     let production = channel("production");

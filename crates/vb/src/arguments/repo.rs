@@ -46,7 +46,7 @@ pub(crate) enum Repo {
     History(Look),
     /// Read everything, and say what is damaged.
     Verify(Look),
-    /// Add packages of one channel to another.
+    /// Add packages of one channel to another, with what they need in exactly one version.
     Promote(Promote),
     /// Give a channel, or some packages in it, what it held before.
     Rollback(Rollback),
