@@ -3,6 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
+        Arc,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
@@ -20,6 +21,7 @@ use crate::{
     event::{Event, How},
     frontier::{Frontier, OnFailure, State, Step},
     inputs::Inputs,
+    queue::{Queue, weight},
     recorder::{Record, Recorder},
 };
 
@@ -132,6 +134,8 @@ struct Run<'a> {
     keys: Vec<Option<ActionDigest>>,
     cancel: &'a AtomicBool,
     events: &'a (dyn Fn(&Event) + Sync),
+    /// What is to be executed and not fetched, and waits for a thread.
+    queue: Arc<Queue<Execution<'a>>>,
     running: usize,
     report: BuildReport,
 }
@@ -156,6 +160,7 @@ impl<'a> Run<'a> {
             keys: vec![None; graph.len()],
             cancel,
             events,
+            queue: Arc::default(),
             running: 0,
             report: BuildReport::default(),
         }
@@ -284,17 +289,23 @@ impl<'a> Run<'a> {
         'a: 'scope,
     {
         self.running += 1;
+        let outputs = self.input_outputs(action);
+        let weight = weight(&self.builder.store, self.graph.action(action), &outputs);
         let execution = Execution {
             builder: self.builder,
             graph: self.graph,
             action,
-            outputs: self.input_outputs(action),
+            outputs,
             mode: self.mode,
             cancel: self.cancel,
             events: self.events,
             recorder,
         };
+        let is_fetch = matches!(self.graph.action(action).kind, Kind::Fetch(_));
+        let queue = if is_fetch { Arc::default() } else { Arc::clone(&self.queue) };
+        queue.add(weight, execution);
         pool.spawn(move |_| {
+            let execution = queue.take().expect("there is one for each time that something is spawned");
             let message = catch_unwind(AssertUnwindSafe(|| execution.run()));
             // The loop ended before its executions only when it panicked itself.
             drop(sender.send(message));

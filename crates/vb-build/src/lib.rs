@@ -22,6 +22,7 @@ mod inputs;
 mod locations;
 mod missing;
 mod plan;
+mod queue;
 mod recorder;
 mod resolve;
 mod selection;

@@ -46,6 +46,8 @@ struct Purpose {
 pub(crate) struct Compiler {
     purpose: Purpose,
     scratch: Scratch,
+    /// How many trees it has compiled and given back.
+    served: usize,
     argv: Vec<String>,
     /// Where it waits for a line. Its end is that of the interpreter.
     requests: Option<fs::File>,
@@ -63,6 +65,19 @@ impl Compiler {
     /// Returns a path of its scratch directory.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)
+    }
+
+    /// Empties its directory. What was there is removed with the compiler: file systems take long to find free inodes right
+    /// after others were freed.
+    fn set_aside(&mut self) -> io::Result<()> {
+        let aside = self.path(&format!("done-{}", self.served));
+        self.served += 1;
+        fs::create_dir(&aside)?;
+        for entry in fs::read_dir(self.tree())? {
+            let entry = entry?;
+            fs::rename(entry.path(), aside.join(entry.file_name()))?;
+        }
+        Ok(())
     }
 
     /// Tells it to end, without waiting for it.
@@ -119,8 +134,8 @@ impl Builder {
     }
 
     /// Lets another action use the compiler.
-    pub(super) fn give_back(&self, compiler: Compiler) -> Result<(), ExecuteError> {
-        remove_entries(&compiler.tree()).map_err(ExecuteError::scratch)?;
+    pub(super) fn give_back(&self, mut compiler: Compiler) -> Result<(), ExecuteError> {
+        compiler.set_aside().map_err(ExecuteError::scratch)?;
         self.compilers.lock().unwrap_or_else(PoisonError::into_inner).push(compiler);
         Ok(())
     }
@@ -143,10 +158,15 @@ impl Builder {
         })))
     }
 
-    /// Ends the compilers that wait.
+    /// Ends the compilers that wait, and removes what they compiled.
     pub(crate) fn end_compilers(&self) {
         let mut compilers = std::mem::take(&mut *self.compilers.lock().unwrap_or_else(PoisonError::into_inner));
         compilers.iter_mut().for_each(Compiler::end);
+        std::thread::scope(|scope| {
+            for compiler in compilers {
+                scope.spawn(move || drop(compiler));
+            }
+        });
     }
 
     fn start_compiler(&self, purpose: Purpose) -> Result<Compiler, ExecuteError> {
@@ -170,7 +190,7 @@ impl Builder {
             })
         });
         let sandbox = Some(sandbox);
-        Ok(Compiler { purpose, scratch, argv, requests: Some(requests), replies, has_to_end, sandbox })
+        Ok(Compiler { purpose, scratch, served: 0, argv, requests: Some(requests), replies, has_to_end, sandbox })
     }
 }
 
@@ -184,16 +204,4 @@ fn make_pipe(path: &Path) -> io::Result<fs::File> {
 fn forward(printed: PipeReader, replies: &Sender<io::Result<Vec<u8>>>) {
     // Nobody listens any more when the compiler is dropped.
     BufReader::new(printed).split(0).take_while(|reply| reply.is_ok()).for_each(|reply| drop(replies.send(reply)));
-}
-
-fn remove_entries(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            fs::remove_dir_all(entry.path())?;
-        } else {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
 }
