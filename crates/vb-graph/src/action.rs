@@ -123,6 +123,8 @@ impl Kind {
             Self::Step(step) => step.version(),
             // 2: `shlibs` files may have tabs.
             Self::Libraries(_) => 2,
+            // 2: a process for each package; the application's modules and declared distributions are imported, too.
+            Self::ImportCheck(_) => 2,
             Self::Package(spec) => match spec.format {
                 // 2: the dictionary of xz is no larger than a segment. 3: what stands in for a `debian/copyright`.
                 // 4: the interpreter is looked at first. 5: units are read again, what was written by hand yields.
@@ -411,7 +413,8 @@ impl Libraries {
     }
 }
 
-/// Imports what the application's modules import, in a root that has only the run dependencies.
+/// Imports the application's modules, what they import, and the distributions that no other one requires, in a root that has
+/// only the run dependencies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ImportCheck {
     /// The environment's path where it will run.
@@ -420,12 +423,12 @@ pub struct ImportCheck {
     pub application: String,
     /// Modules that are not imported, and nothing below them is.
     pub skip: Vec<String>,
-    /// How long one import may take, where that is not [`ImportCheck::SECONDS`].
+    /// How long the imports of one package may take, where that is not [`ImportCheck::SECONDS`].
     pub seconds: u32,
 }
 
 impl ImportCheck {
-    /// How long one import may take if nothing is said.
+    /// How long the imports of one package may take if nothing is said.
     pub const SECONDS: u32 = 60;
 
     fn parts(&self) -> Vec<Part> {

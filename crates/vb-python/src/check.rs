@@ -1,6 +1,8 @@
 //! The import check: the command that runs in a sandbox, and what it reports.
 //!
-//! Every module that the application's sources import is imported once, in a root that has only the run dependencies.
+//! Every module of the application, every module that its sources import, and every top-level module of a distribution that
+//! no other one requires is imported once, in a root that has only the run dependencies: those of one package in a process
+//! of its own, with a limit of time.
 //! Imports that the source itself treats as optional (`try: … except ImportError`, `if TYPE_CHECKING`, conditions on the
 //! platform or the Python version) do not count, nor do those of tests. A Django project is set up with the settings that
 //! its `manage.py` names; variables of the environment that these demand have a stub, because secrets are no part of a
@@ -40,7 +42,8 @@ pub struct UnparsedSource {
 pub struct ImportFailure {
     /// The module.
     pub module: String,
-    /// Where it is imported: `file:line`, relative to the application's directory; sorted.
+    /// Where it is imported: `file:line`, relative to the application's directory; sorted. Where no line does, the file that it
+    /// is, or `requirements` for a module of a distribution.
     pub needed_by: Vec<String>,
     /// The type of the exception, or `Crash`, `Exit` or `Timeout`.
     pub error: String,
@@ -120,7 +123,7 @@ pub struct ImportCheckOptions {
     /// Modules that are not imported, and nothing below them is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skip: Vec<String>,
-    /// How long one import may take, in seconds.
+    /// How long the imports of one package may take, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u32>,
 }
@@ -176,7 +179,7 @@ mod tests {
         let command = import_check_command("python3", application.to_str().unwrap(), report.to_str().unwrap(), options);
         let output = Command::new(&command[0])
             .args(&command[1..])
-            .env("PYTHONPATH", &application)
+            .env("PYTHONPATH", std::env::join_paths([&application, &dir.path().join("site")]).unwrap())
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .output()
             .unwrap();
@@ -215,7 +218,10 @@ import contextlib
 try:
     import absent_a
 except ImportError:
-    import absent_b
+    try:
+        import json
+    except ImportError:
+        import absent_b
 try:
     import absent_c
 except (ValueError, ModuleNotFoundError):
@@ -240,7 +246,8 @@ if False:
             (".hidden/x.py", "import absent_m\n"),
         ]);
         assert_eq!(report.failures, []);
-        assert_eq!(report.imports, 4);
+        // Of these, one is `main` itself.
+        assert_eq!(report.imports, 5);
     }
 
     #[test]
@@ -325,7 +332,85 @@ class C:
         let options = ImportCheckOptions { skip: vec![], seconds: Some(1) };
         let report = check_with(&[("a.py", "import slow\n"), ("slow.py", "while True: pass\n")], &options);
         assert_eq!(report.failures[0].cause(), ImportCause::TimedOut);
-        assert_eq!(report.failures[0].message, "the import did not end within 1 seconds");
+        assert_eq!(report.failures[0].message, "its package's imports did not end within 1 seconds");
+        let modules: Vec<&str> = report.failures.iter().map(|failure| failure.module.as_str()).collect();
+        assert_eq!(modules, ["slow"]);
+    }
+
+    /// What is beside the application's directory in an environment.
+    fn beside(name: &str) -> String {
+        format!("../site/{name}")
+    }
+
+    #[test]
+    fn what_hangs_crashes_or_changes_the_interpreter_harms_no_other_package_and_is_named() {
+        let hides = "import signal, sys\nfor number in range(1, 65):\n    try:\n        signal.signal(number, signal.SIG_IGN)\n    \
+                     except (OSError, ValueError):\n        pass\nsys.path.clear()\nwhile True: pass\n";
+        let packages = [
+            ("closes.py", "import os\nos.closerange(0, 100)\n"),
+            ("crashes/__init__.py", "import ctypes\nctypes.string_at(0)\n"),
+            ("exits.py", "import os\nos._exit(0)\n"),
+            ("fine.py", ""),
+            ("forks.py", "import os, time\nif os.fork() == 0: time.sleep(600)\n"),
+            ("hangs.py", hides),
+            ("spoils.py", "import builtins, sys\nbuiltins.open = None\nsys.path.clear()\nsys.modules['fine'] = None\n"),
+        ];
+        let paths: Vec<String> = packages.iter().map(|(name, _)| beside(name)).collect();
+        let mut files: Vec<(&str, &str)> =
+            paths.iter().zip(packages).map(|(path, (_, text))| (path.as_str(), text)).collect();
+        files.push(("app/__init__.py", ""));
+        files.push(("app/all.py", "import closes, crashes, exits, fine, forks, hangs, spoils, zz_absent\n"));
+        files.push(("app/other.py", "raise RuntimeError('of its own')\n"));
+        let options = ImportCheckOptions { skip: vec![], seconds: Some(2) };
+        let report = check_with(&files, &options);
+        let found: Vec<_> = report.failures.iter().map(|failure| (failure.module.as_str(), failure.cause())).collect();
+        assert_eq!(
+            found,
+            [
+                ("app.other", ImportCause::Raised),
+                ("closes", ImportCause::Exited),
+                ("crashes", ImportCause::Crashed),
+                ("exits", ImportCause::Exited),
+                ("hangs", ImportCause::TimedOut),
+                ("zz_absent", ImportCause::MissingModule("zz_absent")),
+            ]
+        );
+        assert_eq!(
+            report.failures[0].to_string(),
+            "`app.other` cannot be imported: RuntimeError: of its own (needed by `app/other.py`)"
+        );
+    }
+
+    #[test]
+    fn distributions_that_no_other_one_requires_are_imported_though_no_source_does() {
+        let distribution = |name: &str| {
+            [beside(&format!("{name}-1.dist-info/METADATA")), beside(&format!("{name}-1.dist-info/RECORD"))]
+        };
+        let [first, second] = [distribution("first"), distribution("second")];
+        let files = [
+            (beside("one/__init__.py"), "raise ValueError('one')\n"),
+            (beside("two.py"), "raise ValueError('two')\n"),
+            (first[0].clone(), "Name: First\nVersion: 1\nRequires-Dist: Second[x] >=1; extra == 'y'\n"),
+            (first[1].clone(), "one/__init__.py,,\none/more.py,,\ntests/__init__.py,,\n_own.py,,\n"),
+            (second[0].clone(), "Name: second\nVersion: 1\n"),
+            (second[1].clone(), "two.py,,\n"),
+            ("app/__init__.py".to_owned(), ""),
+        ];
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+        assert_eq!(failures(&files), ["`one` cannot be imported: ValueError: one (needed by `requirements`)"]);
+    }
+
+    #[test]
+    fn scripts_are_read_and_not_imported_and_what_a_module_demands_has_a_stub() {
+        let exit = "raise SystemExit(3)\n";
+        let script = format!("#!/usr/bin/python3\n{exit}");
+        let files = [
+            ("run.py", script.as_str()),
+            ("templates/page.py", exit),
+            ("app/__main__.py", exit),
+            ("app/__init__.py", "import os\nos.environ['SECRET'] + 'x'\n"),
+        ];
+        assert_eq!(failures(&files), Vec::<String>::new());
     }
 
     #[test]

@@ -1,8 +1,10 @@
-"""Imports what an application's modules import, and reports each import that fails.
+"""Imports an application's modules, what they import, and what nobody but the application asks for; reports each import
+that fails.
 
 Run as `python -c <this> <application directory> <report file> [<options>]` with the environment's interpreter. Writes one JSON
-document to the report file and succeeds, whatever the imports do: they run in forked children with muted output, so that
-a module that exits, hangs or crashes the interpreter is reported by name like any other.
+document to the report file and succeeds, whatever the imports do: those of one package run in a process of its own, forked
+from one that has imported none of them, with muted output and a limit of time. So a module that exits, hangs, crashes
+the interpreter or changes it for others is reported by name like any other, and harms no other package's imports.
 
 A Django project is set up first, as its `manage.py` does: models can be imported after the settings only.
 """
@@ -16,14 +18,23 @@ import importlib.util
 import json
 import os
 import re
+import select
 import signal
+import time
 import traceback
 
 OPTIONS = json.loads(sys.argv[3]) if len(sys.argv) > 3 else {}
-SECONDS_PER_IMPORT = OPTIONS.get("seconds", 60)
+SECONDS_PER_PACKAGE = OPTIONS.get("seconds", 60)
 SKIPPED_MODULES = OPTIONS.get("skip", [])
 SKIPPED_DIRECTORIES = {"__pycache__", "node_modules", "test", "tests"}
 IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
+# What needs a distribution that no other one needs: the application alone.
+DECLARED = "requirements"
+APPLICATION = "the application"
+# Stands for the index of an import that is not tried.
+SKIPPED = -1
+# How an import fails that leaves no interpreter.
+ENDS = {"Crash", "Exit", "Timeout"}
 STUB = "a stub for the build"
 # What models raise that are imported in a project whose settings have failed.
 UNCONFIGURED = {"AppRegistryNotReady", "ImproperlyConfigured"}
@@ -230,48 +241,213 @@ def do_import(module, name):
 
 
 def describe(error, top):
-    """Says what an import raised, and which line of the application was importing something then."""
+    """Says what an import raised, and which lines of the application were importing something then."""
     message = str(error) or type(error).__name__
     library = MISSING_LIBRARY.match(message)
-    place = None
+    places = []
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename.startswith(top + os.sep):
-            place = "%s:%d" % (os.path.relpath(frame.filename, top), frame.lineno)
+            places.append("%s:%d" % (os.path.relpath(frame.filename, top), frame.lineno))
     return {
         "error": type(error).__name__,
         "message": message,
         "missing_library": library.group(1) if library else None,
         "missing_module": error.name if isinstance(error, ModuleNotFoundError) else None,
-        "place": place,
+        "places": places,
     }
 
 
-def run_child(jobs, writer, top, settings, has_failed):
-    """Imports one job after the other, and says on the pipe which one starts and how it ended.
+def module_of(path, top):
+    """Returns the name by which a source of the application can be imported; None for a script, and where it is on no module
+    path."""
+    entries = [os.path.abspath(entry) for entry in sys.path if path.startswith(os.path.abspath(entry) + os.sep)]
+    if not entries or os.access(path, os.X_OK):
+        return None
+    parts = os.path.relpath(path, max(entries, key=len))[: -len(".py")].split(os.sep)
+    if parts[-1] == "__init__":
+        parts.pop()
+    if not parts or parts[-1] == "__main__" or not all(part.isidentifier() for part in parts):
+        return None
+    # A directory that is no package is one of scripts or templates.
+    directory = os.path.dirname(path)
+    for _ in parts[:-1]:
+        if not os.path.exists(os.path.join(directory, "__init__.py")):
+            return None
+        directory = os.path.dirname(directory)
+    with open(path, "rb") as file:
+        is_script = file.read(2) == b"#!"
+    return None if is_script else ".".join(parts)
 
-    The first import of all is that of the settings, if there are any; a later child sets up the project before its own.
+
+def own_modules(top):
+    """Returns the modules of the application that can be imported: {module: source}."""
+    found = {}
+    for path in sources(top):
+        module = module_of(path, top)
+        if module:
+            found.setdefault(module, os.path.relpath(path, top))
+    return found
+
+
+def declared_modules(top):
+    """Returns the top-level modules of the environment's distributions that no other one requires."""
+    try:
+        from importlib import metadata
+    except ImportError:
+        return []
+    prefix = os.path.dirname(top) + os.sep
+    installed, required = {}, set()
+    for distribution in metadata.distributions():
+        if str(distribution.locate_file("")).startswith(prefix) and distribution.metadata["Name"]:
+            installed.setdefault(normalized(distribution.metadata["Name"]), distribution)
+    for name, distribution in installed.items():
+        names = (re.match(r"[\w.-]+", requirement) for requirement in distribution.requires or [])
+        required.update({normalized(match.group()) for match in names if match} - {name})
+    modules = set()
+    for name in set(installed) - required:
+        for file in installed[name].files or []:
+            modules.update(top_level_of(file.parts))
+    return sorted(modules)
+
+
+def normalized(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def top_level_of(parts):
+    """Yields the name of the top-level package or module that a file is; nothing for any other file."""
+    if len(parts) == 2 and parts[1] == "__init__.py":
+        name = parts[0]
+    elif len(parts) == 1 and parts[0].endswith((".py", ".so")):
+        name = parts[0].split(".")[0]
+    else:
+        return
+    if name.isidentifier() and not name.startswith("_") and name not in SKIPPED_DIRECTORIES:
+        yield name
+
+
+def group_of(module, own):
+    """Names the package in whose process a module is imported: one for the standard library, one for the application."""
+    parts = module.split(".")
+    if any(name.split(".")[0] == parts[0] for name in own):
+        return APPLICATION
+    try:
+        spec = importlib.util.find_spec(parts[0])
+    except (ImportError, ValueError, AttributeError):
+        spec = None
+    if spec is None:
+        return parts[0]
+    if spec.origin in ("built-in", "frozen") or os.path.dirname(spec.origin or "") == os.path.dirname(os.__file__):
+        return "the standard library"
+    # A namespace has packages of several distributions.
+    is_namespace = spec.origin is None and spec.submodule_search_locations is not None
+    return ".".join(parts[: 2 if is_namespace else 1])
+
+
+class Process:
+    """A child that imports the jobs of one package, one after the other, and says on a pipe which one starts and how it ended.
+
+    It is the leader of a session, so that what the imports have started ends with it.
     """
+
+    def __init__(self, task, top, failures):
+        self.task, self.deadline = task, task.deadline
+        self.started, self.last, self.is_done, self.buffer = None, None, False, b""
+        self.reader, writer = os.pipe()
+        self.pid = os.fork()
+        if not self.pid:
+            os.close(self.reader)
+            try:
+                os.setsid()
+                run_child(task, writer, top, task.settings is not None and 0 in failures)
+            finally:
+                # A module may have forked: only this process speaks for the child.
+                os._exit(0)
+        os.close(writer)
+
+    def read(self, failures, repeated):
+        """Reads what there is; false at the end."""
+        received = os.read(self.reader, 1 << 16)
+        lines = (self.buffer + received).split(b"\n")
+        self.buffer = lines.pop()
+        for line in lines:
+            message = json.loads(line.decode())
+            if "done" in message:
+                # What the imports have started may hold the pipe open.
+                self.is_done = True
+            elif "start" in message:
+                self.started = self.last = message["start"]
+            else:
+                self.started = None
+                if message["is_repeated"]:
+                    repeated.add(message["end"])
+                elif message["failure"]:
+                    failures[message["end"]] = message["failure"]
+        return bool(received) and not self.is_done
+
+    def end(self, failures):
+        """Ends what is left of it; returns the jobs that were not tried, as far as there is time for them."""
+        status, is_late = self.wait()
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except OSError:
+            pass
+        os.close(self.reader)
+        if self.is_done:
+            return []
+        if self.last is None and not is_late:
+            raise SystemExit("the import check cannot start a process")
+        if self.started is not None:
+            failures[self.started] = death(status, is_late)
+        return [] if is_late else [job for job in self.task.jobs if job[0] > self.last]
+
+    def wait(self):
+        """Waits until it has ended, and ends it when its time is over: (status, was that necessary?)."""
+        while True:
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            if ended:
+                return status, False
+            if time.monotonic() >= self.deadline:
+                os.kill(self.pid, signal.SIGKILL)
+                return os.waitpid(self.pid, 0)[1], True
+            time.sleep(0.002)
+
+
+class Task:
+    """The imports of one package. With settings, the project is set up before the first; without, one that asks for that
+    can be tried again with them."""
+
+    def __init__(self, group, jobs, settings, can_be_repeated, own_imports=None):
+        self.own_imports = own_imports or {}
+        self.group, self.jobs, self.settings, self.can_be_repeated = group, jobs, settings, can_be_repeated
+        self.deadline = None
+
+
+def run_child(task, writer, top, has_failed):
+    """Imports one job after the other; the settings of a project are the first job of the application, and of all."""
+    settings = task.settings
     pending = None if has_failed else settings
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     sys.argv = [""]
-    for index, (module, name) in jobs:
+    if task.group == APPLICATION:
+        os.environ.__class__ = StubbedEnvironment
+    for index, (module, name) in task.jobs:
         say(writer, {"start": index})
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(SECONDS_PER_IMPORT)
-        failure = None
+        failure, is_repeated = None, False
         try:
             if pending:
                 pending = set_up_django(pending)
             do_import(module, name)
         except BaseException as error:
             has_failed = has_failed or module == settings
-            if not has_failed or module == settings or type(error).__name__ not in UNCONFIGURED:
+            is_unconfigured = module != settings and type(error).__name__ in UNCONFIGURED
+            is_repeated = is_unconfigured and task.can_be_repeated
+            if not (has_failed and is_unconfigured):
                 failure = describe(error, top)
             pending = None
-        signal.alarm(0)
-        say(writer, {"end": index, "failure": failure})
+        say(writer, {"end": index, "failure": failure, "is_repeated": is_repeated})
     say(writer, {"done": True})
 
 
@@ -279,61 +455,105 @@ def say(writer, message):
     os.write(writer, json.dumps(message).encode() + b"\n")
 
 
-def death(status):
+def death(status, is_late):
     """Says how a child ended that did not finish: {error, message}."""
     number = status & 0x7F
-    if number == signal.SIGALRM:
-        error, message = "Timeout", "the import did not end within %d seconds" % SECONDS_PER_IMPORT
+    if is_late:
+        error, message = "Timeout", "its package's imports did not end within %d seconds" % SECONDS_PER_PACKAGE
     elif number:
         error, message = "Crash", "the interpreter was killed by %s" % signal.Signals(number).name
     else:
         error, message = "Exit", "the import ended the interpreter with exit status %d" % (status >> 8)
-    return {"error": error, "message": message, "missing_library": None, "missing_module": None, "place": None}
+    return {"error": error, "message": message, "missing_library": None, "missing_module": None, "places": []}
 
 
-def import_all(keys, top, settings):
-    """Imports everything; returns {index: failure}. A child that dies is followed by another for the rest."""
-    failures = {}
-    jobs = list(enumerate(keys))
-    while jobs:
-        reader, writer = os.pipe()
-        parent = os.getpid()
-        child = os.fork()
-        if not child:
-            os.close(reader)
-            try:
-                run_child(jobs, writer, top, settings, settings is not None and 0 in failures)
-            finally:
-                # A module may have forked: only this process speaks for the child.
-                os._exit(0)
-        os.close(writer)
-        started, ended = read_progress(reader, failures)
-        status = os.waitpid(child, 0)[1]
-        assert os.getpid() == parent
-        if started is None and ended is None:
-            raise SystemExit("the import check cannot start a process")
-        if started is not None:
-            failures[started] = death(status)
-        last = ended if started is None else started
-        jobs = [job for job in jobs if job[0] > last]
+def import_all(needed, keys, top, settings, own):
+    """Imports everything; returns {index: failure}.
+
+    The application's own modules are imported last, and in a project that is set up. Others need that only where they say so.
+    """
+    groups = {}
+    for index, key in enumerate(keys):
+        group = APPLICATION if key == (settings, "") else group_of(key[0], own)
+        groups.setdefault(group, []).append((index, key))
+    failures, repeated = {}, set()
+    jobs = groups.pop(APPLICATION, [])
+    run_tasks([Task(group, found, None, settings is not None) for group, found in groups.items()], top, failures, repeated)
+    own_imports = imports_of_own(needed, keys, own)
+    # The settings are the first import of all.
+    jobs = jobs[: settings is not None] + in_order(jobs[settings is not None :], own_imports)
+    run_tasks([Task(APPLICATION, jobs, settings, False, own_imports)] if jobs else [], top, failures, set())
+    left = [(group, [job for job in found if job[0] in repeated]) for group, found in groups.items()]
+    run_tasks([Task(group, found, settings, False) for group, found in left if found], top, failures, set())
     return failures
 
 
-def read_progress(reader, failures):
-    started = ended = None
-    with os.fdopen(reader, "rb") as lines:
-        for line in lines:
-            message = json.loads(line.decode())
-            if "done" in message:
-                # What the imports have started may hold the pipe open.
-                break
-            if "start" in message:
-                started = message["start"]
+def imports_of_own(needed, keys, own):
+    """Returns what each of the application's modules imports: {module: {(index, module), ...}}."""
+    modules, found = {source: module for module, source in own.items()}, {}
+    indices = {key: index for index, key in enumerate(keys)}
+    for key, places in needed.items():
+        for place in places:
+            module = modules.get(place.split(":")[0])
+            if module and module != key[0]:
+                found.setdefault(module, set()).add((indices.get(key, SKIPPED), key[0]))
+    return found
+
+
+def in_order(jobs, own_imports):
+    """Puts what a module imports before it, so that of two the one that hangs or crashes is tried first."""
+    waiting, ordered, by_index = [job for job in reversed(jobs)], [], dict(jobs)
+    seen = set()
+    while waiting:
+        index, key = waiting.pop()
+        first = sorted(index for index, _ in own_imports.get(key[0], ()) if index in by_index and index not in seen)
+        if first and index not in seen:
+            seen.add(index)
+            waiting.append((index, key))
+            waiting.extend((other, by_index[other]) for other in reversed(first))
+        elif (index, key) not in ordered:
+            seen.add(index)
+            ordered.append((index, key))
+    return ordered
+
+
+def without_doomed(jobs, own_imports, failures):
+    """Leaves out the application's modules that would import what is skipped, or what has ended an interpreter: the same would
+    happen again."""
+    dead = {SKIPPED} | {index for index in failures if failures[index]["error"] in ENDS}
+    doomed = {module for module, imported in own_imports.items() if any(index in dead for index, _ in imported)}
+    while True:
+        more = {module for module, imported in own_imports.items() if any(other in doomed for _, other in imported)}
+        if more <= doomed:
+            return [job for job in jobs if job[1][0] not in doomed]
+        doomed |= more
+
+
+def run_tasks(tasks, top, failures, repeated):
+    """Runs one process for each package, as many at once as there are processors. One that dies is followed by another for the
+    rest, in the time that is left to the package."""
+    parent, waiting, running = os.getpid(), tasks[::-1], []
+    while waiting or running:
+        while waiting and len(running) < (os.cpu_count() or 1):
+            task = waiting.pop()
+            task.jobs = without_doomed(task.jobs, task.own_imports, failures)
+            if not task.jobs:
                 continue
-            started, ended = None, message["end"]
-            if message["failure"]:
-                failures[ended] = message["failure"]
-    return started, ended
+            task.deadline = task.deadline or time.monotonic() + SECONDS_PER_PACKAGE
+            running.append(Process(task, top, failures))
+        if not running:
+            break
+        limit = max(0, min(process.deadline for process in running) - time.monotonic())
+        readable = select.select([process.reader for process in running], [], [], limit)[0]
+        for process in list(running):
+            is_open = process.read(failures, repeated) if process.reader in readable else True
+            if is_open and time.monotonic() < process.deadline:
+                continue
+            assert os.getpid() == parent
+            running.remove(process)
+            process.task.jobs = process.end(failures)
+            if process.task.jobs:
+                waiting.append(process.task)
 
 
 def distributions_of(top_levels):
@@ -351,12 +571,17 @@ def distributions_of(top_levels):
     return {name: sorted(distributions)[0] for name, distributions in found.items()}
 
 
+def causes_of(index, needed, keys, failures):
+    """Returns the failed imports that the application was at when this one failed."""
+    places = set(failures[index]["places"])
+    return [other for other in sorted(failures) if other != index and not places.isdisjoint(needed[keys[other]])]
+
+
 def is_consequence(index, needed, keys, failures):
     """Did the import fail at a line of the application whose own import is reported?"""
     seen = {index}
     while True:
-        place = failures[index]["place"]
-        causes = [other for other in sorted(failures) if place in needed[keys[other]]]
+        causes = causes_of(index, needed, keys, failures)
         if not causes:
             return len(seen) > 1
         index = causes[0]
@@ -364,6 +589,12 @@ def is_consequence(index, needed, keys, failures):
             # A circle has no first cause: all of it is reported.
             return False
         seen.add(index)
+
+
+def shown(places):
+    """Sorts places; that a module is there itself is told where no line imports it."""
+    lines = {place for place in places if ":" in place}
+    return sorted(lines or set(places))
 
 
 def report(needed, keys, failures):
@@ -375,11 +606,11 @@ def report(needed, keys, failures):
             continue
         same = [entry for entry in found if entry["module"] == module and entry["message"] == failure["message"]]
         if same:
-            same[0]["needed_by"] = sorted(set(same[0]["needed_by"]) | set(needed[keys[index]]))
+            same[0]["needed_by"] = shown(same[0]["needed_by"] + needed[keys[index]])
             continue
         found.append({
             "module": module,
-            "needed_by": sorted(needed[keys[index]]),
+            "needed_by": shown(needed[keys[index]]),
             "error": failure["error"],
             "message": failure["message"],
             "missing_library": failure["missing_library"],
@@ -395,12 +626,19 @@ def report(needed, keys, failures):
 def main(top, output):
     top = os.path.abspath(top)
     needed, unparsed = collect(top)
-    needed = {key: places for key, places in needed.items() if not is_skipped(*key)}
+    own = own_modules(top)
+    cannot_be_parsed = {source["file"] for source in unparsed}
+    for module, source in own.items():
+        if source not in cannot_be_parsed:
+            needed.setdefault((module, ""), [source])
+    for module in declared_modules(top):
+        needed.setdefault((module, ""), [DECLARED])
     settings, place = django_settings(top) or (None, None)
     if settings:
         needed.setdefault((settings, ""), []).append(place)
-    keys = sorted(needed, key=lambda key: (key != (settings, ""), key))
-    failures = import_all(keys, top, settings)
+    tried = [key for key in needed if key == (settings, "") or not is_skipped(*key)]
+    keys = sorted(tried, key=lambda key: (key != (settings, ""), key))
+    failures = import_all(needed, keys, top, settings, own)
     document = {"imports": len(keys), "failures": report(needed, keys, failures), "unparsed": unparsed}
     with open(output, "w") as file:
         json.dump(document, file, indent=1, sort_keys=True)
