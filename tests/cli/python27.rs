@@ -90,20 +90,30 @@ fn an_application_of_python_2_is_locked_built_installed_and_started() {
 
 #[test]
 fn an_application_of_python_2_with_a_setup_py_is_installed_with_what_is_compiled_for_it() {
-    let env = workspace("simplejson==3.19.3\n", "");
-    fs_err::remove_file(env.workspace().join("recipes/apps/old/old.py")).unwrap();
-    let fields = "python = \"2.7\",\n  setup_install = true,\n  no_binary = [\"simplejson\"],";
+    let env = workspace("", "");
+    for file in ["old.py", "requirements.txt"] {
+        fs_err::remove_file(env.workspace().join("recipes/apps/old").join(file)).unwrap();
+    }
+    let fields = "python = \"2.7\",\n  setup_install = true,\n  no_binary = [\"simplejson\"],\n  \
+                  requirements = \"pyproject.toml\",\n  extras = [\"paths\"],";
     env.edit(RECIPE, "python = \"2.7\",", fields);
     let setup = "from setuptools import setup\n\
                  setup(name='oldtool', version='1.0', packages=['oldtool'],\n\
                  entry_points={'console_scripts': ['old-tool = oldtool.words:main']})\n";
-    let words = "import simplejson._speedups, sys\nfrom simplejson import dumps\n\n\
+    // What it needs in its turn, `scandir`, is compiled, too.
+    let project = "[project]\nname = \"oldtool\"\nversion = \"1.0\"\ndependencies = [\"simplejson==3.19.3\"]\n\
+                   [project.optional-dependencies]\npaths = [\"pathlib2==2.3.7.post1\"]\n";
+    env.write("recipes/apps/old/pyproject.toml", project);
+    let words = "import _scandir, pathlib2, simplejson._speedups, sys\nfrom simplejson import dumps\n\n\
                  def main():\n    print dumps({'argv': sys.argv[1:]}), __file__\n";
     env.write("recipes/apps/old/setup.py", setup);
     env.write("recipes/apps/old/oldtool/__init__.py", "");
     env.write("recipes/apps/old/oldtool/words.py", words);
     env.vb(&["lock", RECIPE]).ok();
-    assert_eq!(locked_files(&env), ["simplejson-3.19.3.tar.gz"]);
+    let files = locked_files(&env);
+    for file in ["pathlib2-2.3.7.post1-py2.py3-none-any.whl", "scandir-1.10.0.tar.gz", "simplejson-3.19.3.tar.gz"] {
+        assert!(files.iter().any(|locked| locked == file), "{file}: {files:?}");
+    }
     env.vb(&["build", RECIPE]).ok();
     let said = on_server(&env, "dpkg --install /packages/vrmd-old_*.deb > /dev/null; /vrmd/old/bin/old-tool a").ok();
     let file = "/vrmd/old/lib/python2.7/site-packages/oldtool/words.pyc";

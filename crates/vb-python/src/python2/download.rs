@@ -1,6 +1,6 @@
 //! One resolution by pip, as the files that it downloads.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use fs_err as fs;
 use sha2::{Digest, Sha256 as Hasher};
@@ -34,16 +34,33 @@ pub struct DownloadRequest<'a> {
     pub dependencies: Dependencies,
     /// The directory that the files are written to.
     pub output: &'a str,
+    /// An empty directory for what asks sdists for their metadata.
+    pub tools: &'a str,
 }
 
 impl DownloadRequest<'_> {
+    /// Returns the command line that has to run before: pip asks the `setup.py` of a dependency with the setuptools that it
+    /// finds, whatever it is told. Nothing when no sdist can be among what is downloaded.
+    pub fn tools_arguments(&self) -> Option<Vec<String>> {
+        let has_sdists = !self.policy.only_binary.iter().any(|name| name == ":all:");
+        has_sdists.then(|| {
+            let mut arguments = self.command("install");
+            arguments.extend(["--no-compile", "--target", self.tools, "setuptools"].map(str::to_owned));
+            arguments
+        })
+    }
+
+    fn command(&self, command: &str) -> Vec<String> {
+        let program = format!("{}/pip", self.pip);
+        let mut arguments = vec![self.python, &program, command, "--isolated", "--quiet", "--no-input"];
+        arguments.extend(["--no-cache-dir", "--disable-pip-version-check", "--no-python-version-warning"]);
+        arguments.extend(["--index-url", self.index]);
+        arguments.into_iter().map(str::to_owned).collect()
+    }
+
     /// Returns the command line.
     pub fn arguments(&self) -> Vec<String> {
-        let program = format!("{}/pip", self.pip);
-        let mut arguments = vec![self.python, &program, "download", "--isolated", "--quiet", "--no-input"];
-        arguments.extend(["--no-cache-dir", "--disable-pip-version-check", "--no-python-version-warning"]);
-        // Without it, an sdist with a `setup.py` alone would be asked by whatever setuptools the root happens to have.
-        arguments.extend(["--use-pep517", "--index-url", self.index]);
+        let mut arguments = vec!["--use-pep517"];
         for (option, names) in [("--no-binary", &self.policy.no_binary), ("--only-binary", &self.policy.only_binary)] {
             arguments.extend(names.iter().flat_map(|name| [option, name]));
         }
@@ -52,7 +69,21 @@ impl DownloadRequest<'_> {
         }
         arguments.extend(self.constraints.iter().flat_map(|file| ["--constraint", file]));
         arguments.extend(["--dest", self.output, "--requirement", self.requirements]);
-        arguments.into_iter().map(str::to_owned).collect()
+        self.command("download").into_iter().chain(arguments.into_iter().map(str::to_owned)).collect()
+    }
+
+    /// Returns the environment variables, to be added to the sandbox's own. A pip that this one starts, to install what a
+    /// build requires, is told by them alone.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        [
+            ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
+            ("PIP_NO_PYTHON_VERSION_WARNING", "1"),
+            ("PIP_USE_PEP517", "1"),
+            ("PYTHONDONTWRITEBYTECODE", "1"),
+            ("PYTHONPATH", self.tools),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
     }
 }
 

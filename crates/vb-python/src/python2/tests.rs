@@ -47,13 +47,17 @@ fn pip_downloads_of_one_index() {
         constraints: Some("/in/constraints.txt"),
         dependencies: Dependencies::Listed,
         output: "/out",
+        tools: "/tools",
     };
     assert_eq!(
         request.arguments().join(" "),
         "/usr/bin/python2.7 /in/pip/pip download --isolated --quiet --no-input --no-cache-dir \
-         --disable-pip-version-check --no-python-version-warning --use-pep517 --index-url http://127.0.0.1/simple/ \
+         --disable-pip-version-check --no-python-version-warning --index-url http://127.0.0.1/simple/ --use-pep517 \
          --no-binary lxml --no-deps --constraint /in/constraints.txt --dest /out --requirement /in/requirements.txt"
     );
+    assert!(request.tools_arguments().unwrap().ends_with(&["/tools".to_owned(), "setuptools".to_owned()]));
+    let wheels = BinaryPolicy { no_binary: vec![], only_binary: vec![":all:".into()] };
+    assert_eq!(DownloadRequest { policy: &wheels, ..request }.tools_arguments(), None);
 }
 
 #[test]

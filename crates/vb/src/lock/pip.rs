@@ -55,10 +55,16 @@ impl Uv<'_> {
             constraints: pins.as_deref(),
             dependencies: question.dependencies,
             output: &private("out/files"),
+            tools: &private("out/tools"),
         };
-        // A project's own `setup.py` would otherwise be told of the machine's proxies.
-        let variables = BTreeMap::from([("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned())]);
-        let ended = self.run(request.arguments(), variables, place.shown(), &place)?;
+        if let Some(arguments) = request.tools_arguments() {
+            let ended = self.run(arguments, request.variables(), place.shown(), &place)?;
+            relay.check()?;
+            if let Err(failure) = ended {
+                return Ok(Answer::Failed(failure));
+            }
+        }
+        let ended = self.run(request.arguments(), request.variables(), place.shown(), &place)?;
         relay.check()?;
         if let Err(failure) = ended {
             return Ok(Answer::Failed(failure));
