@@ -71,6 +71,22 @@ fn an_unknown_package_is_told_with_its_place_and_a_likely_name() {
 }
 
 #[test]
+fn an_unknown_package_of_the_tests_is_told_with_its_field() {
+    let (env, _mirror) = mirrored();
+    env.edit("recipes/whois.ncl", "test_deps = [\"systemd\"]", "test_deps = [\"sytemd\"]");
+    check_failure(
+        &env,
+        &expect![[r#"
+        vb::lock::packages
+
+          x cannot resolve the packages of `recipes/whois.ncl:40` for `bookworm`
+          `-> no package is named `sytemd`, did you mean `systemd`?
+          help: change `test_deps` in the recipe
+    "#]],
+    );
+}
+
+#[test]
 fn a_version_that_the_archive_lacks_is_told() {
     let (env, _mirror) = mirrored();
     env.edit(

@@ -136,6 +136,8 @@ impl Kind {
                 // 2 and 3: as 3 and 6 of a `.deb`.
                 Format::Tar => 3,
             },
+            // 2: of the managers of a service, the first that runs is watched.
+            Self::Test(_) => 2,
             _ => 1,
         }
     }

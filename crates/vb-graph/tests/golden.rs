@@ -39,7 +39,7 @@ const GOLDEN: [(&str, &str); 26] = [
     ("libraries", "2f1fc9ff1e9435f4688e7b85d091b1d28b4386542d5a68d12747f89936f337ca"),
     ("import check", "a500b7848064279c4d005e0e05ce9201cda72c7ac55febc7a4011af0bb4a0d83"),
     ("package", "10d87e8aa9619e894b69f509fd42770057e2bce9284901fc5593a46ba30417da"),
-    ("test", "6b1b6818b1f5be73964b7f043beabeb25feaf545dc78b23b363590a48cadd8ce"),
+    ("test", "c12749b8e43494833177df9ea8b907435d76caf15e4cf7968c7ecc188927011d"),
     ("lint", "19821fe2edfa29a375f1723e889f3b5d3ca56ec5554467798e24c3047e9595a5"),
 ];
 

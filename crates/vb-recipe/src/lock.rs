@@ -83,6 +83,9 @@ pub struct LockRequest {
     pub build_deps: Vec<String>,
     /// The recipe's packages to run with.
     pub run_deps: Vec<String>,
+    /// The recipe's packages to test with.
+    #[serde(default)]
+    pub test_deps: Vec<String>,
     /// Distributions that are always built from source.
     pub no_binary: Vec<String>,
     /// Distributions that are never built from source.
@@ -128,6 +131,8 @@ pub enum RootKind {
     Build,
     /// Base, interpreter and the recipe's `run_deps`: what a server has.
     Run,
+    /// These and the recipe's `test_deps`, where it has some.
+    Test,
 }
 
 impl RootKind {
@@ -137,6 +142,7 @@ impl RootKind {
             Self::Interpreter => "interpreter",
             Self::Build => "build",
             Self::Run => "run",
+            Self::Test => "test",
         }
     }
 }
@@ -377,6 +383,7 @@ impl LockRequest {
             ("toolchain", Asker::Platform, &self.toolchain, &asked.toolchain),
             ("build_deps", Asker::Recipe, &self.build_deps, &asked.build_deps),
             ("run_deps", Asker::Recipe, &self.run_deps, &asked.run_deps),
+            ("test_deps", Asker::Recipe, &self.test_deps, &asked.test_deps),
             ("no_binary", Asker::Recipe, &self.no_binary, &asked.no_binary),
             ("only_binary", Asker::Recipe, &self.only_binary, &asked.only_binary),
             ("extras", Asker::Recipe, &self.extras, &asked.extras),

@@ -9,7 +9,7 @@
 //! [bookworm.request]
 //! python = "3.11"
 //! run_deps = ["libpq5", "runit"]
-//! # … and the other fields of `LockRequest`; those that came later (`extras`, `groups`, `setup_install`, `source`) only
+//! # … and the other fields of `LockRequest`; those that came later (`test_deps`, `extras`, `groups`, `setup_install`, `source`) only
 //! # where they say something, so that an older lock stays as it is
 //! requirements = { "requirements.txt" = "…" }
 //!
@@ -160,7 +160,8 @@ fn request_table(request: &LockRequest) -> Table {
         list.dedup();
         table.insert(name, value(list.into_iter().collect::<Array>()));
     }
-    for (name, list) in [("extras", &request.extras), ("groups", &request.groups)] {
+    let later = [("test_deps", &request.test_deps), ("extras", &request.extras), ("groups", &request.groups)];
+    for (name, list) in later {
         let list: BTreeSet<&str> = list.iter().map(String::as_str).collect();
         if !list.is_empty() {
             table.insert(name, value(list.into_iter().collect::<Array>()));

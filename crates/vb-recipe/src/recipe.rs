@@ -75,6 +75,8 @@ pub struct Recipe {
     pub build_deps: Vec<String>,
     /// Distribution packages that the package depends on.
     pub run_deps: Vec<String>,
+    /// Distribution packages that are there for the tests of the package alone.
+    pub test_deps: Vec<String>,
     /// Are the packages that have the shared libraries of compiled code depended on by themselves?
     pub run_deps_auto: bool,
     /// Sonames of shared libraries that may be missing.
@@ -121,10 +123,11 @@ pub struct Recipe {
 }
 
 /// The fields that an override may have: those of [`Override`] and [`Resolved`], and of the contract `Override`.
-pub(crate) const OVERRIDABLE: [&str; 13] = [
+pub(crate) const OVERRIDABLE: [&str; 14] = [
     "python",
     "build_deps",
     "run_deps",
+    "test_deps",
     "no_binary",
     "only_binary",
     "variables",
@@ -147,6 +150,8 @@ pub struct Resolved {
     pub build_deps: Vec<String>,
     /// See [`Recipe::run_deps`].
     pub run_deps: Vec<String>,
+    /// See [`Recipe::test_deps`].
+    pub test_deps: Vec<String>,
     /// See [`Recipe::no_binary`].
     pub no_binary: Vec<String>,
     /// See [`Recipe::only_binary`].
@@ -314,6 +319,8 @@ pub struct Override {
     pub build_deps: Option<Vec<String>>,
     /// See [`Recipe::run_deps`].
     pub run_deps: Option<Vec<String>>,
+    /// See [`Recipe::test_deps`].
+    pub test_deps: Option<Vec<String>>,
     /// See [`Recipe::no_binary`].
     pub no_binary: Option<Vec<String>>,
     /// See [`Recipe::only_binary`].
@@ -345,6 +352,8 @@ pub struct PlatformRecipe {
     pub build_deps: Vec<String>,
     /// See [`Recipe::run_deps`].
     pub run_deps: Vec<String>,
+    /// See [`Recipe::test_deps`].
+    pub test_deps: Vec<String>,
     /// See [`Recipe::no_binary`].
     pub no_binary: Vec<String>,
     /// See [`Recipe::only_binary`].
@@ -380,6 +389,7 @@ impl Recipe {
             python: resolved.python,
             build_deps: resolved.build_deps,
             run_deps: resolved.run_deps,
+            test_deps: resolved.test_deps,
             no_binary: resolved.no_binary,
             only_binary: resolved.only_binary,
             variables,
@@ -405,6 +415,7 @@ impl Recipe {
             python: self.python.clone(),
             build_deps: self.build_deps.clone(),
             run_deps: self.run_deps.clone(),
+            test_deps: self.test_deps.clone(),
             no_binary: self.no_binary.clone(),
             only_binary: self.only_binary.clone(),
             variables: self.variables.clone(),

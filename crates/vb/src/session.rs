@@ -450,6 +450,7 @@ impl Session {
             base,
             toolchain,
             run_deps: value.all_run_deps(),
+            test_deps: value.test_deps,
             build_deps: value.build_deps,
             no_binary: value.no_binary,
             only_binary: value.only_binary,

@@ -73,7 +73,8 @@ fn is_name(name: &str) -> bool {
 /// Returns the names that cannot be Debian's, each with its field.
 fn foreign_names(workspace: &Workspace, recipe: &Recipe, platform: &str) -> Vec<(String, String)> {
     let value = recipe.for_platform(workspace, platform);
-    let mut lists = vec![("build_deps".to_owned(), value.build_deps), ("run_deps".to_owned(), value.run_deps)];
+    let named = [("build_deps", value.build_deps), ("run_deps", value.run_deps), ("test_deps", value.test_deps)];
+    let mut lists: Vec<_> = named.into_iter().map(|(field, list)| (field.to_owned(), list)).collect();
     let of_part = |(name, package): (String, SubPackage)| (format!("packages.{name}.run_deps"), package.run_deps);
     lists.extend(value.packages.into_iter().map(of_part));
     let mut foreign = Vec::new();

@@ -46,6 +46,7 @@ fn request() -> LockRequest {
         toolchain: strings(&["gcc"]),
         build_deps: strings(&["libpq-dev"]),
         run_deps: strings(&["runit", "libpq5"]),
+        test_deps: Vec::new(),
         no_binary: Vec::new(),
         only_binary: strings(&[":all:"]),
         extras: Vec::new(),
@@ -394,4 +395,23 @@ fn commits_come_before_the_platforms_and_are_read_again() {
     );
     assert!(text.contains(&table), "{text}");
     assert_eq!(from_text(&text).unwrap().commits, lock.commits);
+}
+
+#[test]
+fn packages_of_tests_are_in_a_root_of_their_own_and_a_lock_without_any_does_not_speak_of_them() {
+    let mut lock = lock();
+    assert!(!lock.to_text().contains("test"));
+    assert_eq!(
+        mismatches(|asked| asked.test_deps = strings(&["systemd"])),
+        ["`test_deps`: the lock has nothing, the recipe has `systemd`"]
+    );
+    let platform = lock.platforms.get_mut("bookworm").unwrap();
+    platform.request.test_deps = strings(&["systemd", "postgresql"]);
+    platform.add_to_root(RootKind::Test, package("systemd", "252", 0x04));
+    let text = lock.to_text();
+    assert!(text.contains("only_binary = [\":all:\"]\ntest_deps = [\"postgresql\", \"systemd\"]\n"), "{text}");
+    assert!(text.contains("roots = [\"test\"]"), "{text}");
+    let again = from_text(&text).unwrap();
+    assert_eq!(again.to_text(), text);
+    assert_eq!(again.platforms["bookworm"].root(RootKind::Test), [package("systemd", "252", 0x04)]);
 }

@@ -101,6 +101,13 @@ impl Lowering<'_> {
         Ok(self.relocation((from, DRIVER), root, None, "driver"))
     }
 
+    /// Adds what the packages are installed on: what a server has, and what the tests alone need.
+    fn root_of_test(&mut self) -> ActionIndex {
+        let (kind, field) =
+            if self.recipe.test_deps.is_empty() { (RootKind::Run, "run_deps") } else { (RootKind::Test, "test_deps") };
+        self.root_of_packages(kind, field)
+    }
+
     fn of_format(&self, packages: &[ActionIndex], format: Format) -> Vec<Tested> {
         let tested = |action: &ActionIndex| match self.graph.action(*action).clone() {
             Action { kind: Kind::Package(spec), inputs } if spec.format == format => {
@@ -134,7 +141,7 @@ impl Lowering<'_> {
         };
         let mut others: Vec<Input> =
             before.needed.iter().map(|package| named("needed", package, package.action)).collect();
-        others.push(input("root", self.root_of_packages(RootKind::Run, "run_deps")));
+        others.push(input("root", self.root_of_test()));
         others.extend(self.driver()?.map(|driver| input("driver", driver)));
         let mut tests = Vec::new();
         for scenario in Scenario::ALL {

@@ -111,7 +111,7 @@ fn remember(store: &Store, name: &str, text: &str) {
     }
 }
 
-/// Fills in the packages of the three roots.
+/// Fills in the packages of the roots.
 pub(super) fn lock_roots(
     indexes: &mut Indexes<'_>,
     recipe: &Evaluated<Recipe>,
@@ -136,7 +136,7 @@ pub(super) fn lock_checkers(
 ) -> Result<(), Fatal> {
     let index = indexes.of(platform)?;
     lock.archive = index.suites().iter().map(|suite| (suite.name.clone(), suite.date.clone())).collect();
-    let [_, _, (kind, names, _)] = requests(&lock.request);
+    let (kind, names) = checkers(&lock.request);
     let packages = resolver(&index, platform)?.resolve(&names).map_err(|error| checkers_error(platform, error))?;
     packages.into_iter().for_each(|package| lock.add_to_root(kind, package));
     Ok(())
@@ -192,13 +192,23 @@ fn pin_error(platform: &Platform, error: PinError) -> Fatal {
 }
 
 /// Returns what is asked for each root, and the field of the recipe that asks last.
-pub(super) fn requests(request: &LockRequest) -> [(RootKind, Vec<String>, &'static str); 3] {
+pub(super) fn requests(request: &LockRequest) -> Vec<(RootKind, Vec<String>, &'static str)> {
     let all = |lists: &[&Vec<String>]| lists.iter().copied().flatten().cloned().collect();
-    [
+    let mut requests = vec![
         (RootKind::Interpreter, all(&[&request.base]), "python"),
         (RootKind::Build, all(&[&request.base, &request.toolchain, &request.build_deps]), "build_deps"),
         (RootKind::Run, all(&[&request.base, &request.run_deps]), "run_deps"),
-    ]
+    ];
+    if !request.test_deps.is_empty() {
+        let names = all(&[&request.base, &request.run_deps, &request.test_deps]);
+        requests.push((RootKind::Test, names, "test_deps"));
+    }
+    requests
+}
+
+/// Returns the root that has a platform's checkers, and what is asked for it.
+pub(super) fn checkers(request: &LockRequest) -> (RootKind, Vec<String>) {
+    (RootKind::Run, request.base.clone())
 }
 
 fn index_error(platform: &Platform, error: IndexError) -> Fatal {

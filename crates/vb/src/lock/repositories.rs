@@ -9,9 +9,9 @@ use vb_platform::{
     image::{ImageLayer, find_layers},
     rpm::{Index, Repository, RepositoryError, RepositorySourcesError, ResolveError, load, resolve},
 };
-use vb_recipe::{Evaluated, Image, Platform, PlatformLock, Recipe, RootKind, Workspace};
+use vb_recipe::{Evaluated, Image, Platform, PlatformLock, Recipe, Workspace};
 
-use super::packages::{KnownDates, MIXED, OLDER, checkers_error, requests};
+use super::packages::{KnownDates, MIXED, OLDER, checkers, checkers_error, requests};
 use crate::{
     exit::Exit,
     fatal::Fatal,
@@ -84,14 +84,14 @@ impl<'a> Repositories<'a> {
         let fetcher = self.fetcher;
         let index = self.of(platform)?;
         lock.archive = index.dates();
-        let [_, _, (kind, names, _)] = requests(&lock.request);
+        let (kind, names) = checkers(&lock.request);
         let packages = resolve(index, fetcher, &names).map_err(|error| checkers_error(platform, error))?;
         packages.into_iter().for_each(|package| lock.add_to_root(kind, package));
         Ok(())
     }
 }
 
-/// Fills in the files of an image, which is all three roots.
+/// Fills in the files of an image, which is all roots.
 pub(super) fn lock_image(
     fetcher: &Fetcher,
     platform: &Platform,
@@ -99,7 +99,7 @@ pub(super) fn lock_image(
     lock: &mut PlatformLock,
 ) -> Result<(), Fatal> {
     let layers = image_files(fetcher, platform, image)?;
-    for kind in [RootKind::Interpreter, RootKind::Build, RootKind::Run] {
+    for (kind, ..) in requests(&lock.request) {
         layers.iter().for_each(|layer| lock.add_to_root(kind, layer.clone()));
     }
     Ok(())

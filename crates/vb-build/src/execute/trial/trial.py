@@ -23,6 +23,7 @@ STEADY = 2
 # How much of an answer is shown, in characters, and of a log, in lines.
 SHOWN = 500
 LINES = 20
+RUNIT_PREINST = "/var/lib/dpkg/info/runit.preinst"
 
 
 class Failed(Exception):
@@ -112,6 +113,9 @@ class Runit(object):
     def is_there(self):
         return find("runsvdir") and find("sv")
 
+    def runs(self):
+        return any(read(path) == "runsvdir\n" for path in glob.glob("/proc/[0-9]*/comm"))
+
     def start(self):
         directory = os.path.realpath("/etc/service")
         if not os.path.isdir(directory):
@@ -149,10 +153,13 @@ class Supervisor(object):
     def is_there(self):
         return find("supervisord")
 
+    def runs(self):
+        return run(["supervisorctl", "pid"])[0] == 0
+
     def start(self):
         files = ["/etc/supervisor/supervisord.conf", "/etc/supervisord.conf"]
         run(["supervisord", "-c", [path for path in files if os.path.exists(path)][0]])
-        wait_until(lambda: run(["supervisorctl", "pid"])[0] == 0)
+        wait_until(self.runs)
 
     def status(self, service):
         return run(["supervisorctl", "status", service])[1].strip()
@@ -222,9 +229,8 @@ class BootedSystemd(object):
     def is_there(self):
         return True
 
-    def start(self):
-        # It is there before the package is.
-        pass
+    def runs(self):
+        return True
 
     def property(self, service, name):
         shown = run(["systemctl", "show", "--property=" + name, service + ".service"])[1]
@@ -284,6 +290,13 @@ class Machine(object):
         if plan["booted"]:
             boot()
             MANAGERS["systemd"] = BootedSystemd
+            # The distribution's units may have started others.
+            managers = [manager(plan["prefix"]) for _, manager in sorted(MANAGERS.items())]
+            self.managers = {manager.name: manager for manager in managers if manager.is_there() and manager.runs()}
+        if find("runsvdir") and os.path.exists(RUNIT_PREINST):
+            # Packages of a root are unpacked without it, and runit's trigger misses what it makes.
+            environment = ["DPKG_MAINTSCRIPT_PACKAGE=runit", "DPKG_MAINTSCRIPT_NAME=preinst"]
+            run(["env"] + environment + [RUNIT_PREINST, "install"])
         for path, text in sorted(plan["files"].items()):
             if not os.path.isdir(os.path.dirname(path)):
                 os.makedirs(os.path.dirname(path))
@@ -300,17 +313,20 @@ class Machine(object):
             self.begin("install what it needs")
             self.put(plan["needed"])
         for service, managers in plan["services"]:
-            self.running[service] = self.manager(service, managers)
+            if not any(name in self.managers for name in managers):
+                self.start(service, managers)
+        for service, managers in plan["services"]:
+            # As the package does: the first that runs.
+            self.running[service] = [self.managers[name] for name in managers if name in self.managers][0]
 
-    def manager(self, service, managers):
+    def start(self, service, managers):
+        """Starts the first of the managers that is there."""
         for name in managers:
-            if name not in self.managers:
-                manager = MANAGERS[name](plan["prefix"])
-                if not manager.is_there():
-                    continue
+            manager = MANAGERS[name](plan["prefix"])
+            if manager.is_there():
                 manager.start()
                 self.managers[name] = manager
-            return self.managers[name]
+                return
         raise Failed(
             {"service": service}, "what runs it", "one of " + ", ".join(managers), "none of them is in the root")
 
@@ -323,7 +339,7 @@ class Machine(object):
 
     def put(self, places):
         if plan["format"] == "deb":
-            argv = ["dpkg", "--force-confold", "--install"]
+            argv = ["dpkg", "--force-confold", "--force-unsafe-io", "--install"]
         else:
             argv = ["rpm", "--upgrade", "--oldpackage", "--nodeps"]
         self.package_manager("installed", argv + [self.package_file(place) for place in places])
