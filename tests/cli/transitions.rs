@@ -1,6 +1,7 @@
-//! Every transition of a package with a service, through the real dpkg and the real rpm, with runit and Supervisor as
-//! processes, and with systemd as the first process of a machine. Where the kernel or the container that the tests run in
-//! allows no machine, a systemctl that records what it is asked takes its place, and the test says so.
+//! Every transition of a package with a service, through the real dpkg and the real rpm, on a machine with all users: with
+//! runit and Supervisor as processes, and with systemd as its first one. Where the kernel or the container that the tests
+//! run in allows no machine, users are pretended, a systemctl that records what it is asked takes systemd's place, and the
+//! test says so.
 //!
 //! The service is a few lines of Perl, which every Debian root has, so that a package takes no time to make.
 
@@ -37,32 +38,41 @@ while (1) {
 
 /// What starts the service, and looks after it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Runit,
-    Supervisor,
-    /// As the first process of a machine.
-    Systemd,
-    /// A systemctl alone.
-    StandIn,
+struct Stage {
+    manager: Manager,
+    users: Users,
+}
+
+/// Whom a service can be started as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Users {
+    /// Those of a machine, whose first process is systemd where that is the manager.
+    Real,
+    /// One that calls itself by any name; a systemctl that records what it is asked stands in for systemd.
+    Pretended,
 }
 
 impl Stage {
-    fn manager(self) -> Manager {
-        match self {
-            Self::Runit => Manager::Runit,
-            Self::Supervisor => Manager::Supervisor,
-            Self::Systemd | Self::StandIn => Manager::Systemd,
-        }
+    fn of(manager: Manager) -> Self {
+        let users = if systemd_refusal().is_none() { Users::Real } else { Users::Pretended };
+        Self { manager, users }
+    }
+
+    fn is_booted(self) -> bool {
+        self.manager == Manager::Systemd && self.users == Users::Real
     }
 
     /// What the script calls it.
     fn as_str(self) -> &'static str {
-        if self == Self::StandIn { "stand-in" } else { self.manager().as_str() }
+        match self {
+            Self { manager: Manager::Systemd, users: Users::Pretended } => "stand-in",
+            Self { manager, .. } => manager.as_str(),
+        }
     }
 
     /// The ports of the two services. A sandbox has no user that might take one that is reserved.
     fn ports(self) -> [&'static str; 2] {
-        if self == Self::Systemd { ["43", "44"] } else { ["4343", "4344"] }
+        if self.users == Users::Real { ["43", "44"] } else { ["4343", "4344"] }
     }
 }
 
@@ -91,14 +101,14 @@ fn lifecycle(name: &str, version: &str, stage: Stage, on_upgrade: OnUpgrade) -> 
         services: vec![Service {
             name: name.to_owned(),
             description: format!("{name} {version}"),
-            managers: vec![stage.manager()],
+            managers: vec![stage.manager],
             exec: vec![format!("{prefix}/bin/serve"), port.to_owned(), config.clone()],
             reload: vec![],
             user: name.to_owned(),
             group: None,
             directory: prefix.clone(),
             environment: BTreeMap::from([("GREETING".to_owned(), "a b".to_owned())]),
-            capabilities: if stage == Stage::Systemd { vec!["CAP_NET_BIND_SERVICE".to_owned()] } else { vec![] },
+            capabilities: if stage.users == Users::Real { vec!["CAP_NET_BIND_SERVICE".to_owned()] } else { vec![] },
             limits: BTreeMap::from([("nofile".to_owned(), 512)]),
             after: vec![],
             restart: Restart::Always,
@@ -178,7 +188,7 @@ fn write(sample: &Sample, format: Format, stage: Stage, directory: &Path) {
     if *form == Form::ByHand {
         entries.push(entry(format!("etc/{name}/{name}.conf"), 0o644, config));
         entries.extend(by_hand(stage).into_iter().map(|(path, mode, text)| entry(path.to_owned(), mode, &text)));
-        if stage == Stage::Runit {
+        if stage.manager == Manager::Runit {
             // runsv's state, which would be left in the package's own directory otherwise.
             let content = Content::Symlink { target: "/run/answer-by-hand".to_owned() };
             entries.push(Entry { path: "srv/answer/answer/runit/answer/supervise".to_owned(), mode: 0o777, content });
@@ -254,14 +264,14 @@ fn samples(format: Format, stage: Stage) -> Vec<Sample> {
 /// Returns what a package by hand has for its service: path, mode and text.
 fn by_hand(stage: Stage) -> Vec<(&'static str, u32, String)> {
     let command = format!("/srv/answer/bin/serve {} /etc/answer/answer.conf", stage.ports()[0]);
-    match stage {
-        Stage::Runit => {
+    match stage.manager {
+        Manager::Runit => {
             vec![("srv/answer/answer/runit/answer/run", 0o755, format!("#!/bin/sh\nexec 2>&1\nexec {command}\n"))]
         }
-        Stage::Supervisor => {
+        Manager::Supervisor => {
             vec![("etc/supervisor/conf.d/answer.conf", 0o644, format!("[program:answer]\ncommand={command}\n"))]
         }
-        Stage::Systemd | Stage::StandIn => {
+        Manager::Systemd => {
             let unit = format!("[Service]\nExecStart={command}\n\n[Install]\nWantedBy=multi-user.target\n");
             vec![("etc/systemd/system/answer.service", 0o644, unit)]
         }
@@ -270,7 +280,7 @@ fn by_hand(stage: Stage) -> Vec<(&'static str, u32, String)> {
 
 /// As packages have them that were written before anything was declared: they stop the service in every upgrade.
 fn by_hand_scripts(format: Format, stage: Stage) -> Vec<(&'static str, &'static str)> {
-    match (format, stage.manager()) {
+    match (format, stage.manager) {
         (Format::Rpm, Manager::Runit) => vec![
             ("post", "ln -sfn /srv/answer/answer/runit/answer /etc/service/answer\n"),
             (
@@ -321,12 +331,14 @@ fn go_through(format: Format, stage: Stage) {
     }
     let spec = |part: &str, identity| {
         let [port, other_port] = stage.ports();
-        let words = ["/bin/sh", "/scripts/transitions.sh", format.as_str(), stage.as_str(), part, port, other_port];
+        let users = if stage.users == Users::Real { "real" } else { "pretended" };
+        let script = "/scripts/transitions.sh";
+        let words = ["/bin/sh", script, format.as_str(), stage.as_str(), part, port, other_port, users];
         let mut spec = test_root("services").spec(&words, identity);
         spec.binds = vec![scripts(), bind(&directory.path().join("packages"), "/packages", Access::ReadOnly)];
         spec
     };
-    if stage == Stage::Systemd {
+    if stage.is_booted() {
         // The writes of one machine are what the other one boots with.
         let host = |path| HostPath::new(path).unwrap();
         let upper = Upper::Keep { upper: host(&make("upper")), work: host(&make("work")) };
@@ -344,6 +356,9 @@ fn go_through(format: Format, stage: Stage) {
         };
         expect_done(&machine("off", &["/bin/sleep", "infinity"]));
         expect_done(&machine("on", &["/lib/systemd/systemd", "--unit=multi-user.target"]));
+    } else if stage.users == Users::Real {
+        let reaper = ["/usr/bin/perl", "-e", "while (1) { wait() < 0 and sleep 1 }"].map(str::to_owned);
+        expect_done(&spec("off on", Identity::Machine { first: reaper.into() }));
     } else {
         let mut spec = spec("off on", Identity::Root);
         spec.filter = Filter::PretendOwnership;
@@ -356,37 +371,32 @@ fn expect_done(spec: &Spec) {
     assert!(run.stdout.ends_with("== done\n"), "the script ended early:\n{}", run.stdout);
 }
 
-/// Returns systemd where it can be booted.
-fn systemd() -> Stage {
-    if systemd_refusal().is_none() { Stage::Systemd } else { Stage::StandIn }
-}
-
 #[test]
 fn a_deb_goes_through_every_transition_under_runit() {
-    go_through(Format::Deb, Stage::Runit);
+    go_through(Format::Deb, Stage::of(Manager::Runit));
 }
 
 #[test]
 fn a_deb_goes_through_every_transition_under_supervisor() {
-    go_through(Format::Deb, Stage::Supervisor);
+    go_through(Format::Deb, Stage::of(Manager::Supervisor));
 }
 
 #[test]
 fn a_deb_goes_through_every_transition_under_systemd() {
-    go_through(Format::Deb, systemd());
+    go_through(Format::Deb, Stage::of(Manager::Systemd));
 }
 
 #[test]
 fn an_rpm_goes_through_every_transition_under_runit() {
-    go_through(Format::Rpm, Stage::Runit);
+    go_through(Format::Rpm, Stage::of(Manager::Runit));
 }
 
 #[test]
 fn an_rpm_goes_through_every_transition_under_supervisor() {
-    go_through(Format::Rpm, Stage::Supervisor);
+    go_through(Format::Rpm, Stage::of(Manager::Supervisor));
 }
 
 #[test]
 fn an_rpm_goes_through_every_transition_under_systemd() {
-    go_through(Format::Rpm, systemd());
+    go_through(Format::Rpm, Stage::of(Manager::Systemd));
 }

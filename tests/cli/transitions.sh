@@ -1,5 +1,5 @@
 #!/bin/sh
-# Each transition of a package that has a service: transitions.sh deb|rpm MANAGER PARTS PORT OTHER-PORT.
+# Each transition of a package that has a service: transitions.sh deb|rpm MANAGER PARTS PORT OTHER-PORT USERS.
 # /packages/answer-1 and so on hold one package each. The service answers on a port with its version, its process id and
 # its configuration; a client that is refused has found it stopped. The manager is runit, supervisor, systemd as the first
 # process, or stand-in for a systemctl that pretends. Of the parts, "off" is what is done while no manager runs.
@@ -11,6 +11,7 @@ manager=$2
 parts=$3
 port=$4
 other_port=$5
+users=$6
 config=/etc/answer/answer.conf
 
 . /scripts/steps.sh
@@ -62,9 +63,9 @@ check_closed() {
     is_closed || fail "it still answers, or was started again"
 }
 
-# check_process: it is whom its package says, may what it says, and no more. Only systemd has users to give.
+# check_process: it is whom its package says, may what it says, and no more. Users have to be real.
 check_process() {
-    [ "$manager" = systemd ] || return 0
+    [ "$users" = real ] || return 0
     process=/proc/$(process_id)
     user=$(id -u answer)
     grep -Eq "^Uid:([[:space:]]$user){4}\$" "$process/status" || fail "it runs as: $(grep Uid "$process/status")"

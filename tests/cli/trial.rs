@@ -123,10 +123,16 @@ fn packages_of_both_formats_that_belong_together_pass_their_tests_under_supervis
     let run = env.vb(&["test", "recipes/duo.ncl", "--format", "rpm"]).ok();
     let passed: Vec<String> = SCENARIOS.map(|scenario| format!("passed  duo bookworm test rpm {scenario}")).to_vec();
     assert_eq!(run.stdout.lines().collect::<Vec<_>>(), passed);
-    // The .deb packages pass the one that has the others' steps in it.
+    // The .deb packages pass the one that has the others' steps in it, as the user that they make.
+    let is_machine = systemd_refusal().is_none();
+    if is_machine {
+        let check = r#"{ command = ["/bin/sh", "-c", "stat -c %U /proc/$(supervisorctl pid duo)"], expect = "duo" },"#;
+        env.edit("recipes/duo.ncl", "checks = [\n", &format!("checks = [\n    {check}\n"));
+    }
     let report = env.vb(&["output", "recipes/duo.ncl", "duo bookworm test upgrade"]).ok();
     let report = fs::read_to_string(format!("{}/report.json", report.stdout.trim())).unwrap();
-    assert_eq!(report, r#"{"failure": null, "scenario": "upgrade"}"#);
+    let machine = if is_machine { r#""machine": "users", "# } else { "" };
+    assert_eq!(report, format!(r#"{{"failure": null, {machine}"scenario": "upgrade"}}"#));
 
     env.edit(
         "recipes/duo.ncl",
@@ -145,7 +151,10 @@ fn systemd_is_booted_for_a_service_of_its_own_which_runs_as_its_user_with_its_ca
     if let Some(refusal) = systemd_refusal() {
         // A stand-in has neither users nor capabilities, which is said.
         let run = env.vb(&["test", "recipes/clock.ncl"]).expect(1);
-        assert!(run.stderr.contains(&format!("warning: `vb test` has a stand-in for systemd, because {refusal}")));
+        let told = format!(
+            "warning: `vb test` pretends that there are users, and has a stand-in for systemd, because {refusal}"
+        );
+        assert!(run.stderr.contains(&told), "{}", run.stderr);
         return;
     }
     let passed: Vec<String> = SCENARIOS.map(|scenario| format!("passed  clock bookworm test {scenario}")).to_vec();
@@ -161,4 +170,24 @@ fn systemd_is_booted_for_a_service_of_its_own_which_runs_as_its_user_with_its_ca
     let told = "clock bookworm test install failed: after `install`, the service `clock` is not as it has to be";
     assert!(run.stderr.contains(told), "{}", run.stderr);
     assert!(run.stderr.contains("  | PermissionError: [Errno 13] Permission denied"), "{}", run.stderr);
+}
+
+#[test]
+fn runit_starts_a_service_as_its_user_who_may_not_take_a_port_that_is_roots() {
+    if systemd_refusal().is_some() {
+        return;
+    }
+    let env = TestEnv::new();
+    env.edit("recipes/whois.ncl", "manager = ['Runit, 'Systemd],", "manager = 'Runit,");
+    let pid = "$(cat /vrmd/whois/etc/services/whois/supervise/pid)";
+    let check = format!(r#"{{ command = ["/bin/sh", "-c", "stat -c %U /proc/{pid}"], expect = "whois" }},"#);
+    env.edit("recipes/whois.ncl", "  checks = [\n", &format!("  checks = [\n    {check}\n"));
+    let report = env.vb(&["output", "recipes/whois.ncl", "test install"]).ok();
+    let report = fs::read_to_string(format!("{}/report.json", report.stdout.trim())).unwrap();
+    assert_eq!(report, r#"{"failure": null, "machine": "users", "scenario": "install"}"#);
+
+    env.edit("recipes/whois.ncl", "host: 127.0.0.1, port: 4343", "host: 127.0.0.1, port: 43");
+    let run = env.vb(&["output", "recipes/whois.ncl", "test install"]).expect(1);
+    assert!(run.stderr.contains("up, and steady, under runit"), "{}", run.stderr);
+    assert!(run.stderr.contains("Permission denied"), "{}", run.stderr);
 }

@@ -40,7 +40,9 @@ pub struct Test {
 pub enum Machine {
     /// A sandbox with one user, and a stand-in for systemd.
     Sandbox,
-    /// A machine that systemd boots, with all users, where the root has systemd.
+    /// A machine with all users.
+    Users,
+    /// One that systemd boots, where the root has systemd.
     Booted,
 }
 
@@ -48,6 +50,7 @@ impl Machine {
     fn as_str(self) -> &'static str {
         match self {
             Self::Sandbox => "sandbox",
+            Self::Users => "users",
             Self::Booted => "booted",
         }
     }

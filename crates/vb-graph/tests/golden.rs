@@ -383,7 +383,7 @@ fn variants() -> Vec<Kind> {
 }
 
 /// A test with one field changed each.
-fn test_variants(test: &Test) -> [Test; 10] {
+fn test_variants(test: &Test) -> [Test; 11] {
     let checks = vec![Check::Tcp { port: 44, send: text("example.org\r\n"), expect: text("Registrar:") }];
     [
         Test { scenario: Scenario::Install, ..test.clone() },
@@ -396,6 +396,7 @@ fn test_variants(test: &Test) -> [Test; 10] {
         Test { files: BTreeMap::new(), ..test.clone() },
         Test { checks, ..test.clone() },
         Test { machine: Machine::Sandbox, ..test.clone() },
+        Test { machine: Machine::Users, ..test.clone() },
     ]
 }
 

@@ -108,7 +108,7 @@ pub(crate) fn helper() -> Helper {
 /// Says why systemd cannot be booted here, and prints that it is not tested; none where it can.
 pub(crate) fn systemd_refusal() -> Option<String> {
     let refusal = vb_sandbox::probe_machine(&helper()).err()?.to_string();
-    let notice = format!("NOT TESTED under a booted systemd: {refusal}: a stand-in takes its place\n");
+    let notice = format!("NOT TESTED on a machine with users and systemd: {refusal}: they are pretended\n");
     std::io::stderr().write_all(notice.as_bytes()).unwrap();
     Some(refusal)
 }

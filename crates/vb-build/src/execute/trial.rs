@@ -1,6 +1,6 @@
 //! A package on a machine of its own: a Python program in the root's own interpreter, or in one beside it, installs it,
 //! watches its services, and asks what the recipe wants to know. Where services are systemd's and it is in the root, it is
-//! the first process.
+//! the first process; elsewhere that is a program that does nothing but reap.
 //!
 //! The output is a directory with `report.json`: what was done. A failed test has no output, so that it runs again.
 
@@ -25,6 +25,7 @@ const PROGRAM: &str = include_str!("trial/trial.py");
 /// Any will do: it is what systemd knows a machine by that it has booted before.
 const MACHINE_ID: &str = "76622074657374207662207465737421\n";
 
+const FIRST: &str = include_str!("trial/first.py");
 const SYSTEMCTL: &str = include_str!("trial/systemctl.py");
 
 /// What the program is told.
@@ -40,7 +41,7 @@ struct Plan<'a> {
     needed: Vec<String>,
     packages: Vec<String>,
     older: Vec<String>,
-    booted: bool,
+    machine: &'static str,
     systemctl: String,
     report: String,
 }
@@ -110,9 +111,12 @@ impl Builder {
         }
         let root = self.layer(&inputs.directory("root"))?;
         let systemd = systemd_of(test, root.as_path());
-        let plan = serde_json::to_string(&plan(test, systemd.is_some())).expect("the plan is plain data");
+        let plan =
+            serde_json::to_string(&plan(test, machine_of(test, systemd.is_some()))).expect("the plan is plain data");
         let systemctl = format!("#!{}\n{SYSTEMCTL}", test.python);
-        for (name, text) in [("trial.py", PROGRAM), ("systemctl", &systemctl), ("plan.json", &plan)] {
+        for (name, text) in
+            [("trial.py", PROGRAM), ("first.py", FIRST), ("systemctl", &systemctl), ("plan.json", &plan)]
+        {
             fs::write(path("in").join(name), text).map_err(ExecuteError::scratch)?;
         }
         binds.push(read_only(&path("in"), &private("in")));
@@ -121,16 +125,20 @@ impl Builder {
         let mut spec = layered(vec![], argv.to_vec(), binds);
         let upper = Upper::Keep { upper: host(&path("upper")), work: host(&path("work")) };
         spec.root = Root::Layers { lowers: vec![root], upper };
-        if let Some(systemd) = systemd {
+        if systemd.is_some() {
             let etc = path("upper/etc");
             fs::create_dir(&etc).map_err(ExecuteError::scratch)?;
             // Without it, systemd would set up a machine that has never been booted.
             fs::write(etc.join("machine-id"), MACHINE_ID).map_err(ExecuteError::scratch)?;
-            spec.identity = Identity::Machine { first: vec![systemd, "--unit=multi-user.target".to_owned()] };
-            spec.env.insert("HOME".to_owned(), "/root".to_owned());
-        } else {
+        }
+        if test.machine == Machine::Sandbox {
             spec.identity = Identity::Root;
             spec.filter = Filter::PretendOwnership;
+        } else {
+            let reaper = || vec![test.python.clone(), private("in/first.py")];
+            let first = systemd.map_or_else(reaper, |systemd| vec![systemd, "--unit=multi-user.target".to_owned()]);
+            spec.identity = Identity::Machine { first };
+            spec.env.insert("HOME".to_owned(), "/root".to_owned());
         }
         spec.env.insert("DEBIAN_FRONTEND".to_owned(), "noninteractive".to_owned());
         Ok(Prepared { spec, scratch })
@@ -157,7 +165,16 @@ fn systemd_of(test: &Test, root: &Path) -> Option<String> {
     found.map(|place| format!("/{place}"))
 }
 
-fn plan(test: &Test, is_booted: bool) -> Plan<'_> {
+/// Returns the word of the program for what a test is on.
+fn machine_of(test: &Test, is_booted: bool) -> &'static str {
+    match test.machine {
+        Machine::Sandbox => "sandbox",
+        _ if is_booted => "systemd",
+        _ => "users",
+    }
+}
+
+fn plan<'a>(test: &'a Test, machine: &'static str) -> Plan<'a> {
     let managers = |managers: &[Manager]| managers.iter().map(|manager| manager.as_str()).collect();
     Plan {
         scenario: test.scenario.as_str(),
@@ -170,7 +187,7 @@ fn plan(test: &Test, is_booted: bool) -> Plan<'_> {
         needed: test.needs.iter().map(|name| private(&format!("needed/{name}"))).collect(),
         packages: test.names.iter().map(|name| private(&format!("package/{name}"))).collect(),
         older: test.names.iter().map(|name| private(&format!("older/{name}"))).collect(),
-        booted: is_booted,
+        machine,
         systemctl: private("in/systemctl"),
         report: private("report/report.json"),
     }

@@ -31,7 +31,7 @@ pub struct Older {
 }
 
 /// Adds the tests of an application's packages to a graph that has these, and returns them. Packages that no package
-/// manager installs have none. `machine` is what there can be for services of systemd.
+/// manager installs have none. `machine` is what there can be on this machine.
 ///
 /// # Errors
 /// As [`lower`].
@@ -71,7 +71,7 @@ struct Before<'a> {
     needed: Vec<Tested>,
     /// What was published before.
     older: &'a [Older],
-    /// What there can be for services of systemd.
+    /// What there can be.
     machine: Machine,
 }
 
@@ -196,7 +196,10 @@ impl Lowering<'_> {
             services: services.iter().map(|service| tested(&service.name, &service.managers)).collect(),
             files: value.test_files.clone(),
             checks: value.checks.iter().map(|check| self.check(check)).collect(),
-            machine: if is_for_systemd { before.machine } else { Machine::Sandbox },
+            machine: match before.machine {
+                Machine::Booted if !is_for_systemd => Machine::Users,
+                machine => machine,
+            },
         }
     }
 

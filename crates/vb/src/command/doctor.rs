@@ -10,7 +10,7 @@ use crate::{display, exit::Exit, fatal::Fatal, machine::helper};
 /// Says why systemd cannot be booted, and what that means.
 pub(crate) fn no_machine(error: &SandboxError) -> String {
     let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
-    format!("`vb test` has a stand-in for systemd, because {error}{cause}")
+    format!("`vb test` pretends that there are users, and has a stand-in for systemd, because {error}{cause}")
 }
 
 /// Runs the command.
@@ -26,7 +26,7 @@ pub(crate) fn run() -> Result<Exit, Fatal> {
     })?;
     let mut lines = vec!["ok    sandbox: namespaces, uid map and overlay work".to_owned()];
     lines.push(match vb_sandbox::probe_machine(&helper()) {
-        Ok(()) => "ok    machines: `vb test` can boot systemd".to_owned(),
+        Ok(()) => "ok    machines: `vb test` has real users, and can boot systemd".to_owned(),
         Err(error) => format!("note  machines: {}", no_machine(&error)),
     });
     lines.push(match read_sources(Path::new("/etc/apt")) {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use vb_build::OnFailure;
-use vb_graph::{Kind, Machine, Manager};
+use vb_graph::{Kind, Machine};
 
 use super::{
     build::{exit_of, missing_header, place_of, shell_command},
@@ -48,7 +48,7 @@ pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal>
             passed.clone().map(|(test, _)| format!("passed  {}", bench.graph.provenance(*test).label)).collect();
         display::lines(&lines);
     }
-    if is_stood_in_for(&bench)
+    if is_pretended(&bench)
         && let Err(refusal) = vb_sandbox::probe_machine(&helper())
     {
         display::warn(&no_machine(&refusal));
@@ -57,13 +57,10 @@ pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal>
     Ok(exit_of(&report))
 }
 
-/// Is there a service of systemd's, and no machine for it?
-fn is_stood_in_for(bench: &Workbench) -> bool {
+/// Is there a service, and no machine for it?
+fn is_pretended(bench: &Workbench) -> bool {
     bench.tests.iter().any(|test| match &bench.graph.action(*test).kind {
-        Kind::Test(test) => {
-            let is_for_systemd = test.services.iter().any(|service| service.managers.contains(&Manager::Systemd));
-            is_for_systemd && test.machine == Machine::Sandbox
-        }
+        Kind::Test(test) => !test.services.is_empty() && test.machine == Machine::Sandbox,
         _ => false,
     })
 }

@@ -287,7 +287,7 @@ class Machine(object):
 
     def prepare(self):
         self.begin("a machine")
-        if plan["booted"]:
+        if plan["machine"] == "systemd":
             boot()
             MANAGERS["systemd"] = BootedSystemd
             # The distribution's units may have started others.
@@ -523,8 +523,8 @@ def main():
         print("FAILED: %s" % json.dumps(failure))
     with open(plan["report"], "w") as file:
         report = {"scenario": plan["scenario"], "failure": failure}
-        if plan["booted"]:
-            report["machine"] = read("/proc/1/comm").strip()
+        if plan["machine"] != "sandbox":
+            report["machine"] = plan["machine"]
         json.dump(report, file, sort_keys=True)
 
 
