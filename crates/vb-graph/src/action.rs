@@ -128,11 +128,11 @@ impl Kind {
             Self::Package(spec) => match spec.format {
                 // 2: the dictionary of xz is no larger than a segment. 3: what stands in for a `debian/copyright`.
                 // 4: the interpreter is looked at first. 5: units are read again, what was written by hand yields.
-                // 6: an interpreter in the package is listed.
-                Format::Deb => 6,
+                // 6: an interpreter in the package is listed. 7: scripts have the functions that they call.
+                Format::Deb => 7,
                 // 2: versions are written so that rpm orders them as dpkg does. 3, 4, 5 and 6: as 2, 3, 4 and 5 of a
-                // `.deb`. 7: `rpm/triggers` is followed. 8: as 6 of a `.deb`.
-                Format::Rpm => 8,
+                // `.deb`. 7: `rpm/triggers` is followed. 8 and 9: as 6 and 7 of a `.deb`.
+                Format::Rpm => 9,
                 // 2 and 3: as 3 and 6 of a `.deb`.
                 Format::Tar => 3,
             },

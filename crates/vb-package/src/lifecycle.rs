@@ -6,6 +6,7 @@
 //! Must not be here: anything that looks at the machine; the scripts do that when they run.
 
 mod error;
+mod functions;
 mod interpreter;
 mod merge;
 mod runit;

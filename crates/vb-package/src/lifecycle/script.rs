@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use vb_graph::{ConfigFile, Manager, PackageSpec, ScriptPolicy};
 
 use super::{
-    LifecycleError, merge,
+    LifecycleError, functions, merge,
     transition::{self, Enable, Moment, Upgraded, commands},
 };
 use crate::{
@@ -114,18 +114,19 @@ fn block(spec: &PackageSpec, argument: &str, arms: &Arms) -> Option<String> {
         return None;
     }
     let mut text = format!("# What the services and users of {} need, as its recipe declares them.\n", spec.name);
-    text += &functions(spec);
-    text += &format!("case \"{argument}\" in\n");
+    let mut calls = format!("case \"{argument}\" in\n");
     for (pattern, lines) in arms {
-        text += &format!("    {pattern})\n");
-        lines.iter().for_each(|line| text += &format!("        {line}\n"));
-        text += "        ;;\n";
+        calls += &format!("    {pattern})\n");
+        lines.iter().for_each(|line| calls += &format!("        {line}\n"));
+        calls += "        ;;\n";
     }
-    text += "esac\n";
+    calls += "esac\n";
+    text += &functions(spec, &calls);
+    text += &calls;
     Some(text)
 }
 
-fn functions(spec: &PackageSpec) -> String {
+fn functions(spec: &PackageSpec, calls: &str) -> String {
     let managers: BTreeSet<Manager> =
         spec.lifecycle.services.iter().flat_map(|service| service.managers.iter().copied()).collect();
     let of_manager = |manager: &Manager| match manager {
@@ -133,7 +134,8 @@ fn functions(spec: &PackageSpec) -> String {
         Manager::Runit => include_str!("shell/runit.sh"),
         Manager::Supervisor => include_str!("shell/supervisor.sh"),
     };
-    let texts = [include_str!("shell/common.sh"), include_str!("shell/files.sh")];
-    let text = texts.into_iter().chain(managers.iter().map(of_manager)).collect::<Vec<_>>().join("\n");
-    text.replace("@PACKAGE@", &spec.name).replace("@SERVICES@", &spec.lifecycle.service_directory) + "\n"
+    let common = [include_str!("shell/common.sh"), include_str!("shell/files.sh")];
+    let managers: Vec<&str> = managers.iter().map(of_manager).collect();
+    let text = functions::needed(calls, &common, &managers);
+    text.replace("@PACKAGE@", &spec.name).replace("@SERVICES@", &spec.lifecycle.service_directory)
 }
