@@ -41,7 +41,7 @@ fn what_nobody_accepts_fails_and_what_is_accepted_later_runs_no_checker_again() 
     env.edit(WORKSPACE, "tag = \"non-standard-toplevel-dir\"", "tag = \"no-such-tag\"");
     let run = env.vb(&DEB).expect(1);
     expect![[r#"
-        greeter bookworm lint vrmd-greeter: 1 error, 0 warnings, 87 accepted
+        greeter bookworm lint vrmd-greeter: 1 error, 0 warnings, 80 accepted
           error    non-standard-toplevel-dir: The Filesystem Hierarchy Standard forbids the installation of new files or directories in the root directory
                    [vrmd/]
     "#]]
@@ -61,12 +61,40 @@ fn what_nobody_accepts_fails_and_what_is_accepted_later_runs_no_checker_again() 
         "lint.lintian = [{ tag = \"embedded-library\", reason = \"old\" },",
     );
     env.edit("recipes/greeter.ncl", "[\"bullseye\", \"bookworm\", \"trixie\"]", "[\"bookworm\"]");
+    let plan = env.vb(&["plan", "--lint", "recipes/greeter.ncl"]).ok();
+    assert!(plan.stdout.contains("hit   greeter bookworm lint vrmd-greeter\n"), "{}", plan.stdout);
     let again = env.vb(&DEB[..2]).ok();
     assert_eq!(again.executed(), Vec::<String>::new());
     expect![[r#"
         warning: recipes/greeter.ncl:15: lintian no longer finds `embedded-library`, which is accepted there
     "#]]
     .assert_eq(&told(&env, &again));
+}
+
+#[test]
+fn what_is_accepted_at_a_path_is_told_at_another_and_a_path_without_it_too() {
+    let env = TestEnv::greeter();
+    env.edit("recipes/greeter.ncl", "[\"bullseye\", \"bookworm\", \"trixie\"]", "[\"bookworm\"]");
+    env.edit(WORKSPACE, "paths = [\"/vrmd\"]", "paths = [\"/vrmd/*\"]");
+    let run = env.vb(&DEB).expect(1);
+    assert!(run.stdout.contains("non-standard-toplevel-dir") && run.stdout.contains("[vrmd/]"), "{}", run.stdout);
+    env.edit(WORKSPACE, "paths = [\"/vrmd/*\"]", "paths = [\"/vrmd\"]");
+    env.vb(&DEB).ok();
+    env.edit("recipes/greeter.ncl", "tag = \"no-changelog\"", "tag = \"no-changelog\", paths = [\"/srv/**\"]");
+    env.edit(
+        "recipes/greeter.ncl",
+        "lint.lintian = [",
+        "lint.lintian = [{ tag = \"no-changelog\", reason = \"nobody has written one\" },",
+    );
+    let unused = env.vb(&DEB[..2]).ok();
+    assert!(
+        unused.stderr.contains("lintian no longer finds `no-changelog` at such a path, which is accepted there"),
+        "{}",
+        unused.stderr
+    );
+    env.edit(WORKSPACE, "paths = [\"/vrmd\"]", "paths = [\"/vrmd/[a\"]");
+    let refused = env.vb(&DEB).expect(3);
+    assert!(refused.stderr.contains("vb::lint::paths"), "{}", refused.stderr);
 }
 
 #[test]

@@ -29,6 +29,26 @@ pub struct Finding {
     pub details: String,
 }
 
+impl Finding {
+    /// Returns the installed path that it is about, without a slash at the front; none where it is about no file.
+    ///
+    /// lintian has it in brackets at the end, perhaps with a line (`[vrmd/a.py:3]`); rpmlint as the first word.
+    pub fn path(&self) -> Option<&str> {
+        let bracketed = self.details.strip_suffix(']').and_then(|details| {
+            let (before, path) = details.rsplit_once('[')?;
+            (before.is_empty() || before.ends_with(' ')).then_some(path)
+        });
+        let path = match bracketed {
+            Some(path) => match path.rsplit_once(':') {
+                Some((path, line)) if !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit()) => path,
+                _ => path,
+            },
+            None => self.details.split(' ').next().filter(|word| word.starts_with('/'))?,
+        };
+        Some(path.trim_matches('/'))
+    }
+}
+
 /// How bad a checker finds something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -154,6 +174,26 @@ mod tests {
             "embedded-library: The given ELF object appears to have been statically linked to a library",
         ];
         assert_eq!(shown(&Findings::parse(Checker::Lintian, text)), expected);
+    }
+
+    #[test]
+    fn the_path_of_a_finding_is_in_brackets_or_its_first_word() {
+        let path = |details: &str| {
+            let finding = Finding { severity: Severity::Error, tag: "tag".to_owned(), details: details.to_owned() };
+            finding.path().map(str::to_owned)
+        };
+        let expected = [
+            ("libyaml [vrmd/a b.so]", Some("vrmd/a b.so")),
+            ("[vrmd/]", Some("vrmd")),
+            ("python3 [vrmd/a.py:12]", Some("vrmd/a.py")),
+            ("[vrmd/a:b]", Some("vrmd/a:b")),
+            ("/vrmd/bin/python /usr/bin/python3", Some("vrmd/bin/python")),
+            ("1.0-1", None),
+            ("", None),
+        ];
+        for (details, found) in expected {
+            assert_eq!(path(details).as_deref(), found, "{details}");
+        }
     }
 
     #[test]

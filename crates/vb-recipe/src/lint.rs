@@ -19,6 +19,8 @@ pub struct LintRecipe {
 pub struct AcceptedTag {
     /// The checker's word for it: `embedded-library`.
     pub tag: String,
+    /// Globs of the installed paths where it may be found; everywhere where there are none.
+    pub paths: Vec<String>,
     /// Why it stays.
     pub reason: String,
 }

@@ -225,6 +225,9 @@ pub(crate) struct Plan {
     /// What `vb test` would do.
     #[arg(long)]
     pub(crate) tests: bool,
+    /// What `vb lint` would do.
+    #[arg(long, conflicts_with = "tests")]
+    pub(crate) lint: bool,
 }
 
 #[derive(Args, Debug)]
@@ -234,6 +237,9 @@ pub(crate) struct Why {
     /// Why tests ran, or would run.
     #[arg(long)]
     pub(crate) tests: bool,
+    /// Why checkers of packages ran, or would run.
+    #[arg(long, conflicts_with = "tests")]
+    pub(crate) lint: bool,
     /// Only actions whose labels contain this text.
     #[arg(long, value_name = "TEXT")]
     pub(crate) action: Option<String>,
@@ -254,7 +260,16 @@ pub(crate) struct ActionChoice {
 impl ActionChoice {
     /// Is it one that `vb test` needs?
     pub(crate) fn is_of_tests(&self) -> bool {
-        self.action.split(' ').any(|word| word == "test")
+        self.has_word("test")
+    }
+
+    /// Is it one of `vb lint`?
+    pub(crate) fn is_of_lint(&self) -> bool {
+        self.has_word("lint")
+    }
+
+    fn has_word(&self, word: &str) -> bool {
+        self.action.split(' ').any(|each| each == word)
     }
 
     /// Returns the recipe as a selection.

@@ -1,5 +1,7 @@
 //! `vb fetch`: every file that locks name, into the store.
 
+use std::collections::BTreeMap;
+
 use vb_build::OnFailure;
 use vb_graph::{ActionIndex, Kind};
 
@@ -19,7 +21,8 @@ pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal>
     let session = Session::open(common, selection)?;
     let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
     let builder = Machine::read()?.builder(common, session.store.clone(), session.place(), platforms)?;
-    let Lowered { graph, .. } = session.graph(None)?;
+    // With the roots of tests; what was published before is no lock's to name.
+    let Lowered { graph, .. } = session.graph(Some(&BTreeMap::new()))?;
     let is_fetch = |index: &ActionIndex| matches!(graph.action(*index).kind, Kind::Fetch(_));
     let files: Vec<ActionIndex> = graph.indices().filter(is_fetch).collect();
     let display = Display::new(common.json);

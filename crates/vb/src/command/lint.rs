@@ -9,6 +9,7 @@ mod verdict;
 use std::time::Instant;
 
 use vb_build::OnFailure;
+use vb_graph::ActionIndex;
 
 use self::{
     looks::{Looks, is_package},
@@ -22,6 +23,13 @@ use crate::{
     fatal::Fatal,
     workbench::Workbench,
 };
+
+/// Adds the looks of checkers at what is selected to a workbench, and returns them.
+pub(crate) fn add_looks(bench: &mut Workbench) -> Result<Vec<ActionIndex>, Fatal> {
+    let Looks { graph, looks } = Looks::of_targets(bench)?;
+    bench.graph = graph;
+    Ok(looks.iter().map(|look| look.action).collect())
+}
 
 /// Runs the command. What can be looked at is, whatever fails beside it.
 pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal> {
@@ -58,7 +66,7 @@ pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal>
     display::lines(&if common.json { verdict.events() } else { verdict.lines() });
     // Of a part it cannot be said that a tag is nowhere.
     if files == 0 && report.is_success() && selection.platform.is_empty() {
-        verdict.unused(&bench.session, selection.all).iter().for_each(|line| display::warn(line));
+        verdict.unused(&bench.session, selection.all)?.iter().for_each(|line| display::warn(line));
     }
     display.lint_summary(looks.len(), &report, begun.elapsed());
     match verdict.refused() {

@@ -2,6 +2,7 @@
 
 use vb_graph::Node;
 
+use super::lint;
 use crate::{
     arguments::{ActionChoice, Common},
     command::build::{build_or_fail, missing_header},
@@ -14,7 +15,10 @@ use crate::{
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, arguments: &ActionChoice) -> Result<Exit, Fatal> {
-    let bench = Workbench::of(common, &arguments.selection(), arguments.is_of_tests())?;
+    let mut bench = Workbench::of(common, &arguments.selection(), arguments.is_of_tests())?;
+    if arguments.is_of_lint() {
+        lint::add_looks(&mut bench)?;
+    }
     let action = find_action(&bench.graph, &arguments.action)?;
     let display = Display::new(common.json);
     let surroundings = Surroundings {

@@ -3,6 +3,7 @@
 use vb_build::{ExecuteError, ShellError};
 use vb_sandbox::Status;
 
+use super::lint;
 use crate::{
     arguments::{Common, Shell},
     command::build::exit_of,
@@ -15,7 +16,10 @@ use crate::{
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, arguments: &Shell) -> Result<Exit, Fatal> {
-    let bench = Workbench::of(common, &arguments.choice.selection(), arguments.choice.is_of_tests())?;
+    let mut bench = Workbench::of(common, &arguments.choice.selection(), arguments.choice.is_of_tests())?;
+    if arguments.choice.is_of_lint() {
+        lint::add_looks(&mut bench)?;
+    }
     let action = find_action(&bench.graph, &arguments.choice.action)?;
     let argv = if arguments.command.is_empty() { vec!["/bin/sh".to_owned()] } else { arguments.command.clone() };
     let display = Display::new(common.json);

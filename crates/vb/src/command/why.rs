@@ -3,6 +3,7 @@
 use vb_build::{Change, Contrast, Why, WhyState};
 use vb_graph::Graph;
 
+use super::lint;
 use crate::{
     arguments::{Common, Why as Arguments},
     display,
@@ -13,8 +14,8 @@ use crate::{
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Fatal> {
-    let bench = Workbench::of(common, &arguments.selection, arguments.tests)?;
-    let goals = bench.goals_of(arguments.tests);
+    let mut bench = Workbench::of(common, &arguments.selection, arguments.tests)?;
+    let goals = if arguments.lint { lint::add_looks(&mut bench)? } else { bench.goals_of(arguments.tests) };
     let all = bench
         .builder
         .why(&bench.graph, &goals)

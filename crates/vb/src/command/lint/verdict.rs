@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vb_build::{BuildReport, Findings, Severity};
-use vb_graph::Checker;
-use vb_recipe::LintRecipe;
+use vb_build::{BuildReport, Finding, Findings, Severity};
+use vb_graph::{Checker, Pattern};
+use vb_recipe::{AcceptedTag, LintRecipe};
+use vb_store::Matcher;
 
 use super::looks::Look;
 use crate::{display, exit::Exit, fatal::Fatal, session::Session, workbench::Workbench};
@@ -18,8 +19,32 @@ pub(super) struct Verdict<'a>(Vec<Judged<'a>>);
 struct Judged<'a> {
     look: &'a Look,
     found: Findings,
-    /// The reasons of the tags that are accepted, the recipe's over the workspace's.
-    accepted: BTreeMap<&'a str, &'a str>,
+    /// What is accepted, the recipe's before the workspace's.
+    accepted: Vec<Accepted<'a>>,
+}
+
+/// Something that is accepted, ready to be compared with what is found.
+struct Accepted<'a> {
+    tag: &'a AcceptedTag,
+    paths: Matcher,
+}
+
+impl<'a> Accepted<'a> {
+    fn of(tag: &'a AcceptedTag) -> Result<Self, Fatal> {
+        let globs: Vec<Pattern> =
+            tag.paths.iter().map(|path| Pattern::Glob(path.trim_start_matches('/').to_owned())).collect();
+        let paths = Matcher::new(&globs).map_err(|error| {
+            let message = format!("`{}` is accepted at paths that are no patterns", tag.tag);
+            let help = "change `paths` in `lint` of the recipe or the workspace";
+            Fatal::caused(Exit::Recipe, "vb::lint::paths", message, help, error)
+        })?;
+        Ok(Self { tag, paths })
+    }
+
+    fn accepts(&self, finding: &Finding) -> bool {
+        let is_there = || finding.path().is_some_and(|path| self.paths.is_match(path));
+        self.tag.tag == finding.tag && (self.tag.paths.is_empty() || is_there())
+    }
 }
 
 impl<'a> Verdict<'a> {
@@ -34,9 +59,9 @@ impl<'a> Verdict<'a> {
                 Fatal::caused(Exit::Environment, "vb::lint::report", "cannot read what a checker found", help, error)
             })?;
             let recipe = look.recipe.as_ref().and_then(|path| session.recipe_at(path));
-            let lists = [Some(&session.workspace.value.lint), recipe.map(|recipe| &recipe.value.lint)];
+            let lists = [recipe.map(|recipe| &recipe.value.lint), Some(&session.workspace.value.lint)];
             let tags = lists.into_iter().flatten().flat_map(|lint| lint.of(look.checker));
-            let accepted = tags.map(|accepted| (accepted.tag.as_str(), accepted.reason.as_str())).collect();
+            let accepted = tags.map(Accepted::of).collect::<Result<_, _>>()?;
             judged.push(Judged { look, found, accepted });
         }
         Ok(Self(judged))
@@ -64,18 +89,18 @@ impl<'a> Verdict<'a> {
 
     /// Names the accepted tags that no checker finds any more: those of recipes and, where all of these were looked at,
     /// those of the workspace.
-    pub(super) fn unused(&self, session: &Session, is_all: bool) -> Vec<String> {
+    pub(super) fn unused(&self, session: &Session, is_all: bool) -> Result<Vec<String>, Fatal> {
         let paths: BTreeSet<_> = self.0.iter().filter_map(|judged| judged.look.recipe.as_ref()).collect();
         let mut lines = Vec::new();
         for recipe in paths.into_iter().filter_map(|path| session.recipe_at(path)) {
             let is_of = |judged: &&Judged<'_>| judged.look.recipe.as_deref() == Some(recipe.path());
-            lines.extend(self.unused_of(&recipe.value.lint, is_of, |field| recipe.place(field)));
+            lines.extend(self.unused_of(&recipe.value.lint, is_of, |field| recipe.place(field))?);
         }
         if is_all {
             let workspace = &session.workspace;
-            lines.extend(self.unused_of(&workspace.value.lint, |_| true, |field| workspace.place(field)));
+            lines.extend(self.unused_of(&workspace.value.lint, |_| true, |field| workspace.place(field))?);
         }
-        lines
+        Ok(lines)
     }
 
     fn unused_of(
@@ -83,33 +108,41 @@ impl<'a> Verdict<'a> {
         lint: &LintRecipe,
         is_of: impl Fn(&&Judged<'_>) -> bool,
         place: impl Fn(&str) -> String,
-    ) -> Vec<String> {
+    ) -> Result<Vec<String>, Fatal> {
         let mut lines = Vec::new();
         for checker in [Checker::Lintian, Checker::Rpmlint] {
             let looks: Vec<_> = self.0.iter().filter(|judged| judged.look.checker == checker).filter(&is_of).collect();
-            let findings = looks.iter().flat_map(|judged| &judged.found.findings);
-            let found: BTreeSet<&str> = findings.map(|finding| finding.tag.as_str()).collect();
-            let accepted = lint.of(checker).iter().enumerate().filter(|_| !looks.is_empty());
-            for (index, accepted) in accepted.filter(|(_, accepted)| !found.contains(accepted.tag.as_str())) {
-                let (checker, tag) = (checker.as_str(), &accepted.tag);
+            let tags = lint.of(checker).iter().enumerate().filter(|_| !looks.is_empty());
+            for (index, tag) in tags {
+                let accepted = Accepted::of(tag)?;
+                if looks.iter().flat_map(|judged| &judged.found.findings).any(|finding| accepted.accepts(finding)) {
+                    continue;
+                }
+                let (checker, name) = (checker.as_str(), &tag.tag);
                 let place = place(&format!("lint.{checker}[{index}]"));
-                lines.push(format!("{place}: {checker} no longer finds `{tag}`, which is accepted there"));
+                let at = if tag.paths.is_empty() { "" } else { " at such a path" };
+                lines.push(format!("{place}: {checker} no longer finds `{name}`{at}, which is accepted there"));
             }
         }
-        lines
+        Ok(lines)
     }
 }
 
 impl Judged<'_> {
+    /// Returns why a finding is accepted, if it is.
+    fn reason(&self, finding: &Finding) -> Option<&str> {
+        let accepted = self.accepted.iter().find(|accepted| accepted.accepts(finding))?;
+        Some(&accepted.tag.reason)
+    }
+
     fn count(&self, severity: Severity) -> usize {
-        let is_refused =
-            |finding: &&vb_build::Finding| finding.severity == severity && !self.accepted.contains_key(&*finding.tag);
+        let is_refused = |finding: &&Finding| finding.severity == severity && self.reason(finding).is_none();
         self.found.findings.iter().filter(is_refused).count()
     }
 
     fn lines(&self) -> Vec<String> {
         let mut refused: BTreeMap<(Severity, &str), Vec<&str>> = BTreeMap::new();
-        for finding in self.found.findings.iter().filter(|finding| !self.accepted.contains_key(&*finding.tag)) {
+        for finding in self.found.findings.iter().filter(|finding| self.reason(finding).is_none()) {
             refused.entry((finding.severity, &finding.tag)).or_default().push(&finding.details);
         }
         let (errors, warnings) = (self.count(Severity::Error), self.count(Severity::Warning));
@@ -129,8 +162,8 @@ impl Judged<'_> {
     }
 
     fn events(&self) -> Vec<String> {
-        let event = |finding: &vb_build::Finding| {
-            let accepted = self.accepted.get(&*finding.tag);
+        let event = |finding: &Finding| {
+            let accepted = self.reason(finding);
             serde_json::json!({
                 "event": "finding", "label": self.look.label, "checker": self.look.checker.as_str(),
                 "severity": finding.severity, "tag": finding.tag, "details": finding.details, "accepted": accepted,
