@@ -8,7 +8,7 @@ use std::{
 use fs_err as fs;
 use vb_graph::{BlobDigest, Compression, Format, PackageSpec};
 use vb_package::{
-    Content, Entry, FileTree, MaintainerFiles, Resources, RpmMetadata, SegmentCache, read_rpm, write_rpm,
+    Content, Entry, FileTree, MaintainerFiles, Resources, RpmMetadata, SegmentCache, read_package, read_rpm, write_rpm,
 };
 use vb_sandbox::{Access, Filter, GuestPath, HostPath, Identity, Root, Upper};
 
@@ -202,6 +202,8 @@ fn every_rpm_since_4_16_runs_the_triggers_of_a_package() {
                     %filetriggerin -- /opt/none /opt/watched\nread path; echo \"file $path\"\n\
                     %transfiletriggerin -- /opt/watched\nread path; echo \"transaction $path\"\n";
     write_small("listener", "opt/listener/file", triggers, directory.path());
+    let listener = fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(read_package(&listener).unwrap().scripts["triggers"], triggers);
     write_small("watched", "opt/watched/file", "", directory.path());
     let script = "rpm --initdb; set -e; rpm --install --nodeps /packages/listener*.rpm; echo listens; \
                   rpm --install --nodeps /packages/watched*.rpm; rpm --erase --nodeps watched; echo end";

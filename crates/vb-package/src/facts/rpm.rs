@@ -28,6 +28,10 @@ pub(super) fn read(path: &Path) -> Result<PackageFacts, ReadPackageError> {
         let text = format!("#!{}\n{}", script.program.join(" "), script.text);
         facts.scripts.insert(name.to_string(), text);
     }
+    if !metadata.triggers.is_empty() {
+        let triggers: String = metadata.triggers.iter().map(ToString::to_string).collect();
+        facts.scripts.insert("triggers".to_owned(), triggers);
+    }
     let configuration = metadata.files.iter().filter(|file| file.is_config);
     facts.conffiles = configuration.map(|file| file.path.clone()).collect();
     facts.files = metadata.files.iter().map(|file| (file.path.clone(), file_facts(file))).collect();

@@ -13,7 +13,10 @@ use std::{
 use fs_err as fs;
 use rpm::{Dependency, DependencyFlags, FileFlags, FileType, Header, IndexData, IndexTag, PackageMetadata};
 
-use super::scriptlet::ScriptletName;
+use super::{
+    scriptlet::ScriptletName,
+    trigger::{RpmTrigger, triggers_of},
+};
 
 const LEAD: usize = 96;
 const INTRO: usize = 16;
@@ -79,7 +82,7 @@ pub struct RpmRelation {
 }
 
 impl RpmRelation {
-    fn of(dependency: Dependency) -> Self {
+    pub(super) fn of(dependency: Dependency) -> Self {
         let sign = dependency.flags.comparator_str();
         let pre = DependencyFlags::PREREQ | DependencyFlags::SCRIPT_PRE | DependencyFlags::SCRIPT_POST;
         Self {
@@ -228,6 +231,8 @@ pub struct RpmMetadata {
     pub files: Vec<RpmFile>,
     /// Its scripts.
     pub scripts: BTreeMap<ScriptletName, RpmScript>,
+    /// Its triggers: those for packages first, then those for files.
+    pub triggers: Vec<RpmTrigger>,
     /// Its changelog, the newest entry first.
     pub changelog: Vec<RpmChange>,
 }
@@ -391,13 +396,14 @@ fn metadata_of(package: &PackageMetadata) -> Result<RpmMetadata, rpm::Error> {
         enhances: relations(package.get_enhances()?),
         files: files(package)?,
         scripts: scripts(header)?,
+        triggers: triggers_of(header)?,
         changelog: changes
             .map(|entry| RpmChange { time: entry.timestamp, author: entry.name, text: entry.description })
             .collect(),
     })
 }
 
-fn optional<T>(value: Result<T, rpm::Error>) -> Result<Option<T>, rpm::Error> {
+pub(super) fn optional<T>(value: Result<T, rpm::Error>) -> Result<Option<T>, rpm::Error> {
     match value {
         Ok(value) => Ok(Some(value)),
         Err(rpm::Error::TagNotFound(_)) => Ok(None),

@@ -4,9 +4,14 @@
 //! package, package >= 1.0`, or `%transfiletriggerin -- /usr/share/fonts`, and the script below it. In the header each of
 //! the three families has tags of its own: its scripts, and for each condition the script that it belongs to.
 
-use rpm::{Dependency, DependencyFlags, IndexTag};
+use std::fmt;
 
-use super::{read::RpmScript, scriptlet::script_of};
+use rpm::{Dependency, DependencyFlags, Header, IndexTag};
+
+use super::{
+    read::{RpmRelation, RpmScript, optional},
+    scriptlet::script_of,
+};
 use crate::maintainer::MaintainerFileError;
 
 /// What rpm gives to file triggers that have no other priority.
@@ -91,6 +96,70 @@ impl RpmTrigger {
         let flags = |condition: &Dependency| (condition.flags | self.when).bits();
         self.conditions.iter().map(move |one| (one.name.as_str(), one.version.as_str(), flags(one)))
     }
+}
+
+/// The trigger as a spec file has it, and as `rpm/triggers` does.
+impl fmt::Display for RpmTrigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let family = match self.family {
+            Family::Package => "",
+            Family::File => "file",
+            Family::Transaction => "transfile",
+        };
+        let when = match self.when {
+            DependencyFlags::TRIGGERUN => "un",
+            DependencyFlags::TRIGGERPOSTUN => "postun",
+            DependencyFlags::TRIGGERPREIN => "prein",
+            _ => "in",
+        };
+        write!(f, "%{family}trigger{when}")?;
+        if self.script.program != ["/bin/sh"] {
+            write!(f, " -p {}", self.script.program.join(" "))?;
+        }
+        let conditions: Vec<String> =
+            self.conditions.iter().map(|condition| RpmRelation::of(condition.clone()).to_string()).collect();
+        let separator = if self.family == Family::Package { ", " } else { " " };
+        write!(f, " -- {}\n{}", conditions.join(separator), self.script.text)?;
+        if self.script.text.ends_with('\n') { Ok(()) } else { writeln!(f) }
+    }
+}
+
+/// Reads the triggers that a header has.
+pub(super) fn triggers_of(header: &Header<IndexTag>) -> Result<Vec<RpmTrigger>, rpm::Error> {
+    let words = |tag| -> Result<Vec<String>, rpm::Error> {
+        let words = optional(header.get_entry_data_as_string_array(tag))?.unwrap_or_default();
+        Ok(words.into_iter().map(str::to_owned).collect())
+    };
+    let numbers = |tag| Ok::<_, rpm::Error>(optional(header.get_entry_data_as_u32_array(tag))?.unwrap_or_default());
+    let mut triggers = Vec::new();
+    for family in Family::ALL {
+        let Tags { scripts, programs, conditions: [names, versions, flags, owners], .. } = family.tags();
+        let (names, versions) = (words(names)?, words(versions)?);
+        let (flags, owners) = (numbers(flags)?, numbers(owners)?);
+        let conditions = || names.iter().zip(&versions).zip(flags.iter().zip(&owners));
+        let programs = words(programs)?;
+        for (index, text) in words(scripts)?.into_iter().enumerate() {
+            let own: Vec<Dependency> = conditions()
+                .filter(|(_, (_, owner))| usize::try_from(**owner) == Ok(index))
+                .map(|((name, version), (flags, _))| Dependency {
+                    name: name.clone(),
+                    version: version.clone(),
+                    flags: DependencyFlags::from_bits_retain(*flags),
+                })
+                .collect();
+            let when = own.iter().fold(DependencyFlags::empty(), |all, one| all | one.flags) & moments();
+            let without = |one: Dependency| Dependency { flags: one.flags - moments(), ..one };
+            let program = programs.get(index).cloned().into_iter().collect();
+            let conditions = own.into_iter().map(without).collect();
+            triggers.push(RpmTrigger { family, when, conditions, script: RpmScript { program, text } });
+        }
+    }
+    Ok(triggers)
+}
+
+fn moments() -> DependencyFlags {
+    use DependencyFlags as Flags;
+    Flags::TRIGGERIN | Flags::TRIGGERUN | Flags::TRIGGERPOSTUN | Flags::TRIGGERPREIN
 }
 
 /// Reads `rpm/triggers`.
