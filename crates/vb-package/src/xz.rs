@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use flate2::Crc;
 use liblzma::{
-    stream::{Check, Filters, LzmaOptions, MtStreamBuilder},
+    stream::{Check, Filters, LzmaOptions, Stream},
     write::XzEncoder,
 };
 
@@ -34,16 +34,66 @@ pub fn xz_piece(plain: &[u8], preset: u32) -> Vec<u8> {
     compress_block(plain, plain.len().max(1) as u64, &options).expect("compressing in memory does not fail")
 }
 
+/// Compresses a piece to one block, whose header has room for the sizes of any piece of at most `largest` bytes.
+///
+/// The bytes are those of the multi-threaded encoder with blocks of that size, which alone writes sizes into the headers
+/// of blocks: with these, dpkg unpacks blocks in parallel. But it starts a thread for each piece, and what that needed
+/// stays with the allocator of a thread that is gone; so this is the other encoder, with its header replaced.
 fn compress_block(plain: &[u8], largest: u64, options: &LzmaOptions) -> io::Result<Vec<u8>> {
     let mut filters = Filters::new();
     filters.lzma2(options);
-    // The multi-threaded encoder, on one thread: it alone writes the sizes into the block's header, with which dpkg
-    // unpacks blocks in parallel.
-    let stream =
-        MtStreamBuilder::new().threads(1).filters(filters).block_size(largest).check(Check::Crc64).encoder()?;
+    let stream = Stream::new_stream_encoder(&filters, Check::Crc64)?;
     let mut encoder = XzEncoder::new_stream(Vec::new(), stream);
     encoder.write_all(plain)?;
-    encoder.finish()
+    let piece = encoder.finish()?;
+    if plain.is_empty() {
+        // A stream of no block: as that of the other encoder.
+        return Ok(piece);
+    }
+    let parts = take_apart(&piece).ok_or(io::ErrorKind::InvalidData)?;
+    let (header, content) = parts.block.split_at((usize::from(parts.block[0]) + 1) * 4);
+    let unpadded = usize::try_from(parts.unpadded_size).expect("the piece is in memory");
+    let compressed_size = unpadded - header.len() - CHECK;
+    // Behind size and flags stands the filter.
+    let new = block_header(&header[2..2 + FILTER], compressed_size as u64, plain.len() as u64, largest);
+
+    let mut joiner = XzJoiner::default();
+    let block = [&new, content].concat();
+    let parts = Parts {
+        block: &block,
+        unpadded_size: (new.len() + compressed_size + CHECK) as u64,
+        uncompressed_size: plain.len() as u64,
+    };
+    let mut out = Vec::with_capacity(block.len() + 64);
+    joiner.append_parts(&parts, &mut out)?;
+    joiner.finish(&mut out)?;
+    Ok(out)
+}
+
+/// The flags of LZMA2: its identifier, the size of its properties, the size of the dictionary.
+const FILTER: usize = 3;
+/// The size of a CRC64.
+const CHECK: usize = 8;
+/// Section 3.1.2: one filter, and both sizes are there.
+const WITH_SIZES: u8 = 0xc0;
+
+/// Section 3.1, as long as it is for the largest piece.
+fn block_header(filter: &[u8], compressed_size: u64, plain_size: u64, largest: u64) -> Vec<u8> {
+    // What liblzma's encoder has room for: a header, a check, and chunks of LZMA2 that it did not compress.
+    let room = (largest + largest.div_ceil(1 << 16) * 3 + 1).next_multiple_of(4) + 92;
+    let header = |compressed_size, plain_size| {
+        let mut header = vec![0, WITH_SIZES];
+        write_number(&mut header, compressed_size);
+        write_number(&mut header, plain_size);
+        header.extend(filter);
+        header
+    };
+    let length = header(room, largest).len().next_multiple_of(4);
+    let mut header = header(compressed_size, plain_size);
+    header[0] = u8::try_from(length / 4).expect("a header is short");
+    header.resize(length, 0);
+    header.extend(crc32(&header).to_le_bytes());
+    header
 }
 
 /// A piece, taken apart.
@@ -168,9 +218,44 @@ fn read_number(bytes: &mut &[u8]) -> Option<u64> {
 mod tests {
     use std::io::Read;
 
-    use liblzma::read::XzDecoder;
+    use liblzma::{read::XzDecoder, stream::MtStreamBuilder};
 
     use super::*;
+
+    fn compress_with_threads(plain: &[u8], largest: u64, options: &LzmaOptions) -> Vec<u8> {
+        let mut filters = Filters::new();
+        filters.lzma2(options);
+        let mut builder = MtStreamBuilder::new();
+        let stream = builder.threads(1).filters(filters).block_size(largest).check(Check::Crc64).encoder().unwrap();
+        let mut encoder = XzEncoder::new_stream(Vec::new(), stream);
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_piece_is_the_one_that_the_encoder_with_threads_makes() {
+        let mut state = 1_u64;
+        let mut noise = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state.to_be_bytes()[0]
+        };
+        // Noise becomes longer, by one header for each chunk that is stored.
+        let noise: Vec<u8> = (0..1 << 20).map(|_| noise()).collect();
+        let text: Vec<u8> = (0..200_000).flat_map(|line: u32| format!("{}\n", line % 77_777).into_bytes()).collect();
+        let mut options = LzmaOptions::new_preset(PRESET).unwrap();
+        options.dict_size(4 << 20);
+        for plain in [&noise[..], &noise[..100_000], &noise[..1], &text[..1 << 20], &text[..77], b""] {
+            let largest = 4 << 20;
+            assert!(
+                compress_block(plain, largest, &options).unwrap() == compress_with_threads(plain, largest, &options)
+            );
+            // A block for the piece alone, whose header may be as short as this one can be.
+            let largest = plain.len().max(1) as u64;
+            assert!(
+                compress_block(plain, largest, &options).unwrap() == compress_with_threads(plain, largest, &options)
+            );
+        }
+    }
 
     #[test]
     fn numbers_of_every_length_come_back() {
