@@ -14,6 +14,9 @@ use crate::{
     layout::Store,
 };
 
+/// A file of this size, in bytes, is hashed by several threads.
+const LARGE: u64 = 8 << 20;
+
 /// A blob could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
@@ -158,7 +161,7 @@ impl Store {
     pub(crate) fn adopt_file(&self, path: &Path, mode: u32) -> io::Result<(BlobDigest, u64)> {
         let file = fs::File::open(path)?;
         let size = file.metadata()?.len();
-        let digest = hash_reader(&file)?;
+        let digest = if size < LARGE { hash_reader(&file)? } else { hash_in_parallel(path)? };
         if self.keeps_blob(&digest, size)? {
             return Ok((digest, size));
         }
@@ -221,6 +224,14 @@ pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
 
 pub(crate) fn hash_file(path: &Path) -> io::Result<BlobDigest> {
     hash_reader(fs::File::open(path)?)
+}
+
+/// Hashes a file that nobody writes to, with all threads of the current rayon pool. Locks must not be held: threads that
+/// wait do other work of the pool.
+fn hash_in_parallel(path: &Path) -> io::Result<BlobDigest> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_mmap_rayon(path)?;
+    Ok(BlobDigest::from_bytes(*hasher.finalize().as_bytes()))
 }
 
 pub(crate) fn hash_reader(reader: impl Read) -> io::Result<BlobDigest> {

@@ -1,6 +1,13 @@
 //! Directories on disk: JSON under the digest of the canonical encoding.
 
-use std::io::{self, Write};
+use std::{
+    collections::HashMap,
+    fs::Metadata,
+    io::{self, Write},
+    os::unix::fs::MetadataExt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use fs_err as fs;
 use vb_graph::{Directory, DirectoryDigest, Name, Node};
@@ -27,6 +34,55 @@ pub enum DirectoryError {
     },
 }
 
+/// How many directories are kept in memory: those of a large application and its roots, some 20 MB.
+const MOST_IN_MEMORY: usize = 1 << 14;
+/// A file that was changed so shortly before could be changed again without another time.
+const CLOCK_TICK: Duration = Duration::from_millis(100);
+
+/// Directories that this process has read and checked, to be read once in a build and not in each of its actions.
+///
+/// One is taken from here as long as its file is the same, so that what is removed or damaged meanwhile is still seen.
+#[derive(Debug, Default)]
+pub(crate) struct ReadDirectories(Mutex<HashMap<DirectoryDigest, (Stamp, Arc<Directory>)>>);
+
+/// What changes when a file does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    size: u64,
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        Self { inode: metadata.ino(), size: metadata.len(), changed }
+    }
+
+    fn is_old(self) -> bool {
+        let (seconds, nanoseconds) = self.changed;
+        let changed = Duration::from_secs(seconds.unsigned_abs()) + Duration::from_nanos(nanoseconds.unsigned_abs());
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + changed).is_ok_and(|age| age > CLOCK_TICK)
+    }
+}
+
+impl ReadDirectories {
+    fn get(&self, digest: &DirectoryDigest, stamp: Stamp) -> Option<Arc<Directory>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(digest).filter(|(found, _)| *found == stamp).map(|(_, directory)| Arc::clone(directory))
+    }
+
+    fn keep(&self, digest: &DirectoryDigest, stamp: Stamp, directory: &Directory) {
+        if stamp.is_old() {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= MOST_IN_MEMORY {
+                known.clear();
+            }
+            known.insert(*digest, (stamp, Arc::new(directory.clone())));
+        }
+    }
+}
+
 impl Store {
     /// Stores a directory whose entries are in the store already.
     ///
@@ -51,15 +107,20 @@ impl Store {
     /// [`DirectoryError`]; a directory that does not match its digest is removed and missing.
     pub fn directory(&self, digest: &DirectoryDigest) -> Result<Directory, DirectoryError> {
         let path = self.place("directories", &digest.to_string());
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(DirectoryError::Missing { digest: *digest });
-            }
-            Err(source) => return Err(DirectoryError::Io { digest: *digest, source }),
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => DirectoryError::Missing { digest: *digest },
+            _ => DirectoryError::Io { digest: *digest, source },
         };
-        match serde_json::from_slice::<Directory>(&bytes) {
-            Ok(directory) if directory.digest() == *digest => Ok(directory),
+        // Before it is read: what is changed afterwards has another one.
+        let stamp = Stamp::of(&fs::symlink_metadata(&path).map_err(failed)?);
+        if let Some(directory) = self.read.get(digest, stamp) {
+            return Ok(Directory::clone(&directory));
+        }
+        match serde_json::from_slice::<Directory>(&fs::read(&path).map_err(failed)?) {
+            Ok(directory) if directory.digest() == *digest => {
+                self.read.keep(digest, stamp, &directory);
+                Ok(directory)
+            }
             _ => {
                 remove_if_there(&path).map_err(|source| DirectoryError::Io { digest: *digest, source })?;
                 Err(DirectoryError::Missing { digest: *digest })
@@ -114,4 +175,35 @@ impl Store {
 
 fn join(prefix: &str, name: &Name) -> String {
     if prefix.is_empty() { name.to_string() } else { format!("{prefix}/{name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_is_known_as_long_as_its_file_is_the_same() {
+        let known = ReadDirectories::default();
+        let (directory, digest) = (Directory::default(), Directory::default().digest());
+        let stamp = Stamp { inode: 1, size: 2, changed: (1_000_000_000, 5) };
+        known.keep(&digest, stamp, &directory);
+        assert_eq!(known.get(&digest, stamp).as_deref(), Some(&directory));
+        for other in [
+            Stamp { inode: 2, ..stamp },
+            Stamp { size: 3, ..stamp },
+            Stamp { changed: (1_000_000_000, 6), ..stamp },
+            Stamp { changed: (1_000_000_001, 5), ..stamp },
+        ] {
+            assert_eq!(known.get(&digest, other), None);
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_just_changed_is_read_again() {
+        let known = ReadDirectories::default();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let stamp = Stamp { inode: 1, size: 2, changed: (i64::try_from(now).unwrap() + 1, 0) };
+        known.keep(&Directory::default().digest(), stamp, &Directory::default());
+        assert_eq!(known.get(&Directory::default().digest(), stamp), None);
+    }
 }

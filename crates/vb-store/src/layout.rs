@@ -11,7 +11,7 @@ use std::{
 use fs_err as fs;
 use vb_graph::DirectoryDigest;
 
-use crate::scratch;
+use crate::{directory::ReadDirectories, scratch};
 
 const VERSION: &str = "vb store 1\n";
 const DIRECTORIES: [&str; 12] = [
@@ -57,6 +57,7 @@ pub struct Store {
     root: PathBuf,
     /// Shared by all who use the store, so that garbage is collected while nobody does.
     in_use: Arc<fs::File>,
+    pub(crate) read: Arc<ReadDirectories>,
 }
 
 /// Nobody else uses the store while this lives.
@@ -84,7 +85,7 @@ impl Store {
         let has_version = has_version(&root)?;
         let in_use = fs::OpenOptions::new().create(true).truncate(false).write(true).open(root.join("in-use"));
         let in_use = in_use.and_then(|file| file.file().lock_shared().map(|()| file)).map_err(error)?;
-        let store = Self { root, in_use: Arc::new(in_use) };
+        let store = Self { root, in_use: Arc::new(in_use), read: Arc::default() };
         for directory in DIRECTORIES {
             fs::create_dir_all(store.root.join(directory)).map_err(error)?;
         }
