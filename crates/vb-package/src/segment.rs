@@ -3,7 +3,11 @@
 //! A segment ends before an entry whose path says so, so that where segments end does not move when the content of a
 //! file changes: one edited file costs one segment, and all others are found again by what their bytes are made of.
 
-use std::io::{self, Write};
+use std::{
+    cmp::Reverse,
+    io::{self, Write},
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use rayon::prelude::*;
 use vb_graph::{BlobDigest, Compression};
@@ -182,8 +186,7 @@ impl<'a, W: Write> SegmentWriter<'a, W> {
     fn drain(&mut self) -> Result<(), MemberError> {
         for some in std::mem::take(&mut self.waiting).chunks(at_once()) {
             let maker = Maker { codec: self.codec, source: self.source, cache: self.cache };
-            let made: Vec<Result<Made, MemberError>> = some.par_iter().map(|segment| maker.make(segment)).collect();
-            for (segment, made) in some.iter().zip(made) {
+            for (segment, made) in some.iter().zip(maker.make_all(some)) {
                 self.append(segment, made?)?;
             }
         }
@@ -216,7 +219,7 @@ impl<'a, W: Write> SegmentWriter<'a, W> {
 
 /// Returns how many segments are in memory together: enough to keep the threads busy, few enough to stay small.
 fn at_once() -> usize {
-    4 * rayon::current_num_threads()
+    8 * rayon::current_num_threads()
 }
 
 /// Remembers segments, or reads and compresses them.
@@ -227,6 +230,22 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
+    /// Makes segments, the largest first, so that all threads end at about the same time. The order of the results is that
+    /// of the segments.
+    fn make_all(&self, segments: &[Segment]) -> Vec<Result<Made, MemberError>> {
+        let mut order: Vec<usize> = (0..segments.len()).collect();
+        order.sort_by_key(|index| Reverse(segments[*index].size()));
+        // rayon would give a thread several of them, and the last one those that are left.
+        let next = AtomicUsize::new(0);
+        let make_next = |_| {
+            let index = order[next.fetch_add(1, Ordering::Relaxed)];
+            (index, self.make(&segments[index]))
+        };
+        let mut made: Vec<_> = (0..segments.len()).into_par_iter().with_max_len(1).map(make_next).collect();
+        made.sort_by_key(|(index, _)| *index);
+        made.into_iter().map(|(_, made)| made).collect()
+    }
+
     fn make(&self, segment: &Segment) -> Result<Made, MemberError> {
         let key = self.codec.key(segment, self.source.wanted);
         if let Some(made) = self.recall(segment, &key) {

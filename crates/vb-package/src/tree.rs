@@ -247,20 +247,28 @@ fn check_entry(entry: &Entry) -> Result<(), InvalidTree> {
 }
 
 fn add_parents(by_path: &mut BTreeMap<String, Entry>) -> Result<(), InvalidTree> {
-    let paths: Vec<String> = by_path.keys().cloned().collect();
-    for path in paths {
+    let mut missing = BTreeMap::new();
+    // Most entries stand behind another one of the same directory.
+    let mut checked = "";
+    for path in by_path.keys() {
+        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        if parent == checked {
+            continue;
+        }
         for (end, _) in path.match_indices('/') {
-            let parent = by_path.entry(path[..end].to_owned()).or_insert_with(|| Entry {
-                path: path[..end].to_owned(),
-                mode: DIRECTORY_MODE,
-                content: Content::Directory,
-            });
-            if parent.content != Content::Directory {
-                let parent = parent.path.clone();
-                return Err(InvalidTree::BelowFile { path, parent });
+            let above = &path[..end];
+            match by_path.get(above) {
+                Some(Entry { content: Content::Directory, .. }) => {}
+                Some(_) => return Err(InvalidTree::BelowFile { path: path.clone(), parent: above.to_owned() }),
+                None => {
+                    let content = Content::Directory;
+                    missing.insert(above.to_owned(), Entry { path: above.to_owned(), mode: DIRECTORY_MODE, content });
+                }
             }
         }
+        checked = parent;
     }
+    by_path.extend(missing);
     Ok(())
 }
 
