@@ -14,7 +14,7 @@ use vb_graph::{
     Test, TestInterpreter, TestedService, Unpack, Wheel, Work,
 };
 
-const GOLDEN: [(&str, &str); 26] = [
+const GOLDEN: [(&str, &str); 28] = [
     ("fetch", "d09e54ee9f4e3d34ee382c5a35c515e30fd84d90062498682c761b85f2750667"),
     ("ingest", "f3b19bce9242a3c7cbb101a24df88ce80ff8e37f270c5d60f152559712e849e5"),
     ("root", "0381e812da8746fa6242bac09bd7bb5a22e74a67b36519a4bd4382719a44ec96"),
@@ -39,6 +39,8 @@ const GOLDEN: [(&str, &str); 26] = [
     ("libraries", "2f1fc9ff1e9435f4688e7b85d091b1d28b4386542d5a68d12747f89936f337ca"),
     ("import check", "a500b7848064279c4d005e0e05ce9201cda72c7ac55febc7a4011af0bb4a0d83"),
     ("package", "9463e68ac30a05260c26000093b661f23d786c6bef434a7eca8f08e0c3a8730b"),
+    ("package", "cc8722f1554dfce9863dd3ad9edde225c3127d3bab97e59bfec1d0d567e8f2a2"),
+    ("package", "d0ed394270b830d04eff9e9022f2f44c74e37e9cbfa995e62940767223d9579d"),
     ("test", "c12749b8e43494833177df9ea8b907435d76caf15e4cf7968c7ecc188927011d"),
     ("lint", "19821fe2edfa29a375f1723e889f3b5d3ca56ec5554467798e24c3047e9595a5"),
 ];
@@ -129,7 +131,7 @@ fn package() -> PackageSpec {
     }
 }
 
-/// One action of each kind, in the order of [`GOLDEN`].
+/// One action of each kind, in the order of [`GOLDEN`]; of a package one for each format, as each has a version of its own.
 fn kinds() -> Vec<Kind> {
     let [prefix, application] = ["/vrmd/whois", "/vrmd/whois/whois"].map(text);
     let mut kinds = vec![
@@ -170,6 +172,8 @@ fn kinds() -> Vec<Kind> {
         }),
         Kind::ImportCheck(ImportCheck { prefix, application, skip: vec![], seconds: ImportCheck::SECONDS }),
         Kind::Package(Box::new(package())),
+        Kind::Package(Box::new(PackageSpec { format: Format::Rpm, ..package() })),
+        Kind::Package(Box::new(PackageSpec { format: Format::Tar, ..package() })),
         Kind::Test(Box::new(test())),
         Kind::Lint(Lint { checker: Checker::Lintian }),
     ]);
