@@ -46,7 +46,7 @@ fn a_truncated_index_is_refused() {
         vb::lock::index
 
           x cannot load the package index of `bookworm`
-          `-> `file://[MIRROR]/archive/dists/bookworm/main/binary-amd64/Packages` has 68650 bytes, and the signed Release file of Sat, 11 Jul 2026 10:16:37 UTC names 137300
+          `-> `file://[MIRROR]/archive/dists/bookworm/main/binary-amd64/Packages` has 74842 bytes, and the signed Release file of Sat, 11 Jul 2026 10:16:37 UTC names 149684
           help: the archive is just being published, or its mirror mixes two states: try again later
     "#]],
     );
