@@ -6,5 +6,6 @@
 mod code;
 mod crates;
 mod documents;
+mod scripts;
 mod sources;
 mod tree;
