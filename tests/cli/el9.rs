@@ -13,7 +13,8 @@ fn workspace(archive: &El9) -> TestEnv {
     let env = TestEnv::new();
     archive.use_in(&env);
     let fields = "platforms = [\"bookworm\", \"el9\"],\n  \
-                  overrides.el9 = { build_deps = [\"libpq-devel\"], run_deps = [\"libpq\", \"runit\", \"shadow-utils\"] }";
+                  overrides.el9 = { build_deps = [\"libpq-devel\"], run_deps = [\"libpq\", \"runit\", \"shadow-utils\"], \
+                  test_deps = [] }";
     env.edit("recipes/whois.ncl", "platforms = [\"bookworm\"]", fields);
     write_version(&env, "1.0.0");
     env

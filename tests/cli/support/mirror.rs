@@ -214,10 +214,15 @@ fn replace_end(env: &TestEnv, path: &str, field: &str, end: &str, replacement: &
     env.write(path, &format!("{}{replacement}\n", &text[..written]));
 }
 
-/// Builds `whois` in the shared store, so that what its lock names is there.
+/// Builds `whois` in the shared store, and fetches what its tests alone need, so that what its lock names is there.
 pub(crate) fn build_whois_once() {
     static BUILT: OnceLock<()> = OnceLock::new();
-    BUILT.get_or_init(|| drop(TestEnv::new().vb(&["build", "recipes/whois.ncl"]).ok()));
+    BUILT.get_or_init(|| {
+        let env = TestEnv::new();
+        for command in ["build", "fetch"] {
+            drop(env.vb(&[command, "recipes/whois.ncl"]).ok());
+        }
+    });
 }
 
 fn blob(store: &Store, sha256: &Sha256, name: &str) -> PathBuf {

@@ -47,6 +47,7 @@ fn small_lock(env: &TestEnv, sdist: &Path) -> Lock {
     let requirements = env.workspace().join("recipes/apps/small/requirements.txt");
     platform.request.build_deps.clear();
     platform.request.run_deps.clear();
+    platform.request.test_deps.clear();
     platform.request.requirements =
         [("requirements.txt".to_owned(), sha256(&requirements).parse().unwrap())].into_iter().collect();
     platform.packages.retain(|package| package.roots.contains(&RootKind::Interpreter));
