@@ -9,14 +9,25 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 CHROMIUM = [
     "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--window-size=1000,700", "--remote-debugging-pipe",
 ]
+# Every style sheet and script of the page has an entry among what was loaded, which is written after the event that tells
+# the page to be there.
+IS_ENTERED = """(() => {
+  const entered = new Set(performance.getEntriesByType("resource").filter(e => e.responseStatus).map(e => e.name));
+  const wanted = Array.from(document.querySelectorAll("link[rel=stylesheet], script[src]")).map(e => e.href || e.src);
+  return wanted.every(url => entered.has(url));
+})()"""
 OBSERVATION = """(() => {
   const all = selector => Array.from(document.querySelectorAll(selector));
   const texts = selector => all(selector).map(element => element.textContent.trim());
+  // When the browser loads its icon, and whether it tells that, is its own affair.
+  const loaded = performance.getEntriesByType("resource")
+    .filter(entry => !all("link[rel=icon]").some(icon => icon.href === entry.name));
   const style = (selector, property) => all(selector).slice(0, 1).map(e => getComputedStyle(e)[property]).join();
   return {
     address: location.pathname,
@@ -37,13 +48,12 @@ OBSERVATION = """(() => {
       footer: style(".footer", "borderTopColor"),
       button: style(".btn", "borderRadius"),
     },
-    loaded: performance.getEntriesByType("resource").map(entry => {
+    loaded: loaded.map(entry => {
       const url = new URL(entry.name);
       return [entry.responseStatus, url.pathname + url.search];
     }).sort((one, other) => one[1] < other[1] ? -1 : 1),
     // Sent smaller than it is: the server has a compressed copy.
-    compressed: performance.getEntriesByType("resource")
-      .filter(entry => entry.encodedBodySize < entry.decodedBodySize)
+    compressed: loaded.filter(entry => entry.encodedBodySize < entry.decodedBodySize)
       .map(entry => new URL(entry.name).pathname).sort(),
   };
 })()"""
@@ -93,6 +103,12 @@ class Browser:
         status = self.evaluate("performance.getEntriesByType('navigation')[0].responseStatus")
         if status != 200:
             raise SystemExit("%s answered with %s" % (self.evaluate("location.href"), status))
+        limit = time.monotonic() + 60
+        while not self.evaluate(IS_ENTERED):
+            if time.monotonic() > limit:
+                raise SystemExit("%s has not loaded everything: %s" % (self.evaluate("location.href"), self.evaluate(
+                    "JSON.stringify(performance.getEntriesByType('resource'))")))
+            time.sleep(0.05)
 
     def go(self, url):
         failure = self.call("Page.navigate", url=url).get("errorText")
