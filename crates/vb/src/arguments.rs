@@ -89,7 +89,7 @@ pub(crate) enum Command {
     /// Resolve what recipes need, and write it to their locks.
     Lock(Lock),
     /// Bring every file that locks name into the store, so that it can be built without a network.
-    Fetch(Selection),
+    Fetch(Fetch),
     /// Take out the wheels of recipes.
     Wheels {
         #[command(subcommand)]
@@ -203,6 +203,15 @@ fn upgrade_name(value: &str) -> Result<String, String> {
     } else {
         Err("it is not the name of a distribution; name recipes before `--upgrade`".to_owned())
     }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Fetch {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// With the checkers that `vb lint` needs.
+    #[arg(long)]
+    pub(crate) lint: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
         Command::Lock(arguments) => lock::run(common, arguments),
         Command::Test(selection) => test::run(common, selection),
         Command::Lint(selection) => lint::run(common, selection),
-        Command::Fetch(selection) => fetch::run(common, selection),
+        Command::Fetch(fetch) => fetch::run(common, fetch),
         Command::Wheels { command } => wheels::run(common, command),
         Command::Plan(plan) => plan::run(common, plan),
         Command::Why(why) => why::run(common, why),

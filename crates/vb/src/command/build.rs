@@ -10,7 +10,8 @@ use vb_graph::{ActionIndex, Graph, Node};
 use vb_recipe::{Evaluated, Platform, Recipe, stopped_services};
 
 use super::{
-    missing_header, offline,
+    missing_header,
+    offline::Wanted,
     place::{PlaceError, place_packages, place_published},
 };
 use crate::{
@@ -31,8 +32,9 @@ pub(crate) fn run(common: &Common, arguments: &Build) -> Result<Exit, Fatal> {
     for stopped in bench.session.recipes.iter().flat_map(stopped_services) {
         display::warn(&stopped.to_string());
     }
+    let wanted = Wanted { builder: &bench.builder, graph: &bench.graph, goals: &goals, fetch: "vb fetch" };
     if common.offline {
-        offline::check_before(&bench)?;
+        wanted.check_before()?;
     }
     let on_failure = if arguments.keep_going { OnFailure::KeepGoing } else { OnFailure::Stop };
 
@@ -49,7 +51,7 @@ pub(crate) fn run(common: &Common, arguments: &Build) -> Result<Exit, Fatal> {
         report.executed += check.executed;
     }
     display.finish();
-    offline::check_after(&bench, &report)?;
+    wanted.check_after(&report)?;
     let surroundings = Surroundings {
         shell: &|label| Some(shell_command(&bench.session, label)),
         locked: &|sha256| LockedFrom::find(&bench.session, sha256),

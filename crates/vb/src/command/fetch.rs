@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use vb_build::OnFailure;
 use vb_graph::{ActionIndex, Kind};
 
-use super::{build::exit_of, offline};
+use super::{build::exit_of, lint, offline};
 use crate::{
-    arguments::{Common, Selection},
+    arguments::{Common, Fetch as Arguments},
     display::{self, Display, LockedFrom, Surroundings},
     exit::Exit,
     fatal::Fatal,
@@ -16,13 +16,16 @@ use crate::{
 };
 
 /// Runs the command. Nothing is built, and a file that is there is not fetched again.
-pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal> {
+pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Fatal> {
     offline::refuse(common, "fetch")?;
-    let session = Session::open(common, selection)?;
+    let session = Session::open(common, &arguments.selection)?;
     let platforms = session.pairs().into_iter().map(|(_, platform)| platform);
     let builder = Machine::read()?.builder(common, session.store.clone(), session.place(), platforms)?;
     // With the roots of tests; what was published before is no lock's to name.
-    let Lowered { graph, .. } = session.graph(Some(&BTreeMap::new()))?;
+    let Lowered { mut graph, targets, .. } = session.graph(Some(&BTreeMap::new()))?;
+    if arguments.lint {
+        graph = lint::with_looks(&session, graph, &targets)?;
+    }
     let is_fetch = |index: &ActionIndex| matches!(graph.action(*index).kind, Kind::Fetch(_));
     let files: Vec<ActionIndex> = graph.indices().filter(is_fetch).collect();
     let display = Display::new(common.json);

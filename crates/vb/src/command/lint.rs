@@ -9,26 +9,35 @@ mod verdict;
 use std::time::Instant;
 
 use vb_build::OnFailure;
-use vb_graph::ActionIndex;
+use vb_graph::{ActionIndex, Graph};
 
 use self::{
     looks::{Looks, is_package},
     verdict::Verdict,
 };
-use super::build::{exit_of, missing_header};
+use super::{
+    build::{exit_of, missing_header},
+    offline::Wanted,
+};
 use crate::{
     arguments::{Common, Selection},
     display::{self, Display, LockedFrom, Surroundings},
     exit::Exit,
     fatal::Fatal,
+    session::{Session, Target},
     workbench::Workbench,
 };
 
 /// Adds the looks of checkers at what is selected to a workbench, and returns them.
 pub(crate) fn add_looks(bench: &mut Workbench) -> Result<Vec<ActionIndex>, Fatal> {
-    let Looks { graph, looks } = Looks::of_targets(bench)?;
+    let Looks { graph, looks } = Looks::of_bench(bench)?;
     bench.graph = graph;
     Ok(looks.iter().map(|look| look.action).collect())
+}
+
+/// Returns a graph with the looks of checkers at some of its packages.
+pub(super) fn with_looks(session: &Session, graph: Graph, targets: &[Target]) -> Result<Graph, Fatal> {
+    Looks::of_targets(session, graph, targets.iter()).map(|looks| looks.graph)
 }
 
 /// Runs the command. What can be looked at is, whatever fails beside it.
@@ -43,7 +52,7 @@ pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal>
     let all = Selection { recipes: vec![], all: true, ..selection.clone() };
     let mut bench = Workbench::of(common, if files > 0 { &all } else { selection }, false)?;
     let Looks { graph, looks } = match files {
-        0 => Looks::of_targets(&mut bench)?,
+        0 => Looks::of_bench(&mut bench)?,
         _ => Looks::of_files(&bench, &selection.recipes)?,
     };
     if looks.is_empty() {
@@ -51,11 +60,16 @@ pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal>
         let help = "choose a recipe, a platform or a format that has a `.deb` or an `.rpm`";
         return Err(Fatal::message(Exit::Usage, "vb::lint::nothing", message, help));
     }
+    let goals: Vec<_> = looks.iter().map(|look| look.action).collect();
+    let wanted = Wanted { builder: &bench.builder, graph: &graph, goals: &goals, fetch: "vb fetch --lint" };
+    if common.offline {
+        wanted.check_before()?;
+    }
     let display = Display::new(common.json);
     let cancel = crate::command::interrupt_flag();
-    let goals: Vec<_> = looks.iter().map(|look| look.action).collect();
     let report = bench.builder.build(&graph, &goals, OnFailure::KeepGoing, cancel, &|event| display.event(event));
     display.finish();
+    wanted.check_after(&report)?;
     let surroundings = Surroundings {
         locked: &|sha256| LockedFrom::find(&bench.session, sha256),
         missing: &|label, failure| missing_header(&bench, label, failure),

@@ -8,6 +8,7 @@ use vb_graph::{Kind, Machine};
 use super::{
     build::{exit_of, missing_header, place_of, shell_command},
     doctor::no_machine,
+    offline::Wanted,
 };
 use crate::{
     arguments::{Common, Selection},
@@ -30,11 +31,16 @@ pub(crate) fn run(common: &Common, selection: &Selection) -> Result<Exit, Fatal>
             "choose a recipe, a platform or a format that has a `.deb` or an `.rpm`",
         ));
     }
+    let wanted = Wanted { builder: &bench.builder, graph: &bench.graph, goals: &bench.tests, fetch: "vb fetch" };
+    if common.offline {
+        wanted.check_before()?;
+    }
     let display = Display::new(common.json);
     let cancel = crate::command::interrupt_flag();
     let report =
         bench.builder.build(&bench.graph, &bench.tests, OnFailure::KeepGoing, cancel, &|event| display.event(event));
     display.finish();
+    wanted.check_after(&report)?;
     let surroundings = Surroundings {
         shell: &|label| Some(shell_command(&bench.session, label)),
         locked: &|sha256| LockedFrom::find(&bench.session, sha256),

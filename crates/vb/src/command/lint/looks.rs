@@ -44,12 +44,22 @@ pub(super) fn is_package(path: &Path) -> bool {
 
 impl Looks {
     /// Looks at everything that recipes make.
-    pub(super) fn of_targets(bench: &mut Workbench) -> Result<Self, Fatal> {
-        let lock = checkers::read(&bench.session.root)?;
-        let mut made = Self { graph: std::mem::take(&mut bench.graph), looks: vec![] };
+    pub(super) fn of_bench(bench: &mut Workbench) -> Result<Self, Fatal> {
+        let graph = std::mem::take(&mut bench.graph);
         let answers = bench.answers.iter().map(|(target, _)| target);
-        for target in bench.targets.iter().chain(answers) {
-            made.add_target(&bench.session, &lock, target)?;
+        Self::of_targets(&bench.session, graph, bench.targets.iter().chain(answers))
+    }
+
+    /// Looks at some packages of a graph.
+    pub(super) fn of_targets<'a>(
+        session: &Session,
+        graph: Graph,
+        targets: impl Iterator<Item = &'a Target>,
+    ) -> Result<Self, Fatal> {
+        let lock = checkers::read(&session.root)?;
+        let mut made = Self { graph, looks: vec![] };
+        for target in targets {
+            made.add_target(session, &lock, target)?;
         }
         Ok(made)
     }
