@@ -40,7 +40,6 @@ fn write(format: Format, script: Option<&str>, directory: &Path) {
         vcs: BTreeMap::new(),
         has_bill: false,
         lifecycle: Box::new(Lifecycle { interpreter: Some(needed), ..Lifecycle::default() }),
-        share: None,
         companions: vec![],
         changelog: None,
     };

@@ -127,7 +127,6 @@ fn spec_of(name: &str, compression: Compression) -> PackageSpec {
         application: "/srv/none".into(),
         vcs: std::collections::BTreeMap::new(),
         has_bill: false,
-        share: None,
         companions: vec![],
         changelog: None,
         lifecycle: Box::default(),

@@ -164,7 +164,6 @@ fn write(sample: &Sample, format: Format, stage: Stage, directory: &Path) {
         application: format!("/srv/{name}/{name}"),
         vcs: BTreeMap::new(),
         has_bill: false,
-        share: None,
         companions: vec![],
         changelog: None,
         lifecycle: Box::new(match form {

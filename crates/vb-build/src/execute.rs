@@ -18,6 +18,7 @@ mod package;
 mod python2;
 mod root;
 mod share;
+mod share_out;
 mod stage;
 mod step;
 mod trial;
@@ -71,6 +72,7 @@ impl Builder {
                 self.environment(environment, inputs, cancel).map(Executed::without_command)
             }
             Kind::Overlay => self.overlay(inputs).map(Executed::without_command),
+            Kind::ShareOut(out) => self.share_out(out, inputs).map(Executed::without_command),
             Kind::Libraries(libraries) => self.libraries(libraries, inputs).map(Executed::without_command),
             Kind::Package(spec) => self.package(spec, inputs, mode).map(Executed::without_command),
             Kind::Step(step) => self.step(step, inputs, cancel),
@@ -113,6 +115,7 @@ impl Builder {
             | Kind::Ingest(_)
             | Kind::Overlay
             | Kind::Environment(_)
+            | Kind::ShareOut(_)
             | Kind::Libraries(_)
             | Kind::Package(_) => Ok(None),
         }
@@ -131,6 +134,7 @@ impl Builder {
             | Kind::Ingest(_)
             | Kind::Overlay
             | Kind::Environment(_)
+            | Kind::ShareOut(_)
             | Kind::Libraries(_)
             | Kind::Package(_)
             | Kind::NodeModules(_)

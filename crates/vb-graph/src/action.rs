@@ -12,7 +12,7 @@ use crate::{
     lint::Lint,
     package::{Format, PackageSpec},
     resolved::{InputDigest, Part, PartValue, ResolvedAction},
-    share::Share,
+    share::{Share, ShareOut},
     step::Step,
     trial::Test,
 };
@@ -74,6 +74,8 @@ pub enum Kind {
     Step(Step),
     /// Puts application and environment together.
     Stage(Stage),
+    /// Cuts out of a stage what one of several packages has.
+    ShareOut(ShareOut),
     /// Finds the shared libraries that compiled code needs, in the package and in a root that has only run dependencies.
     Libraries(Libraries),
     /// Imports what the application imports, in a root that has only run dependencies.
@@ -103,6 +105,7 @@ impl Kind {
             Self::NodeModules(_) => "node modules",
             Self::Step(step) => step.name(),
             Self::Stage(_) => "stage",
+            Self::ShareOut(_) => "share",
             Self::Libraries(_) => "libraries",
             Self::ImportCheck(_) => "import check",
             Self::Package(_) => "package",
@@ -157,6 +160,7 @@ impl Kind {
             Self::NodeModules(modules) => modules.parts(),
             Self::Step(step) => step.parts(),
             Self::Stage(stage) => stage.parts(),
+            Self::ShareOut(share) => share.parts(),
             Self::Libraries(libraries) => libraries.parts(),
             Self::ImportCheck(check) => check.parts(),
             Self::Package(spec) => spec.parts(),

@@ -42,7 +42,7 @@ pub use package::{Compression, Format, PackageArchitecture, PackageSpec, ParseFo
 pub use resolved::{InputDigest, Part, PartValue, ResolvedAction};
 pub use scripts::BUILD_INTERPRETER;
 pub use selection::{Pattern, Selection};
-pub use share::{Claim, Share};
+pub use share::{Claim, Share, ShareOut};
 pub use step::{
     AssetLanguage, BustCaches, CacheToken, CollectStatic, Compile, Compress, Compressor, ContentCoding, Precompress,
     Run, Step, StyleLanguage, Work,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{lifecycle::Lifecycle, resolved::Part, share::Share};
+use crate::{lifecycle::Lifecycle, resolved::Part};
 
 /// How the members of a package are compressed, by what the platform's package manager reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -150,8 +150,6 @@ pub struct PackageSpec {
     pub has_bill: bool,
     /// What the package does where it is installed.
     pub lifecycle: Box<Lifecycle>,
-    /// Which part of the staged tree it has; nothing for all.
-    pub share: Option<Box<Share>>,
     /// Packages of the same build that it depends on, each in exactly its own version.
     pub companions: Vec<String>,
     /// The changelog (deb-changelog(5)) of a source that has none of its own.
@@ -186,7 +184,6 @@ impl PackageSpec {
             parts.push(Part::text("bill of materials", "cyclonedx"));
         }
         parts.extend(self.lifecycle.parts());
-        parts.extend(self.share.iter().flat_map(|share| share.parts()));
         if !self.companions.is_empty() {
             parts.push(Part::list("companions", &self.companions));
         }

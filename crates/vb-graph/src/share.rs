@@ -48,3 +48,27 @@ impl Share {
         std::iter::once(part).chain(self.claims.iter().flat_map(claim)).collect()
     }
 }
+
+/// Cuts what one of several packages has out of a stage. The input is `stage`; the output is like one, with what the package
+/// looks at of other packages' files beside it, and nothing that it does not depend on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ShareOut {
+    /// What the package has.
+    pub share: Share,
+    /// The packages beside the main one, by their names in the recipe.
+    pub packages: BTreeMap<String, String>,
+    /// Absolute paths of commands that the package runs, which may be another one's.
+    pub commands: Vec<String>,
+    /// Absolute paths of files that the package has copies of, which may be another one's.
+    pub originals: Vec<String>,
+}
+
+impl ShareOut {
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        let mut parts = self.share.parts();
+        parts.extend(self.packages.iter().map(|(part, package)| Part::text(&format!("package of {part}"), package)));
+        parts.push(Part::list("commands", &self.commands));
+        parts.push(Part::list("originals", &self.originals));
+        parts
+    }
+}

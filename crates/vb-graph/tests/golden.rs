@@ -10,11 +10,11 @@ use vb_graph::{
     Compile, Compress, Compression, Compressor, ContentCoding, Directory, Environment, Fetch, Format, Graph,
     ImportCheck, Ingest, Input, InputDigest, InterpreterSpec, Kind, Libraries, Lint, Machine, Manager,
     NeededInterpreter, Node, NodeModules, Origin, PackageSpec, Part, PartValue, Pattern, Precompress, Provenance,
-    RelocateInterpreter, ResolvedAction, Root, RootContent, Run, Scenario, Sha256, Share, Stage, Step, StyleLanguage,
-    Test, TestInterpreter, TestedService, Unpack, Wheel, Work,
+    RelocateInterpreter, ResolvedAction, Root, RootContent, Run, Scenario, Sha256, Share, ShareOut, Stage, Step,
+    StyleLanguage, Test, TestInterpreter, TestedService, Unpack, Wheel, Work,
 };
 
-const GOLDEN: [(&str, &str); 28] = [
+const GOLDEN: [(&str, &str); 29] = [
     ("fetch", "d09e54ee9f4e3d34ee382c5a35c515e30fd84d90062498682c761b85f2750667"),
     ("ingest", "f3b19bce9242a3c7cbb101a24df88ce80ff8e37f270c5d60f152559712e849e5"),
     ("root", "0381e812da8746fa6242bac09bd7bb5a22e74a67b36519a4bd4382719a44ec96"),
@@ -36,6 +36,7 @@ const GOLDEN: [(&str, &str); 28] = [
     ("precompress static", "12bddc7e22aa5e4932080a25d14a5e419d4d4c768098a914a610e7a7710c9ac9"),
     ("run", "2fda2c8454266ea3a5193b7deb6ca920bf4f25dabebee035d77029d4590501c2"),
     ("stage", "ccff25c3b1ae67b2cee2a77725d4cab95aaca65d46fcfa24d9a1cb3427a88552"),
+    ("share", "8afad38c4813f85a68d1f191fa171c40fd4373186679e73fdd9b4ce29025befa"),
     ("libraries", "2f1fc9ff1e9435f4688e7b85d091b1d28b4386542d5a68d12747f89936f337ca"),
     ("import check", "a500b7848064279c4d005e0e05ce9201cda72c7ac55febc7a4011af0bb4a0d83"),
     ("package", "9463e68ac30a05260c26000093b661f23d786c6bef434a7eca8f08e0c3a8730b"),
@@ -65,6 +66,15 @@ fn fetch() -> Fetch {
 fn share(part: &str, glob: &str) -> Share {
     let claim = Claim { patterns: vec![Pattern::Glob(text(glob))], config_files: vec![] };
     Share::of_main(BTreeMap::from([(text(part), claim)]))
+}
+
+fn share_out() -> ShareOut {
+    ShareOut {
+        share: share("cli", "bin/*").of_part("cli"),
+        packages: BTreeMap::from([(text("cli"), text("vrmd-cli"))]),
+        commands: vec![text("/vrmd/whois/bin/whois")],
+        originals: vec![text("/vrmd/whois/whois/whois.yml")],
+    }
 }
 
 fn needed(version: &str) -> NeededInterpreter {
@@ -124,7 +134,6 @@ fn package() -> PackageSpec {
         application: "/vrmd/whois/whois".into(),
         vcs: BTreeMap::new(),
         has_bill: false,
-        share: None,
         companions: vec![],
         changelog: None,
         lifecycle: Box::default(),
@@ -163,6 +172,7 @@ fn kinds() -> Vec<Kind> {
             interpreter: interpreter(),
             relocated_from: None,
         }),
+        Kind::ShareOut(share_out()),
         Kind::Libraries(Libraries {
             architecture: text("amd64"),
             optional: vec![text("libcuda.so.1")],
@@ -357,6 +367,13 @@ fn variants() -> Vec<Kind> {
                 variants.push(Kind::Stage(Stage { application: text("/other"), ..stage.clone() }));
                 variants.push(Kind::Stage(Stage { relocated_from: Some(text("/vrmd/python3.13")), ..stage }));
             }
+            Kind::ShareOut(out) => {
+                variants.push(Kind::ShareOut(ShareOut { share: share("cli", "bin/x").of_part("cli"), ..out.clone() }));
+                variants.push(Kind::ShareOut(ShareOut { share: share("cli", "bin/*"), ..out.clone() }));
+                variants.push(Kind::ShareOut(ShareOut { packages: BTreeMap::new(), ..out.clone() }));
+                variants.push(Kind::ShareOut(ShareOut { commands: vec![], ..out.clone() }));
+                variants.push(Kind::ShareOut(ShareOut { originals: vec![], ..out }));
+            }
             Kind::Libraries(libraries) => {
                 variants.push(Kind::Libraries(Libraries { architecture: text("arm64"), ..libraries.clone() }));
                 variants.push(Kind::Libraries(Libraries { optional: vec![], ..libraries.clone() }));
@@ -447,7 +464,7 @@ fn interpreters() -> [InterpreterSpec; 2] {
 }
 
 fn package_variants() -> Vec<Kind> {
-    let changes: [fn(&mut PackageSpec); 22] = [
+    let changes: [fn(&mut PackageSpec); 19] = [
         |spec| spec.name.push('x'),
         |spec| spec.version.push('x'),
         |spec| spec.native_architecture.push('x'),
@@ -463,9 +480,6 @@ fn package_variants() -> Vec<Kind> {
         |spec| spec.epoch += 1,
         |spec| drop(spec.vcs.insert(text("Git"), text("https://whois.invalid/whois.git"))),
         |spec| spec.has_bill = true,
-        |spec| spec.share = Some(Box::new(share("cli", "bin/*"))),
-        |spec| spec.share = Some(Box::new(share("cli", "bin/x"))),
-        |spec| spec.share = Some(Box::new(share("cli", "bin/*").of_part("cli"))),
         |spec| spec.companions.push(text("vrmd-whois-cli")),
         |spec| spec.changelog = Some(text("vrmd-whois (1.2-3)")),
         |spec| spec.lifecycle.interpreter = Some(needed("3.11")),

@@ -101,7 +101,6 @@ mod tests {
             application: "/vrmd/whois/whois".into(),
             vcs: [("Git".into(), "https://example.org/whois.git".into())].into(),
             has_bill: false,
-            share: None,
             companions: vec![],
             changelog: None,
             lifecycle: Box::default(),

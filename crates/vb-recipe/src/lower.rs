@@ -275,7 +275,7 @@ impl<'a> Lowering<'a> {
         let check = self.import_check(stage, &libraries, run_root);
         let mut packages = Vec::new();
         for format in formats {
-            let main = self.spec(format, share.clone());
+            let main = self.spec(format);
             packages.push(self.package(main.clone(), None, stage, [libraries[0], check]));
             for (index, part) in parts.iter().enumerate() {
                 let spec = self.part_spec(&main, part, format);
@@ -299,7 +299,8 @@ impl<'a> Lowering<'a> {
         if let Some(part) = part {
             what = format!("{what} {part}");
         }
-        let inputs = vec![input("stage", stage), input("libraries", libraries), input("import check", check)];
+        let staged = self.staged(&spec, part, stage, &what);
+        let inputs = vec![staged, input("libraries", libraries), self.passed(check)];
         let field = part.map_or_else(|| "name".to_owned(), |part| format!("packages.{part}"));
         self.add(Kind::Package(Box::new(spec)), inputs, &what, &field)
     }
@@ -504,7 +505,7 @@ impl<'a> Lowering<'a> {
         self.add(Kind::ImportCheck(check), inputs, "import check", "run_deps")
     }
 
-    fn spec(&self, format: Format, share: Option<Share>) -> PackageSpec {
+    fn spec(&self, format: Format) -> PackageSpec {
         let Application { workspace, recipe, platform, facts, version, .. } = self.application;
         let value = &recipe.value;
         let life = lifecycle::Life {
@@ -543,7 +544,6 @@ impl<'a> Lowering<'a> {
                 }),
                 ..lifecycle::of(&life, &self.prefix, platform, format)
             }),
-            share: share.map(Box::new),
             companions: self.companions(),
             changelog: self.changelog(),
         }

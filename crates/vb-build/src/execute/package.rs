@@ -18,7 +18,7 @@ use vb_store::{BlobError, Store};
 
 use super::{
     inventory::{Installed, copyright, write_bill},
-    share::share_of,
+    share_out::BESIDE,
 };
 use crate::{PRIVATE_DIRECTORY, build::Mode, builder::Builder, error::ExecuteError, inputs::Inputs};
 
@@ -27,8 +27,8 @@ use crate::{PRIVATE_DIRECTORY, build::Mode, builder::Builder, error::ExecuteErro
 fn document_path(spec: &PackageSpec, name: &str) -> Option<String> {
     let is_native = !spec.version.contains('-');
     let (directory, name) = match (name, spec.format) {
-        ("copyright", Format::Rpm) => ("licenses", "copyright"),
-        ("copyright", _) => ("doc", "copyright"),
+        (COPYRIGHT, Format::Rpm) => ("licenses", "copyright"),
+        (COPYRIGHT, _) => ("doc", "copyright"),
         (CHANGELOG, Format::Rpm) => return None,
         (CHANGELOG, _) if is_native => ("doc", "changelog.gz"),
         (CHANGELOG, _) => ("doc", "changelog.Debian.gz"),
@@ -37,17 +37,8 @@ fn document_path(spec: &PackageSpec, name: &str) -> Option<String> {
     Some(format!("usr/share/{directory}/{}/{name}", spec.name))
 }
 
-const CHANGELOG: &str = "changelog";
-
-/// Returns what a file of `debian/` or `rpm/` is to a package: its own name for the main one; for another of the same
-/// recipe what stands behind the package's name, as `postinst` in `vrmd-whois-cli.postinst`, and what all share.
-fn own_name<'n>(spec: &PackageSpec, name: &'n str) -> Option<&'n str> {
-    let is_part = spec.share.as_ref().is_some_and(|share| share.part.is_some());
-    if !is_part || name == CHANGELOG || name == "copyright" {
-        return Some(name);
-    }
-    name.strip_prefix(&spec.name)?.strip_prefix('.')
-}
+pub(super) const CHANGELOG: &str = "changelog";
+pub(super) const COPYRIGHT: &str = "copyright";
 
 /// A file up to this size is read at once, when it is checked.
 const SMALL: u64 = 4 << 20;
@@ -86,6 +77,11 @@ fn with_libraries(spec: &PackageSpec, libraries: &[String]) -> PackageSpec {
     spec
 }
 
+/// Returns the entries of a tree that are no directories.
+fn files(tree: &FileTree) -> Vec<Entry> {
+    tree.entries().iter().filter(|entry| entry.content != Content::Directory).cloned().collect()
+}
+
 fn segment_name(key: &BlobDigest) -> String {
     format!("segment {key}")
 }
@@ -121,7 +117,7 @@ impl Builder {
             self.read_debian(spec, &digest, &mut maintainer, &mut documents)?;
         }
         if let Some(Node::Directory { digest, .. }) = self.store.find(&stage, "rpm")? {
-            self.read_scriptlets(spec, &digest, &mut maintainer)?;
+            self.read_scriptlets(&digest, &mut maintainer)?;
         }
         let Some(Node::Directory { digest: root, .. }) = self.store.find(&stage, "root")? else {
             unreachable!("a stage has a root")
@@ -129,11 +125,10 @@ impl Builder {
         if let Some(changelog) = &spec.changelog {
             self.take_in_changelog(spec, changelog.as_bytes(), &mut maintainer, &mut documents)?;
         }
-        let staged = self.tree(root)?;
-        let own = match &spec.share {
-            Some(share) => share_of(&staged, share)?,
-            None => staged,
-        };
+        let mut own = self.tree(root)?;
+        if let Some(Node::Directory { digest: others, .. }) = self.store.find(&stage, BESIDE)? {
+            own = own.beside(files(&self.tree(others)?));
+        }
         let installed = self.inventory(spec, &own, &mut documents)?;
         let tree = own.with(documents)?;
         let (tree, maintainer) = enliven(spec, tree, maintainer, |bytes| self.store.put_bytes(bytes))?;
@@ -170,7 +165,7 @@ impl Builder {
         own: &FileTree,
         documents: &mut Vec<Entry>,
     ) -> Result<Vec<Installed>, ExecuteError> {
-        let path = document_path(spec, "copyright").expect("every format has a place for it");
+        let path = document_path(spec, COPYRIGHT).expect("every format has a place for it");
         let is_told = documents.iter().any(|document| document.path == path);
         if is_told && !spec.has_bill {
             return Ok(vec![]);
@@ -182,7 +177,7 @@ impl Builder {
         Ok(installed)
     }
 
-    fn tree(&self, root: DirectoryDigest) -> Result<FileTree, ExecuteError> {
+    pub(super) fn tree(&self, root: DirectoryDigest) -> Result<FileTree, ExecuteError> {
         FileTree::from_directory(root, |digest| self.store.directory(digest)).map_err(|error| match error {
             FlattenError::Load { source, .. } => ExecuteError::Directory(source),
             FlattenError::Tree(source) => ExecuteError::Tree(source),
@@ -198,7 +193,7 @@ impl Builder {
     ) -> Result<(), ExecuteError> {
         for (name, node) in self.store.directory(debian)?.entries() {
             let Node::File { blob, .. } = node else { continue };
-            let Some(name) = own_name(spec, name.as_str()) else { continue };
+            let name = name.as_str();
             let content = self.store.read_blob(blob)?;
             if name == CHANGELOG {
                 self.take_in_changelog(spec, &content, maintainer, documents)?;
@@ -225,17 +220,11 @@ impl Builder {
         Ok(())
     }
 
-    fn read_scriptlets(
-        &self,
-        spec: &PackageSpec,
-        rpm: &DirectoryDigest,
-        maintainer: &mut MaintainerFiles,
-    ) -> Result<(), ExecuteError> {
+    fn read_scriptlets(&self, rpm: &DirectoryDigest, maintainer: &mut MaintainerFiles) -> Result<(), ExecuteError> {
         for (name, node) in self.store.directory(rpm)?.entries() {
             let Node::File { blob, .. } = node else { continue };
-            let Some(name) = own_name(spec, name.as_str()) else { continue };
             let content = self.store.read_blob(blob)?;
-            maintainer.take_in_scriptlet(name, &content).map_err(vb_package::WritePackageError::from)?;
+            maintainer.take_in_scriptlet(name.as_str(), &content).map_err(vb_package::WritePackageError::from)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use vb_graph::{Claim, Pattern, Share};
-use vb_package::{Content, FileTree};
+use vb_package::{Content, Entry, FileTree};
 use vb_store::{Matcher, PatternError};
 
 use crate::error::ShareError;
@@ -67,8 +67,17 @@ impl<'a> Claims<'a> {
     }
 }
 
-/// Returns the part of a staged tree that is a package's.
-pub(super) fn share_of(tree: &FileTree, share: &Share) -> Result<FileTree, ShareError> {
+/// A staged tree, shared out.
+#[derive(Debug)]
+pub(super) struct Portion {
+    /// The part that is a package's.
+    pub(super) own: FileTree,
+    /// What is no directory in the parts of the others.
+    pub(super) others: Vec<Entry>,
+}
+
+/// Finds the part of a staged tree that is a package's.
+pub(super) fn share_of(tree: &FileTree, share: &Share) -> Result<Portion, ShareError> {
     let claims = Claims::new(share)?;
     claims.check_matches(tree)?;
     let (mut own, mut others) = (Vec::new(), Vec::new());
@@ -85,7 +94,7 @@ pub(super) fn share_of(tree: &FileTree, share: &Share) -> Result<FileTree, Share
             others.push(entry.clone());
         }
     }
-    Ok(FileTree::from_entries(own)?.beside(others))
+    Ok(Portion { own: FileTree::from_entries(own)?, others })
 }
 
 /// A pattern that matches a directory means everything below it.
@@ -110,10 +119,8 @@ fn source_of_bytecode(path: &str) -> Option<String> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use vb_graph::BlobDigest;
-    use vb_package::Entry;
-
     use super::*;
+    use vb_graph::BlobDigest;
 
     fn paths(tree: &FileTree) -> Vec<&str> {
         tree.entries().iter().map(|entry| entry.path.as_str()).collect()
@@ -147,7 +154,7 @@ mod tests {
     fn the_main_package_has_what_no_other_one_claims_and_bytecode_goes_with_its_source() {
         let mut share = share(&[("cli", &["vrmd/w/bin/whois-*", "vrmd/w/lib/ad*"])]);
         share.claims.get_mut("cli").unwrap().config_files.push("/etc/whois/cli.yml".to_owned());
-        let cli = share_of(&tree(), &share.of_part("cli")).unwrap();
+        let cli = share_of(&tree(), &share.of_part("cli")).unwrap().own;
         let expect = [
             "etc",
             "etc/whois",
@@ -163,7 +170,7 @@ mod tests {
             "vrmd/w/lib/admin/main.py",
         ];
         assert_eq!(paths(&cli), expect);
-        let main = share_of(&tree(), &share).unwrap();
+        let main = share_of(&tree(), &share).unwrap().own;
         let expect = [
             "vrmd",
             "vrmd/w",
@@ -180,8 +187,8 @@ mod tests {
     #[test]
     fn an_empty_directory_can_be_claimed() {
         let share = share(&[("log", &["vrmd/w/log"])]);
-        assert_eq!(paths(&share_of(&tree(), &share.of_part("log")).unwrap()), ["vrmd", "vrmd/w", "vrmd/w/log"]);
-        assert!(!paths(&share_of(&tree(), &share).unwrap()).contains(&"vrmd/w/log"));
+        assert_eq!(paths(&share_of(&tree(), &share.of_part("log")).unwrap().own), ["vrmd", "vrmd/w", "vrmd/w/log"]);
+        assert!(!paths(&share_of(&tree(), &share).unwrap().own).contains(&"vrmd/w/log"));
     }
 
     #[test]

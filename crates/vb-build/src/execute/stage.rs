@@ -23,7 +23,7 @@ use super::{
 use crate::{builder::Builder, error::ExecuteError, inputs::Inputs};
 
 /// Directories of a source that say how it is packaged and are no part of the application.
-const PACKAGING: [&str; 2] = ["debian", "rpm"];
+pub(super) const PACKAGING: [&str; 2] = ["debian", "rpm"];
 
 impl Builder {
     pub(super) fn prepare_stage(&self, stage: &Stage, inputs: &Inputs) -> Result<Prepared, ExecuteError> {

@@ -50,7 +50,6 @@ fn spec(format: Format, managers: &[Manager]) -> PackageSpec {
         application: "/vrmd/whois/whois".into(),
         vcs: BTreeMap::new(),
         has_bill: false,
-        share: None,
         companions: vec![],
         changelog: None,
         lifecycle: Box::new(Lifecycle {

@@ -53,7 +53,6 @@ impl Fixture {
             application: "/vrmd/whois/whois".into(),
             vcs: BTreeMap::new(),
             has_bill: false,
-            share: None,
             companions: vec![],
             changelog: None,
             lifecycle: Box::default(),

@@ -134,7 +134,7 @@ impl Lowering<'_> {
         let [built, libraries, test] = self.tested()?;
         let mut packages = Vec::new();
         for format in formats {
-            let spec = self.spec(format, None);
+            let spec = self.spec(format);
             packages.push(self.package(spec, None, built, [libraries, test]));
         }
         Ok(packages)

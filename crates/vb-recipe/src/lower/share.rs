@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use vb_graph::{Claim, Format, Lifecycle, PackageSpec, Pattern, Share};
+use vb_graph::{ActionIndex, Claim, Format, Input, Kind, Lifecycle, PackageSpec, Pattern, Selection, Share, ShareOut};
 
-use super::{Lowering, lifecycle};
+use super::{Lowering, input, lifecycle};
 use crate::{packages::SubPackage, recipe::package_name};
 
 impl Lowering<'_> {
@@ -23,6 +23,43 @@ impl Lowering<'_> {
             patterns: package.files.iter().map(pattern).collect(),
             config_files: package.config_files.iter().map(|file| lifecycle::below(&self.prefix, &file.path)).collect(),
         }
+    }
+
+    /// Returns what a package is made of: the whole stage, or its share of it, so that an edit of what another package has
+    /// packs this one not again.
+    pub(super) fn staged(
+        &mut self,
+        spec: &PackageSpec,
+        part: Option<&str>,
+        stage: ActionIndex,
+        package: &str,
+    ) -> Input {
+        let Some(main) = self.share() else { return input("stage", stage) };
+        let lifecycle = &spec.lifecycle;
+        let commands = lifecycle.services.iter().flat_map(|service| [&service.exec, &service.reload]);
+        let names =
+            self.recipe.packages.keys().map(|name| (name.clone(), package_name(name, self.application.workspace)));
+        let out = ShareOut {
+            share: part.map_or_else(|| main.clone(), |part| main.of_part(part)),
+            packages: names.collect(),
+            commands: commands.filter_map(|command| command.first()).cloned().collect(),
+            originals: lifecycle
+                .config_files
+                .iter()
+                .map(|file| format!("{}/{}", spec.application, file.source))
+                .collect(),
+        };
+        let field = part.map_or_else(|| "packages".to_owned(), |part| format!("packages.{part}"));
+        let what = package.replacen("package", "share", 1);
+        input("stage", self.add(Kind::ShareOut(out), vec![input("stage", stage)], &what, &field))
+    }
+
+    /// Returns the check of imports as an input. Where there are several packages, its report, which counts the imports of all
+    /// of them, is not read.
+    pub(super) fn passed(&self, check: ActionIndex) -> Input {
+        let nothing = Selection { directory: String::new(), patterns: vec![], excludes: vec![] };
+        let selection = (!self.recipe.packages.is_empty()).then_some(nothing);
+        Input { selection, ..input("import check", check) }
     }
 
     /// Returns the packages that the main one needs.
@@ -70,7 +107,6 @@ impl Lowering<'_> {
             description: super::description(package.description.as_deref(), self.application.facts),
             depends: package.run_deps.clone(),
             lifecycle: Box::new(lifecycle),
-            share: main.share.as_ref().map(|share| Box::new(share.of_part(name))),
             companions: needs.iter().map(|needed| package_name(needed, workspace)).collect(),
             changelog: self.application.facts.changelog(
                 &package_name(name, workspace),

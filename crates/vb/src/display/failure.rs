@@ -8,7 +8,7 @@ mod trial;
 use std::error::Error;
 
 use vb_build::{BuildReport, CommandFailure, Contrast, ExecuteError, Failure, FetchAttempt, ShareError};
-use vb_graph::{Graph, Kind, Sha256};
+use vb_graph::{ActionIndex, Graph, Kind, Sha256};
 use vb_package::LifecycleError;
 use vb_platform::UnpackError;
 use vb_sandbox::Status;
@@ -52,7 +52,7 @@ fn render(graph: &Graph, failure: &Failure, surroundings: &Surroundings<'_>) -> 
     if let Some(locked) = &gone {
         lines.extend(locked.to_lines());
     }
-    let field = field_of(&graph.action(failure.action).kind, &failure.error);
+    let field = field_of(graph, failure.action, &failure.error);
     let written = field.and_then(|field| (surroundings.place)(&provenance.label, &field));
     if let Some(place) = written.as_ref().or(provenance.declared_at.as_ref()) {
         lines.push(format!("  asked for at  {place}"));
@@ -75,11 +75,11 @@ fn render(graph: &Graph, failure: &Failure, surroundings: &Surroundings<'_>) -> 
 }
 
 /// Returns the field of the recipe that asks for what cannot be, where that is not the action's own.
-fn field_of(kind: &Kind, error: &ExecuteError) -> Option<String> {
-    let part = match kind {
-        Kind::Package(spec) => spec.share.as_ref().and_then(|share| share.part.as_ref()),
+fn field_of(graph: &Graph, action: ActionIndex, error: &ExecuteError) -> Option<String> {
+    let part = graph.action(action).inputs.iter().find_map(|input| match &graph.action(input.action).kind {
+        Kind::ShareOut(out) => out.share.part.as_ref(),
         _ => None,
-    };
+    });
     match (error, part) {
         (ExecuteError::Share(error), _) => error.field(),
         (ExecuteError::Test(failure), _) => failure.field(),
