@@ -502,17 +502,20 @@ def imports_of_own(needed, keys, own):
 
 def in_order(jobs, own_imports):
     """Puts what a module imports before it, so that of two the one that hangs or crashes is tried first."""
-    waiting, ordered, by_index = [job for job in reversed(jobs)], [], dict(jobs)
-    seen = set()
+    waiting, by_index = [job for job in reversed(jobs)], dict(jobs)
+    seen, placed, ordered = set(), set(), []
     while waiting:
         index, key = waiting.pop()
-        first = sorted(index for index, _ in own_imports.get(key[0], ()) if index in by_index and index not in seen)
-        if first and index not in seen:
-            seen.add(index)
+        if index in placed:
+            continue
+        imported = () if index in seen else own_imports.get(key[0], ())
+        first = sorted(other for other, _ in imported if other in by_index and other not in seen)
+        seen.add(index)
+        if first:
             waiting.append((index, key))
             waiting.extend((other, by_index[other]) for other in reversed(first))
-        elif (index, key) not in ordered:
-            seen.add(index)
+        else:
+            placed.add(index)
             ordered.append((index, key))
     return ordered
 

@@ -237,7 +237,7 @@ impl Recipe {
     pub fn git_sources(&self) -> Vec<(String, &GitSource)> {
         let own = std::iter::once(("source".to_owned(), &self.source));
         let parts = self.sub_apps.iter().enumerate();
-        own.chain(parts.map(|(index, part)| (format!("sub_apps[{index}].source"), &part.source)))
+        own.chain(parts.map(|(index, part)| (SubApp::source_field(index), &part.source)))
             .filter_map(|(field, source)| match source {
                 Source::Git(git) => Some((field, git)),
                 Source::Path(_) | Source::Distribution { .. } => None,
@@ -248,7 +248,7 @@ impl Recipe {
     /// Puts checkouts, by the paths of their fields, in the place of sources that are in git.
     pub(crate) fn check_out(&mut self, checkouts: &BTreeMap<String, String>) {
         let parts = self.sub_apps.iter_mut().enumerate();
-        let parts = parts.map(|(index, part)| (format!("sub_apps[{index}].source"), &mut part.source));
+        let parts = parts.map(|(index, part)| (SubApp::source_field(index), &mut part.source));
         for (field, source) in std::iter::once(("source".to_owned(), &mut self.source)).chain(parts) {
             if let (Source::Git(_), Some(checkout)) = (&*source, checkouts.get(&field)) {
                 *source = Source::Path(checkout.clone());
@@ -277,6 +277,13 @@ pub struct SubApp {
     pub source: Source,
     /// The directory that it becomes, relative to the application's.
     pub dir: String,
+}
+
+impl SubApp {
+    /// Returns the path of the field `source` of the one at an index.
+    pub(crate) fn source_field(index: usize) -> String {
+        format!("sub_apps[{index}].source")
+    }
 }
 
 /// How the imports of an application are checked.

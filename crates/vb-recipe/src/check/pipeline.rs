@@ -8,7 +8,7 @@ use crate::{
     diagnostic::{Code, RecipeDiagnostic},
     pipeline::PipelineStep,
     position::Evaluated,
-    recipe::{Recipe, Source},
+    recipe::{Recipe, Source, SubApp},
 };
 
 /// Checks what a recipe's own fields say of its sub-applications and steps.
@@ -25,7 +25,7 @@ fn check_sources(recipe: &Evaluated<Recipe>) -> Vec<RecipeDiagnostic> {
         let Source::Path(path) = source else { return None };
         (!recipe.dir_of(source).is_dir()).then(|| {
             let message = format!("the source `{path}` is not a directory");
-            RecipeDiagnostic::at_field(Code::MissingSource, message, recipe, &format!("sub_apps[{index}].source"))
+            RecipeDiagnostic::at_field(Code::MissingSource, message, recipe, &SubApp::source_field(index))
                 .help("give the directory of the sub-application, relative to this file's")
         })
     };
