@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_names;
 mod build;
 mod bump;
+mod by_hand;
 mod ci;
 mod corpus;
 mod distributions;

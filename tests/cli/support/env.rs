@@ -83,6 +83,14 @@ impl TestEnv {
         Self::of("tests/clock", "clock", &["clock"]).begin()
     }
 
+    /// Makes the workspace of [`TestEnv::new`] with `whois` as it was packaged by hand: with scripts of its own.
+    pub(crate) fn by_hand() -> Self {
+        let env = Self::of("recipes", "whois", &["whois"]);
+        env.keep_bookworm();
+        copy_tree(&repository().join("tests/by_hand/apps"), &env.workspace().join("recipes/apps"));
+        env.begin()
+    }
+
     /// Copies one application of `tests/corpus`, and uses the shared store.
     pub(crate) fn corpus(name: &str) -> Self {
         Self::of("tests/corpus", name, &[name]).begin()
