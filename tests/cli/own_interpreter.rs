@@ -136,6 +136,18 @@ fn the_interpreter_is_a_part_of_the_package(env: &TestEnv) {
     assert_eq!(told, expect);
 }
 
+// One compilation more than the other test has: that for trixie.
+#[test]
+fn what_checkers_find_in_an_interpreter_is_accepted_on_each_platform_and_in_each_format() {
+    let run = workspace().vb(&["lint", INTERPRETER, "--format", "deb,rpm"]).ok();
+    let looks: Vec<&str> = run.stdout.lines().map(|line| line.split_once(':').unwrap().0).collect();
+    let look = |platform: &str, kind: &str| format!("python3.13 {platform} lint {kind}vrmd-python3.13");
+    let expect = [look("bookworm", ""), look("bookworm", "rpm "), look("trixie", ""), look("trixie", "rpm ")];
+    assert_eq!(looks, expect);
+    assert!(run.stdout.lines().all(|line| line.contains(": 0 errors, 0 warnings, ")), "{}", run.stdout);
+    assert!(!run.stderr.contains("warning:"), "{}", run.stderr);
+}
+
 #[test]
 fn what_is_no_interpreter_or_not_for_the_platform_is_refused() {
     let env = workspace();
