@@ -6,7 +6,7 @@ use expect_test::expect;
 use fs_err as fs;
 use vb_sandbox::{Access, Filter, Identity};
 
-use crate::support::{El9, TRACE, TestEnv, bind, run_spec, scripts, test_root, test_root_of};
+use crate::support::{El9, TRACE, TestEnv, bind, run_spec, scripts, systemd_refusal, test_root, test_root_of};
 
 /// The workspace of `whois`, for bookworm and for el9.
 fn workspace(archive: &El9) -> TestEnv {
@@ -14,7 +14,7 @@ fn workspace(archive: &El9) -> TestEnv {
     archive.use_in(&env);
     let fields = "platforms = [\"bookworm\", \"el9\"],\n  \
                   overrides.el9 = { build_deps = [\"libpq-devel\"], run_deps = [\"libpq\", \"runit\", \"shadow-utils\"], \
-                  test_deps = [] }";
+                  test_deps = [\"systemd\"] }";
     env.edit("recipes/whois.ncl", "platforms = [\"bookworm\"]", fields);
     write_version(&env, "1.0.0");
     env
@@ -66,6 +66,7 @@ fn whois_is_locked_and_built_for_el9_and_dnf_installs_it_beside_what_it_needs() 
     let run = env.vb(&["build", "recipes/whois.ncl", "--platform", "el9"]).ok();
     assert_eq!(run.stdout, "dist/el9/vrmd-whois-1.0.1-1.x86_64.rpm\n");
 
+    take_through_its_life(&env);
     push_twice(&env);
 
     let mut spec = test_root("rpm").spec(&["/bin/bash", "/scripts/el9.sh"], Identity::Root);
@@ -78,6 +79,20 @@ fn whois_is_locked_and_built_for_el9_and_dnf_installs_it_beside_what_it_needs() 
     ];
     let run = run_spec(&spec).ok();
     assert!(run.stdout.ends_with("== done\n"), "the script ended early:\n{}", run.stdout);
+}
+
+/// Tests it on machines that are made of packages of this platform alone, and that systemd boots: Debian's helpers are on none.
+fn take_through_its_life(env: &TestEnv) {
+    let tested = env.vb(&["test", "recipes/whois.ncl", "--platform", "el9"]).ok();
+    let passed = ["install", "upgrade", "rollback", "remove"].map(|part| format!("passed  whois el9 test {part}"));
+    assert_eq!(tested.stdout.lines().collect::<Vec<_>>(), passed);
+    let output = |action: &str| env.vb(&["output", "recipes/whois.ncl", action]).ok().stdout.trim().to_owned();
+    let root = output("whois el9 root test");
+    assert!(!Path::new(&root).join("usr/bin/deb-systemd-helper").exists());
+    if systemd_refusal().is_none() {
+        let report = fs::read_to_string(format!("{}/report.json", output("whois el9 test upgrade"))).unwrap();
+        assert_eq!(report, r#"{"failure": null, "machine": "systemd", "scenario": "upgrade"}"#);
+    }
 }
 
 /// Publishes it to a yum repository of the workspace, signed, and once.

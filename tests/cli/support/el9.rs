@@ -66,7 +66,8 @@ impl El9 {
             let run = env.vb(&["output", "recipes/whois.ncl", action]).ok();
             DebianTree::read(Path::new(run.stdout.trim()))
         };
-        let trees = [output("whois bookworm root build"), output("whois bookworm root run"), test_root_tree("rpm")];
+        let roots = ["build", "run", "test"].map(|root| output(&format!("whois bookworm root {root}")));
+        let trees: Vec<DebianTree> = roots.into_iter().chain([test_root_tree("rpm")]).collect();
         let archive = Self { directory: tempfile::Builder::new().prefix("vb-el9-").tempdir().unwrap() };
         archive.write_packages(&trees);
         archive.write_triggers();
@@ -100,7 +101,7 @@ impl El9 {
 
     fn write_packages(&self, trees: &[DebianTree]) {
         let mut wanted: Vec<String> = NAMES.iter().flat_map(|(_, needed)| *needed).map(ToString::to_string).collect();
-        wanted.extend(["bash", "rpm", "gcc", "make", "python3.11", "runit"].map(str::to_owned));
+        wanted.extend(["bash", "rpm", "gcc", "make", "python3.11", "runit", "systemd"].map(str::to_owned));
         let mut done = BTreeSet::new();
         while let Some(name) = wanted.pop() {
             if done.insert(name.clone()) {
