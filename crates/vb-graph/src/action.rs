@@ -132,12 +132,13 @@ impl Kind {
                 // 2: the dictionary of xz is no larger than a segment. 3: what stands in for a `debian/copyright`.
                 // 4: the interpreter is looked at first. 5: units are read again, what was written by hand yields.
                 // 6: an interpreter in the package is listed. 7: scripts have the functions that they call.
-                Format::Deb => 7,
+                // 8: segments of the application are its own, and short.
+                Format::Deb => 8,
                 // 2: versions are written so that rpm orders them as dpkg does. 3, 4, 5 and 6: as 2, 3, 4 and 5 of a
-                // `.deb`. 7: `rpm/triggers` is followed. 8 and 9: as 6 and 7 of a `.deb`.
-                Format::Rpm => 9,
-                // 2 and 3: as 3 and 6 of a `.deb`.
-                Format::Tar => 3,
+                // `.deb`. 7: `rpm/triggers` is followed. 8, 9 and 10: as 6, 7 and 8 of a `.deb`.
+                Format::Rpm => 10,
+                // 2, 3 and 4: as 3, 6 and 8 of a `.deb`.
+                Format::Tar => 4,
             },
             // 2: of the managers of a service, the first that runs is watched.
             Self::Test(_) => 2,

@@ -3,7 +3,11 @@
 //! Every encoder here gives the same bytes for any number of threads: block and job sizes are fixed, never taken from
 //! the machine.
 
-use std::io::{self, Read, Write};
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::Path,
+};
 
 use flate2::{GzBuilder, read::MultiGzDecoder};
 use liblzma::read::XzDecoder;
@@ -13,7 +17,8 @@ use crate::{
     contents::Source,
     error::{MemberError, Resources},
     learnt::{Learner, LearntFiles},
-    segment::{Codec, SegmentWriter},
+    packed::{Packed, Spill},
+    segment::{Codec, SegmentWriter, Zone},
     span::Part,
 };
 
@@ -35,31 +40,33 @@ const GZIP_UNKNOWN_SYSTEM: u8 = 255;
 const MOST_THREADS: usize = 64;
 
 /// A writer that compresses a data member.
-pub(crate) enum Compressor<'a, W: Write> {
-    Segments(SegmentWriter<'a, W>),
-    Whole(WholeMember<'a, W>),
+pub(crate) enum Compressor<'a> {
+    Segments(SegmentWriter<'a>),
+    Whole(WholeMember<'a>),
 }
 
 /// A member that is compressed in one piece.
-pub(crate) struct WholeMember<'a, W: Write> {
-    encoder: zstd::stream::write::Encoder<'static, W>,
+pub(crate) struct WholeMember<'a> {
+    encoder: zstd::stream::write::Encoder<'static, File>,
     source: Source<'a>,
     learnt: LearntFiles,
 }
 
-impl<'a, W: Write> Compressor<'a, W> {
+impl<'a> Compressor<'a> {
+    /// Starts a member. What is not remembered is in a temporary file of the directory until it is written.
     pub(crate) fn new(
         compression: Compression,
         pieces: Pieces,
         source: Source<'a>,
         resources: Resources<'a>,
-        out: W,
+        directory: &Path,
     ) -> io::Result<Self> {
         if let Some(codec) = Codec::of(compression, pieces) {
-            return Ok(Self::Segments(SegmentWriter::new(codec, source, resources.cache, out)));
+            let spill = Spill::new_in(directory)?;
+            return Ok(Self::Segments(SegmentWriter::new(codec, source, resources.cache, spill)));
         }
         let threads = u32::try_from(resources.threads.clamp(1, MOST_THREADS)).expect("the clamped number fits");
-        let mut encoder = zstd::stream::write::Encoder::new(out, ZSTD_LEVEL)?;
+        let mut encoder = zstd::stream::write::Encoder::new(tempfile::tempfile_in(directory)?, ZSTD_LEVEL)?;
         encoder.include_checksum(true)?;
         // One worker gives the bytes of many; no worker at all gives others.
         encoder.multithread(threads)?;
@@ -67,9 +74,9 @@ impl<'a, W: Write> Compressor<'a, W> {
     }
 
     /// Says that the entry of a path comes next.
-    pub(crate) fn start_entry(&mut self, path: &str) -> Result<(), MemberError> {
+    pub(crate) fn start_entry(&mut self, path: &str, zone: Zone) -> Result<(), MemberError> {
         match self {
-            Self::Segments(writer) => writer.start_entry(path),
+            Self::Segments(writer) => writer.start_entry(path, zone),
             Self::Whole(_) => Ok(()),
         }
     }
@@ -86,16 +93,16 @@ impl<'a, W: Write> Compressor<'a, W> {
         }
     }
 
-    /// Returns what was written to, and what was learnt of the files.
-    pub(crate) fn finish(self) -> Result<(W, LearntFiles), MemberError> {
+    /// Returns the compressed member, and what was learnt of the files.
+    pub(crate) fn finish(self) -> Result<(Packed, LearntFiles), MemberError> {
         match self {
             Self::Segments(writer) => writer.finish(),
-            Self::Whole(writer) => Ok((writer.encoder.finish()?, writer.learnt)),
+            Self::Whole(writer) => Ok((Packed::whole(writer.encoder.finish()?)?, writer.learnt)),
         }
     }
 }
 
-impl<W: Write> WholeMember<'_, W> {
+impl WholeMember<'_> {
     fn file(&mut self, part: &Part) -> Result<(), MemberError> {
         let mut learner = Learner::new(self.source.wanted);
         let encoder = &mut self.encoder;
@@ -108,7 +115,7 @@ impl<W: Write> WholeMember<'_, W> {
     }
 }
 
-impl<W: Write> Write for Compressor<'_, W> {
+impl Write for Compressor<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Segments(writer) => writer.write(bytes),
@@ -147,16 +154,22 @@ mod tests {
     use super::*;
     use crate::{learnt::Wanted, segment::SegmentCache};
 
-    fn compressor(compression: Compression, threads: usize) -> Compressor<'static, Vec<u8>> {
+    fn compressor(compression: Compression, threads: usize) -> Compressor<'static> {
         let source = Source { open: &|_, _| Err(io::ErrorKind::NotFound.into()), wanted: Wanted::Md5 };
         let resources = Resources { threads, cache: SegmentCache::none() };
-        Compressor::new(compression, Pieces::NoFrames, source, resources, Vec::new()).unwrap()
+        Compressor::new(compression, Pieces::NoFrames, source, resources, &std::env::temp_dir()).unwrap()
     }
 
     fn compress(compression: Compression, threads: usize, content: &[u8]) -> Vec<u8> {
         let mut compressor = compressor(compression, threads);
         compressor.write_all(content).unwrap();
-        compressor.finish().unwrap().0
+        bytes_of(compressor)
+    }
+
+    fn bytes_of(compressor: Compressor<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        compressor.finish().unwrap().0.reader().read_to_end(&mut bytes).unwrap();
+        bytes
     }
 
     /// Enough for several xz blocks and zstd jobs; what is compressed in one piece needs no more than a little.
@@ -198,7 +211,7 @@ mod tests {
             for piece in content.chunks(77_777) {
                 compressor.write_all(piece).unwrap();
             }
-            assert!(compressor.finish().unwrap().0 == compress(compression, 2, &content), "{compression:?}");
+            assert!(bytes_of(compressor) == compress(compression, 2, &content), "{compression:?}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use sha2::{Digest, Sha256};
 use vb_graph::{BlobDigest, PackageSpec};
 
-use crate::learnt::Wanted;
+use crate::{learnt::Wanted, segment::Zone};
 
 /// The time of every entry that is not the application's own: 2000-01-01. Archive tools take earlier ones for mistakes.
 pub const ENVIRONMENT_TIME: u64 = 946_684_800;
@@ -18,9 +18,21 @@ pub(crate) type Open<'a> = dyn Fn(&BlobDigest, u64) -> io::Result<Box<dyn Read>>
 /// Returns the time of an entry: that of the source for the application's own, a fixed one for all others, so that a
 /// commit changes no byte of the environment.
 pub(crate) fn time_of(spec: &PackageSpec, path: &str) -> u64 {
-    let application = spec.application.trim_start_matches('/');
-    let rest = path.strip_prefix(application).filter(|_| !application.is_empty());
-    if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) { spec.epoch } else { ENVIRONMENT_TIME }
+    if is_below(path, &spec.application) { spec.epoch } else { ENVIRONMENT_TIME }
+}
+
+/// Returns whose files an entry is among. The environment is what is in the prefix beside the application.
+pub(crate) fn zone_of(spec: &PackageSpec, path: &str) -> Zone {
+    let prefix = spec.application.rsplit_once('/').map_or("", |(prefix, _)| prefix);
+    let is_of_environment = prefix.is_empty() || is_below(path, prefix) && !is_below(path, &spec.application);
+    if is_of_environment { Zone::Environment } else { Zone::Application }
+}
+
+/// Is it the path of a directory, or of something in it? Nothing is below no directory.
+fn is_below(path: &str, directory: &str) -> bool {
+    let directory = directory.trim_start_matches('/');
+    let rest = path.strip_prefix(directory).filter(|_| !directory.is_empty());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Where the bytes of files come from, and what is learnt from them.

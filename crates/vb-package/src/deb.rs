@@ -8,8 +8,7 @@
 use std::{
     collections::BTreeSet,
     fmt::Write as _,
-    fs::File,
-    io::{self, BufWriter, Seek, Write},
+    io::{self, BufWriter, Write},
     path::Path,
 };
 
@@ -25,6 +24,7 @@ use crate::{
     learnt::{LearntFiles, Wanted, find_code, learnt_of},
     maintainer::MaintainerFiles,
     member::write_tree,
+    packed::Packed,
     tarball::TarWriter,
     tree::{Content, Entry, FileTree, Unpacker},
 };
@@ -56,10 +56,9 @@ pub fn write_deb(
     let conffiles = maintainer.conffiles_in(tree)?;
     let in_directory = |source| WritePackageError::Write { directory: directory.to_owned(), source };
 
-    let data = tempfile::tempfile_in(directory).map_err(in_directory)?;
     let source = Source { open, wanted: Wanted::Md5 };
     let compressor =
-        Compressor::new(spec.compression, Pieces::NoFrames, source, resources, data).map_err(in_directory)?;
+        Compressor::new(spec.compression, Pieces::NoFrames, source, resources, directory).map_err(in_directory)?;
     let (data, learnt) = write_tree(spec, tree, compressor).map_err(|error| error.in_directory(directory))?;
     let has_code = find_code(spec, tree.entries(), &learnt)?;
     let md5sums = md5sums(tree, &conffiles, &learnt);
@@ -73,7 +72,7 @@ pub fn write_deb(
     let control = ControlMember { spec, control, md5sums, conffiles, maintainer };
     let control = control.compress().map_err(in_directory)?;
     let file_name = format!("{}_{}_{}.deb", spec.name, without_epoch(&spec.version), architecture.as_str());
-    write_archive(spec, &control, data, &directory.join(&file_name))?;
+    write_archive(spec, &control, &data, &directory.join(&file_name))?;
     Ok(Written { architecture, installed_size_kib, file_name })
 }
 
@@ -120,11 +119,10 @@ impl ControlMember<'_> {
     }
 }
 
-fn write_archive(spec: &PackageSpec, control: &[u8], mut data: File, path: &Path) -> Result<(), WritePackageError> {
+fn write_archive(spec: &PackageSpec, control: &[u8], data: &Packed, path: &Path) -> Result<(), WritePackageError> {
     let directory = path.parent().expect("the path was joined to its directory");
     let in_directory = |source| WritePackageError::Write { directory: directory.to_owned(), source };
-    let data_size = data.seek(io::SeekFrom::End(0)).map_err(in_directory)?;
-    data.rewind().map_err(in_directory)?;
+    let data_size = data.size();
     let data_name = format!("data.tar.{}", spec.compression.extension());
     if data_size > LARGEST_MEMBER {
         return Err(WritePackageError::MemberTooLarge { member: data_name, size: data_size });
@@ -140,7 +138,7 @@ fn write_archive(spec: &PackageSpec, control: &[u8], mut data: File, path: &Path
         let mut archive = ar::Builder::new(BufWriter::with_capacity(BUFFER, file.as_file_mut()));
         archive.append(&header("debian-binary", 4), &b"2.0\n"[..])?;
         archive.append(&header("control.tar.gz", control.len() as u64), control)?;
-        archive.append(&header(&data_name, data_size), data)?;
+        archive.append(&header(&data_name, data_size), data.reader())?;
         archive.into_inner()?.flush()?;
         file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
         file.persist(path)?;

@@ -25,6 +25,7 @@ mod lifecycle;
 mod linkage;
 mod maintainer;
 mod member;
+mod packed;
 mod portable;
 mod read;
 mod rpm;

@@ -4,7 +4,7 @@
 //! JSON: who the archive is, what it needs, and each entry with its mode, size and SHA-256.
 
 use std::{
-    io::{self, Seek, Write},
+    io::{self, BufWriter, Seek, Write},
     path::Path,
 };
 
@@ -23,6 +23,8 @@ use crate::{
     sonames::Sonames,
     tree::{Content, Entry, FileTree, Unpacker},
 };
+
+const BUFFER: usize = 128 << 10;
 
 /// What stands in the `.json` beside an archive.
 #[derive(Debug, Serialize)]
@@ -77,10 +79,9 @@ pub fn write_tar(
     let conffiles = maintainer.conffiles_in(tree)?;
     let in_directory = |source| WritePackageError::Write { directory: directory.to_owned(), source };
 
-    let file = tempfile::NamedTempFile::new_in(directory).map_err(in_directory)?;
     let source = Source { open, wanted: Wanted::Sha256 };
-    let compressor = Compressor::new(Compression::Zstd, Pieces::Any, source, resources, Hashed::new(file));
-    let (out, learnt) =
+    let compressor = Compressor::new(Compression::Zstd, Pieces::Any, source, resources, directory);
+    let (packed, learnt) =
         write_tree(spec, tree, compressor.map_err(in_directory)?).map_err(|error| error.in_directory(directory))?;
     find_code(spec, tree.entries(), &learnt)?;
     let sonames = Sonames::of(tree.entries(), &learnt).beside(tree.siblings());
@@ -89,6 +90,9 @@ pub fn write_tar(
     let native = PackageArchitecture::Native(spec.native_architecture.clone());
     let architecture = if sonames.has_code() { native } else { PackageArchitecture::All };
     let stem = format!("{}_{}_{}", spec.name, without_epoch(&spec.version), architecture.as_str());
+    let file = tempfile::NamedTempFile::new_in(directory).map_err(in_directory)?;
+    let mut out = Hashed::new(BufWriter::with_capacity(BUFFER, file));
+    io::copy(&mut packed.reader(), &mut out).map_err(in_directory)?;
     let (sha256, size) = out.digest();
     let manifest = Manifest {
         name: &spec.name,
@@ -102,7 +106,8 @@ pub fn write_tar(
         archive: Archive { file: format!("{stem}.tar.zst"), size, sha256 },
         entries,
     };
-    place(out.into_inner(), &directory.join(&manifest.archive.file)).map_err(in_directory)?;
+    let file = out.into_inner().into_inner().map_err(|error| in_directory(error.into_error()))?;
+    place(file, &directory.join(&manifest.archive.file)).map_err(in_directory)?;
     write_manifest(&manifest, &directory.join(format!("{stem}.json"))).map_err(in_directory)?;
     let file_name = manifest.archive.file;
     Ok(Written { architecture, installed_size_kib: installed_size_kib(tree), file_name })

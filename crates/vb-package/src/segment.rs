@@ -6,6 +6,8 @@
 use std::{
     cmp::Reverse,
     io::{self, Write},
+    ops::Range,
+    path::PathBuf,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -17,22 +19,21 @@ use crate::{
     contents::Source,
     error::MemberError,
     learnt::{Learnt, LearntFiles, Wanted},
+    packed::{Packed, Piece, Place, Spill},
     span::{Part, Segment},
     xz,
 };
 
-/// A smaller segment would compress badly: nothing is found again across its borders.
-const SMALLEST: usize = 1 << 20;
-/// A larger one is cut wherever it is, so that there is something to do in parallel.
+/// No segment is larger.
 const LARGEST: usize = 4 << 20;
-/// One path in so many ends a segment.
-const ENDING_PATHS: u8 = 32;
 
-/// A compressed segment, as it is remembered.
+/// A compressed segment, as it was remembered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RememberedSegment {
     /// The compressed bytes.
     pub bytes: Vec<u8>,
+    /// A file that has these bytes for as long as the package is being written, where there is one.
+    pub place: Option<PathBuf>,
     /// What was learnt from the files that begin in the segment, as text.
     pub facts: String,
 }
@@ -45,8 +46,9 @@ pub struct RememberedSegment {
 pub struct SegmentCache<'a> {
     /// Returns what was remembered under a key.
     pub recall: &'a (dyn Fn(&BlobDigest) -> Option<RememberedSegment> + Sync),
-    /// Remembers a compressed segment under its key.
-    pub remember: &'a (dyn Fn(&BlobDigest, &RememberedSegment) + Sync),
+    /// Remembers, under its key, the bytes of a compressed segment and what was learnt; returns a file that has the bytes
+    /// for as long as the package is being written, where there is one.
+    pub remember: &'a (dyn Fn(&BlobDigest, &[u8], &str) -> Option<PathBuf> + Sync),
 }
 
 impl std::fmt::Debug for SegmentCache<'_> {
@@ -58,7 +60,7 @@ impl std::fmt::Debug for SegmentCache<'_> {
 impl SegmentCache<'_> {
     /// Returns a cache that remembers nothing.
     pub const fn none() -> Self {
-        Self { recall: &|_| None, remember: &|_, _| {} }
+        Self { recall: &|_| None, remember: &|_, _, _| None }
     }
 }
 
@@ -97,15 +99,20 @@ impl Codec {
         }
     }
 
-    /// Is this a piece of so many plain bytes, as far as its frame tells?
-    fn is_piece(self, compressed: &[u8], size: usize) -> bool {
-        match self {
-            Self::Xz => xz::plain_size(compressed) == Some(size as u64),
-            Self::Gzip => gzip_size(compressed) == Some(size),
-            Self::Zstd => {
-                matches!(zstd::zstd_safe::get_frame_content_size(compressed), Ok(Some(found)) if found == size as u64)
+    /// Returns which bytes of a piece stand in the member, and what an index tells of them; nothing when, as far as its
+    /// frame tells, it is no piece of so many plain bytes.
+    fn part_of(self, piece: &[u8], size: usize) -> Option<(Range<usize>, Option<xz::Record>)> {
+        let is_whole = match self {
+            Self::Xz => {
+                let (range, record) = xz::block_of(piece)?;
+                return (record.plain_size == size as u64).then_some((range, Some(record)));
             }
-        }
+            Self::Gzip => gzip_size(piece) == Some(size),
+            Self::Zstd => {
+                matches!(zstd::zstd_safe::get_frame_content_size(piece), Ok(Some(found)) if found == size as u64)
+            }
+        };
+        is_whole.then_some((0..piece.len(), None))
     }
 }
 
@@ -121,44 +128,85 @@ fn gzip_size(compressed: &[u8]) -> Option<usize> {
     usize::try_from(u32::from_le_bytes(*trailer)).ok()
 }
 
-/// A segment that is ready to be written.
+/// Whose files an entry is among: how often they change says where segments end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Zone {
+    /// The environment: it changes with the lock, and is most of a package.
+    Environment,
+    /// The application's own, and what tells of it. They change with every commit, and what changed is compressed while
+    /// somebody waits: their segments are short.
+    Application,
+}
+
+impl Zone {
+    /// A smaller segment would compress badly: nothing is found again across its borders.
+    fn smallest(self) -> usize {
+        match self {
+            Self::Environment => 1 << 20,
+            Self::Application => 128 << 10,
+        }
+    }
+
+    /// A larger one is cut wherever it is, so that there is something to do in parallel.
+    fn largest(self) -> usize {
+        match self {
+            Self::Environment => LARGEST,
+            Self::Application => 512 << 10,
+        }
+    }
+
+    /// One path in so many ends a segment.
+    fn ending_paths(self) -> u8 {
+        match self {
+            Self::Environment => 32,
+            Self::Application => 8,
+        }
+    }
+
+    fn ends_before(self, path: &str) -> bool {
+        BlobDigest::of(path.as_bytes()).as_bytes()[0].is_multiple_of(self.ending_paths())
+    }
+}
+
+/// A segment that is compressed, and in a file.
 struct Made {
-    bytes: Vec<u8>,
+    piece: Piece,
+    /// What an index has to tell of it.
+    record: Option<xz::Record>,
     facts: Vec<Learnt>,
 }
 
 /// Cuts what is written to it into segments.
-pub(crate) struct SegmentWriter<'a, W> {
-    out: W,
-    codec: Codec,
-    source: Source<'a>,
-    cache: SegmentCache<'a>,
+pub(crate) struct SegmentWriter<'a> {
+    maker: Maker<'a>,
+    zone: Zone,
     current: Segment,
     waiting: Vec<Segment>,
+    pieces: Vec<Piece>,
     joiner: xz::XzJoiner,
     facts: LearntFiles,
 }
 
-impl<'a, W: Write> SegmentWriter<'a, W> {
-    pub(crate) fn new(codec: Codec, source: Source<'a>, cache: SegmentCache<'a>, out: W) -> Self {
+impl<'a> SegmentWriter<'a> {
+    pub(crate) fn new(codec: Codec, source: Source<'a>, cache: SegmentCache<'a>, spill: Spill) -> Self {
         Self {
-            out,
-            codec,
-            source,
-            cache,
+            maker: Maker { codec, source, cache, spill },
+            zone: Zone::Environment,
             current: Segment::default(),
             waiting: Vec::new(),
+            pieces: Vec::new(),
             joiner: xz::XzJoiner::default(),
             facts: LearntFiles::new(),
         }
     }
 
     /// Says that the entry of a path comes next.
-    pub(crate) fn start_entry(&mut self, path: &str) -> Result<(), MemberError> {
-        let ends = BlobDigest::of(path.as_bytes()).as_bytes()[0].is_multiple_of(ENDING_PATHS);
-        if ends && self.current.size() >= SMALLEST {
+    pub(crate) fn start_entry(&mut self, path: &str, zone: Zone) -> Result<(), MemberError> {
+        let size = self.current.size();
+        if zone != self.zone && size > 0 || size >= zone.smallest() && zone.ends_before(path) {
             self.cut();
         }
+        self.zone = zone;
         if self.waiting.len() < at_once() { Ok(()) } else { self.drain() }
     }
 
@@ -166,16 +214,23 @@ impl<'a, W: Write> SegmentWriter<'a, W> {
     pub(crate) fn file(&mut self, part: Part) {
         let Part { mut range, path, blob, size } = part;
         loop {
-            let room = (LARGEST - self.current.size()) as u64;
-            let end = range.end.min(range.start + room);
+            let end = range.end.min(range.start + self.room() as u64);
             self.current.push_part(Part { path: path.clone(), blob, size, range: range.start..end });
-            if self.current.size() == LARGEST {
-                self.cut();
-            }
+            self.cut_when_full();
             range.start = end;
             if range.is_empty() {
                 return;
             }
+        }
+    }
+
+    fn room(&self) -> usize {
+        self.zone.largest() - self.current.size()
+    }
+
+    fn cut_when_full(&mut self) {
+        if self.room() == 0 {
+            self.cut();
         }
     }
 
@@ -184,42 +239,35 @@ impl<'a, W: Write> SegmentWriter<'a, W> {
     }
 
     fn drain(&mut self) -> Result<(), MemberError> {
-        for some in std::mem::take(&mut self.waiting).chunks(at_once()) {
-            let maker = Maker { codec: self.codec, source: self.source, cache: self.cache };
-            for (segment, made) in some.iter().zip(maker.make_all(some)) {
-                self.append(segment, made?)?;
-            }
+        let waiting = std::mem::take(&mut self.waiting);
+        for (segment, made) in waiting.iter().zip(self.maker.make_all(&waiting)) {
+            let Made { piece, record, facts } = made?;
+            self.pieces.push(piece);
+            self.joiner.extend(record);
+            self.facts.extend(segment.beginnings().map(|part| part.blob).zip(facts));
         }
         Ok(())
     }
 
-    fn append(&mut self, segment: &Segment, made: Made) -> Result<(), MemberError> {
-        match self.codec {
-            Codec::Xz if !self.joiner.append(&made.bytes, segment.size(), &mut self.out)? => {
-                return Err(io::Error::from(io::ErrorKind::InvalidData).into());
-            }
-            Codec::Xz => {}
-            Codec::Gzip | Codec::Zstd => self.out.write_all(&made.bytes)?,
-        }
-        self.facts.extend(segment.beginnings().map(|part| part.blob).zip(made.facts));
-        Ok(())
-    }
-
-    pub(crate) fn finish(mut self) -> Result<(W, LearntFiles), MemberError> {
+    pub(crate) fn finish(mut self) -> Result<(Packed, LearntFiles), MemberError> {
         if self.current.size() > 0 {
             self.cut();
         }
         self.drain()?;
-        if let Codec::Xz = self.codec {
-            self.joiner.finish(&mut self.out)?;
+        let (mut head, mut tail) = (Vec::new(), Vec::new());
+        if let Codec::Xz = self.maker.codec {
+            head.extend(xz::HEADER);
+            self.joiner.write_end(&mut tail)?;
         }
-        Ok((self.out, self.facts))
+        let packed = Packed { head, pieces: self.pieces, tail, spill: self.maker.spill };
+        Ok((packed, self.facts))
     }
 }
 
-/// Returns how many segments are in memory together: enough to keep the threads busy, few enough to stay small.
+/// Returns how many segments wait to be made together: enough to keep the threads busy until the last one, few enough for
+/// what they are made of to stay small.
 fn at_once() -> usize {
-    8 * rayon::current_num_threads()
+    32 * rayon::current_num_threads()
 }
 
 /// Remembers segments, or reads and compresses them.
@@ -227,6 +275,7 @@ struct Maker<'a> {
     codec: Codec,
     source: Source<'a>,
     cache: SegmentCache<'a>,
+    spill: Spill,
 }
 
 impl Maker<'_> {
@@ -248,33 +297,49 @@ impl Maker<'_> {
 
     fn make(&self, segment: &Segment) -> Result<Made, MemberError> {
         let key = self.codec.key(segment, self.source.wanted);
-        if let Some(made) = self.recall(segment, &key) {
+        if let Some(made) = self.recall(segment, &key)? {
             return Ok(made);
         }
         let (plain, facts) = segment.load(self.source.open, self.source.wanted)?;
         let bytes = self.codec.compress(&plain)?;
+        drop(plain);
         let text = serde_json::to_string(&facts).expect("facts are plain data");
-        let remembered = RememberedSegment { bytes, facts: text };
-        (self.cache.remember)(&key, &remembered);
-        Ok(Made { bytes: remembered.bytes, facts })
+        let place = (self.cache.remember)(&key, &bytes, &text);
+        let made = self.place(segment, &bytes, place, facts)?;
+        Ok(made.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?)
     }
 
     /// Something else than what was remembered can only come out of a damaged cache.
-    fn recall(&self, segment: &Segment, key: &BlobDigest) -> Option<Made> {
-        let RememberedSegment { bytes, facts } = (self.cache.recall)(key)?;
-        let facts: Vec<Learnt> = serde_json::from_str(&facts).ok()?;
-        let fits = facts.len() == segment.beginnings().count() && self.codec.is_piece(&bytes, segment.size());
-        fits.then_some(Made { bytes, facts })
+    fn recall(&self, segment: &Segment, key: &BlobDigest) -> io::Result<Option<Made>> {
+        let Some(RememberedSegment { bytes, place, facts }) = (self.cache.recall)(key) else { return Ok(None) };
+        let facts = serde_json::from_str::<Vec<Learnt>>(&facts).ok();
+        let facts = facts.filter(|facts| facts.len() == segment.beginnings().count());
+        facts.map_or(Ok(None), |facts| self.place(segment, &bytes, place, facts))
+    }
+
+    /// Tells where the bytes of a piece are, after they are there; nothing when they are no piece of the segment.
+    fn place(
+        &self,
+        segment: &Segment,
+        bytes: &[u8],
+        place: Option<PathBuf>,
+        facts: Vec<Learnt>,
+    ) -> io::Result<Option<Made>> {
+        let Some((range, record)) = self.codec.part_of(bytes, segment.size()) else { return Ok(None) };
+        let (start, size) = (range.start as u64, range.len() as u64);
+        let piece = match place {
+            Some(path) => Piece { place: Place::File(path), start, size },
+            None => Piece { place: Place::Spill, start: self.spill.append(&bytes[range])?, size },
+        };
+        Ok(Some(Made { piece, record, facts }))
     }
 }
 
-impl<W: Write> Write for SegmentWriter<'_, W> {
+impl Write for SegmentWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = bytes.len().min(LARGEST - self.current.size());
+        let count = bytes.len().min(self.room());
         self.current.push_bytes(&bytes[..count]);
-        if self.current.size() == LARGEST {
-            self.cut();
-        }
+        self.cut_when_full();
         Ok(count)
     }
 
@@ -283,6 +348,7 @@ impl<W: Write> Write for SegmentWriter<'_, W> {
         Ok(())
     }
 }
+
 #[cfg(test)]
 mod tests {
     use std::{collections::HashMap, io::Read, sync::Mutex};
@@ -304,19 +370,27 @@ mod tests {
             Ok(Box::new(io::Cursor::new(bytes)) as Box<dyn Read>)
         };
         let source = Source { open: &open, wanted: Wanted::Md5 };
-        let mut writer = SegmentWriter::new(codec, source, cache, Vec::new());
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = SegmentWriter::new(codec, source, cache, Spill::new_in(directory.path()).unwrap());
         for (path, bytes) in files {
-            writer.start_entry(path).unwrap();
+            writer.start_entry(path, zone(path)).unwrap();
             let size = bytes.len() as u64;
             writer.file(Part { path: path.clone(), blob: BlobDigest::of(bytes), size, range: 0..size });
         }
-        let (out, learnt) = writer.finish().unwrap();
+        let (packed, learnt) = writer.finish().unwrap();
         for (_, bytes) in files {
             let mut learner = Learner::new(Wanted::Md5);
             learner.read(bytes);
             assert_eq!(learnt[&BlobDigest::of(bytes)], learner.finish());
         }
+        let mut out = Vec::new();
+        packed.reader().read_to_end(&mut out).unwrap();
+        assert_eq!(packed.size(), out.len() as u64);
         out
+    }
+
+    fn zone(path: &str) -> Zone {
+        if path.starts_with("own") { Zone::Application } else { Zone::Environment }
     }
 
     fn files() -> Vec<(String, Vec<u8>)> {
@@ -341,8 +415,10 @@ mod tests {
     fn one_changed_file_compresses_one_segment_again_and_the_cache_changes_no_byte() {
         let remembered: Mutex<HashMap<BlobDigest, RememberedSegment>> = Mutex::default();
         let recall = |key: &BlobDigest| remembered.lock().unwrap().get(key).cloned();
-        let remember = |key: &BlobDigest, segment: &RememberedSegment| {
-            remembered.lock().unwrap().insert(*key, segment.clone());
+        let remember = |key: &BlobDigest, bytes: &[u8], facts: &str| {
+            let segment = RememberedSegment { bytes: bytes.to_vec(), place: None, facts: facts.to_owned() };
+            remembered.lock().unwrap().insert(*key, segment);
+            None
         };
         let cache = SegmentCache { recall: &recall, remember: &remember };
         let mut files = files();
@@ -356,10 +432,38 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_the_application_shares_no_segment_with_the_environment() {
+        let compressed = Mutex::new(Vec::new());
+        let remember = |_: &BlobDigest, bytes: &[u8], _: &str| {
+            compressed.lock().unwrap().push(gzip_size(bytes).unwrap());
+            None
+        };
+        let cache = SegmentCache { recall: &|_| None, remember: &remember };
+        let own = |count: u32| (0..count).map(|number| (format!("own{number:03}"), content(3000, number)));
+        let mut files = files();
+        let middle = files.len() / 2;
+        files.splice(middle..middle, own(2));
+        files.extend(own(500));
+        write(Codec::Gzip, cache, &files);
+        let sizes = compressed.into_inner().unwrap();
+        assert!(sizes.contains(&6000), "{sizes:?}");
+        let own: usize = sizes.iter().filter(|size| **size <= Zone::Application.largest()).sum();
+        assert!(own >= 502 * 3000 && sizes.iter().filter(|size| **size > Zone::Application.smallest()).count() > 6);
+    }
+
+    #[test]
+    fn a_piece_of_another_size_is_none_of_the_segment() {
+        for codec in [Codec::Xz, Codec::Gzip, Codec::Zstd] {
+            let piece = codec.compress(b"content").unwrap();
+            assert!(codec.part_of(&piece, 7).is_some() && codec.part_of(&piece, 8).is_none(), "{codec:?}");
+        }
+    }
+
+    #[test]
     fn a_cache_that_recalls_nonsense_does_no_harm() {
         let cache = SegmentCache {
-            recall: &|_| Some(RememberedSegment { bytes: b"nonsense".to_vec(), facts: "[]".to_owned() }),
-            remember: &|_, _| {},
+            recall: &|_| Some(RememberedSegment { bytes: b"nonsense".to_vec(), place: None, facts: "[]".to_owned() }),
+            remember: &|_, _, _| None,
         };
         let files = files().split_off(150);
         for codec in [Codec::Xz, Codec::Gzip, Codec::Zstd] {

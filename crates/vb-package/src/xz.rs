@@ -4,7 +4,10 @@
 //! stream header and one index, which is what a multi-threaded encoder writes: dpkg reads one stream, and stops at a
 //! second one. Format: "The .xz File Format", version 1.2.0, sections 2 to 4.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    ops::Range,
+};
 
 use flate2::Crc;
 use liblzma::{
@@ -14,7 +17,7 @@ use liblzma::{
 
 const PRESET: u32 = 6;
 /// The stream header of every piece and of what they are joined to: magic, flags for CRC64, CRC32 of the flags.
-const HEADER: &[u8] = b"\xfd7zXZ\0\x00\x04\xe6\xd6\xb4\x46";
+pub(crate) const HEADER: &[u8] = b"\xfd7zXZ\0\x00\x04\xe6\xd6\xb4\x46";
 const FLAGS: [u8; 2] = [HEADER[6], HEADER[7]];
 const FOOTER: usize = 12;
 const FOOTER_MAGIC: &[u8] = b"YZ";
@@ -50,22 +53,19 @@ fn compress_block(plain: &[u8], largest: u64, options: &LzmaOptions) -> io::Resu
         // A stream of no block: as that of the other encoder.
         return Ok(piece);
     }
-    let parts = take_apart(&piece).ok_or(io::ErrorKind::InvalidData)?;
-    let (header, content) = parts.block.split_at((usize::from(parts.block[0]) + 1) * 4);
-    let unpadded = usize::try_from(parts.unpadded_size).expect("the piece is in memory");
+    let (range, record) = block_of(&piece).ok_or(io::ErrorKind::InvalidData)?;
+    let block = &piece[range];
+    let (header, content) = block.split_at((usize::from(block[0]) + 1) * 4);
+    let unpadded = usize::try_from(record.unpadded_size).expect("the piece is in memory");
     let compressed_size = unpadded - header.len() - CHECK;
     // Behind size and flags stands the filter.
     let new = block_header(&header[2..2 + FILTER], compressed_size as u64, plain.len() as u64, largest);
 
     let mut joiner = XzJoiner::default();
     let block = [&new, content].concat();
-    let parts = Parts {
-        block: &block,
-        unpadded_size: (new.len() + compressed_size + CHECK) as u64,
-        uncompressed_size: plain.len() as u64,
-    };
+    let unpadded_size = (new.len() + compressed_size + CHECK) as u64;
     let mut out = Vec::with_capacity(block.len() + 64);
-    joiner.append_parts(&parts, &mut out)?;
+    joiner.append_block(&block, Record { unpadded_size, plain_size: plain.len() as u64 }, &mut out)?;
     joiner.finish(&mut out)?;
     Ok(out)
 }
@@ -96,15 +96,18 @@ fn block_header(filter: &[u8], compressed_size: u64, plain_size: u64, largest: u
     header
 }
 
-/// A piece, taken apart.
-struct Parts<'a> {
-    block: &'a [u8],
+/// What an index tells of a block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record {
+    /// The bytes of header, content and check, without what pads the block.
     unpadded_size: u64,
-    uncompressed_size: u64,
+    /// How many bytes it holds.
+    pub(crate) plain_size: u64,
 }
 
-/// Takes a piece apart; `None` when it is not a whole `.xz` file of one block with the check that all pieces have.
-fn take_apart(piece: &[u8]) -> Option<Parts<'_>> {
+/// Returns where the block of a piece is, and what its index tells of it; `None` when it is not a whole `.xz` file of one
+/// block with the check that all pieces have.
+pub(crate) fn block_of(piece: &[u8]) -> Option<(Range<usize>, Record)> {
     let footer = piece.get(piece.len().checked_sub(FOOTER)?..)?;
     if !piece.starts_with(HEADER) || footer[10..] != *FOOTER_MAGIC {
         return None;
@@ -115,21 +118,16 @@ fn take_apart(piece: &[u8]) -> Option<Parts<'_>> {
     let index = &piece[index_start..piece.len() - FOOTER];
     let mut numbers = index.get(1..)?;
     let (indicator, count) = (index[0], read_number(&mut numbers)?);
-    let (unpadded_size, uncompressed_size) = (read_number(&mut numbers)?, read_number(&mut numbers)?);
-    let block = &piece[HEADER.len()..index_start];
-    let is_whole = unpadded_size.next_multiple_of(4) == block.len() as u64;
-    (indicator == 0 && count == 1 && is_whole).then_some(Parts { block, unpadded_size, uncompressed_size })
-}
-
-/// Returns how many bytes a piece holds, as its index has it; `None` when it is no piece.
-pub(crate) fn plain_size(piece: &[u8]) -> Option<u64> {
-    take_apart(piece).map(|parts| parts.uncompressed_size)
+    let record = Record { unpadded_size: read_number(&mut numbers)?, plain_size: read_number(&mut numbers)? };
+    let range = HEADER.len()..index_start;
+    let is_whole = record.unpadded_size.next_multiple_of(4) == range.len() as u64;
+    (indicator == 0 && count == 1 && is_whole).then_some((range, record))
 }
 
 /// Puts pieces together to one file.
 #[derive(Debug, Default)]
 pub struct XzJoiner {
-    records: Vec<(u64, u64)>,
+    records: Vec<Record>,
 }
 
 impl XzJoiner {
@@ -138,22 +136,22 @@ impl XzJoiner {
     /// # Errors
     /// What the writer said.
     pub fn append_piece(&mut self, piece: &[u8], out: &mut impl Write) -> io::Result<bool> {
-        take_apart(piece).map_or(Ok(false), |parts| self.append_parts(&parts, out))
+        let Some((range, record)) = block_of(piece) else { return Ok(false) };
+        self.append_block(&piece[range], record, out)?;
+        Ok(true)
     }
 
-    /// Like [`Self::append_piece`], for a piece of so many plain bytes and no other.
-    pub(crate) fn append(&mut self, piece: &[u8], plain_size: usize, out: &mut impl Write) -> io::Result<bool> {
-        let parts = take_apart(piece).filter(|parts| parts.uncompressed_size == plain_size as u64);
-        parts.map_or(Ok(false), |parts| self.append_parts(&parts, out))
-    }
-
-    fn append_parts(&mut self, parts: &Parts<'_>, out: &mut impl Write) -> io::Result<bool> {
+    fn append_block(&mut self, block: &[u8], record: Record, out: &mut impl Write) -> io::Result<()> {
         if self.records.is_empty() {
             out.write_all(HEADER)?;
         }
-        out.write_all(parts.block)?;
-        self.records.push((parts.unpadded_size, parts.uncompressed_size));
-        Ok(true)
+        self.records.push(record);
+        out.write_all(block)
+    }
+
+    /// Takes in what is told of blocks that somebody else writes, behind a header.
+    pub(crate) fn extend(&mut self, records: impl IntoIterator<Item = Record>) {
+        self.records.extend(records);
     }
 
     /// Writes index and footer. Without any piece that makes the `.xz` file of nothing.
@@ -164,11 +162,16 @@ impl XzJoiner {
         if self.records.is_empty() {
             out.write_all(HEADER)?;
         }
+        self.write_end(out)
+    }
+
+    /// Writes index and footer, behind a header and all blocks.
+    pub(crate) fn write_end(&self, out: &mut impl Write) -> io::Result<()> {
         let mut index = vec![0];
         write_number(&mut index, self.records.len() as u64);
-        for (unpadded_size, uncompressed_size) in &self.records {
+        for Record { unpadded_size, plain_size } in &self.records {
             write_number(&mut index, *unpadded_size);
-            write_number(&mut index, *uncompressed_size);
+            write_number(&mut index, *plain_size);
         }
         index.resize(index.len().next_multiple_of(4), 0);
         index.extend(crc32(&index).to_le_bytes());
@@ -273,7 +276,7 @@ mod tests {
         let (mut joiner, mut joined) = (XzJoiner::default(), Vec::new());
         for piece in pieces {
             let compressed = compress_piece(piece, 1 << 20).unwrap();
-            assert!(joiner.append(&compressed, piece.len(), &mut joined).unwrap());
+            assert!(joiner.append_piece(&compressed, &mut joined).unwrap());
         }
         joiner.finish(&mut joined).unwrap();
         let mut back = Vec::new();
@@ -293,16 +296,15 @@ mod tests {
 
     #[test]
     fn what_is_no_single_block_is_refused() {
-        let append = |piece: &[u8], size| XzJoiner::default().append(piece, size, &mut Vec::new()).unwrap();
+        let append = |piece: &[u8]| XzJoiner::default().append_piece(piece, &mut Vec::new()).unwrap();
         let piece = compress_piece(b"content", 1 << 20).unwrap();
-        assert!(append(&piece, 7));
-        let two_blocks = compress_piece(&[b' '; 9000], 4096).unwrap();
+        assert!(append(&piece));
+        let two_blocks = compress_with_threads(&[b' '; 9000], 4096, &LzmaOptions::new_preset(PRESET).unwrap());
         let mut altered = piece.clone();
         altered[0] = 0;
         for wrong in [&piece[..piece.len() - 1], &piece[1..], &altered, b"", &two_blocks] {
-            assert!(!append(wrong, 7));
+            assert!(!append(wrong));
         }
-        assert!(!append(&piece, 8));
     }
 
     #[test]
@@ -312,6 +314,6 @@ mod tests {
         let mut encoder = XzEncoder::new_stream(Vec::new(), stream);
         encoder.write_all(b"content").unwrap();
         let piece = encoder.finish().unwrap();
-        assert!(!XzJoiner::default().append(&piece, 7, &mut Vec::new()).unwrap());
+        assert!(!XzJoiner::default().append_piece(&piece, &mut Vec::new()).unwrap());
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     io::{self, Cursor, Read, Seek, SeekFrom},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
@@ -135,10 +135,8 @@ impl Builder {
         let checks = BlobChecks::default();
         let open = |digest: &BlobDigest, start| self.open(digest, start, &checks);
         let recall = |key: &BlobDigest| if mode == Mode::Build { self.recall_segment(key) } else { None };
-        let remember = |key: &BlobDigest, segment: &RememberedSegment| {
-            if mode == Mode::Build {
-                self.remember_segment(key, segment);
-            }
+        let remember = |key: &BlobDigest, bytes: &[u8], facts: &str| {
+            if mode == Mode::Build { self.remember_segment(key, bytes, facts) } else { None }
         };
         let cache = SegmentCache { recall: &recall, remember: &remember };
         let resources = Resources { threads: self.data_threads(), cache };
@@ -237,15 +235,16 @@ impl Builder {
 
     fn recall_segment(&self, key: &BlobDigest) -> Option<RememberedSegment> {
         let SegmentMemory { blob, facts } = self.store.recall(&segment_name(key))?;
-        Some(RememberedSegment { bytes: self.store.read_blob(&blob).ok()?, facts })
+        let bytes = self.store.read_blob(&blob).ok()?;
+        Some(RememberedSegment { bytes, place: Some(self.store.blob_path(&blob)), facts })
     }
 
     /// A segment that cannot be remembered is compressed again the next time.
-    fn remember_segment(&self, key: &BlobDigest, segment: &RememberedSegment) {
-        if let Ok(blob) = self.store.put_bytes(&segment.bytes) {
-            let memory = SegmentMemory { blob, facts: segment.facts.clone() };
-            drop(self.store.remember(&segment_name(key), &memory));
-        }
+    fn remember_segment(&self, key: &BlobDigest, bytes: &[u8], facts: &str) -> Option<PathBuf> {
+        let blob = self.store.put_bytes(bytes).ok()?;
+        let memory = SegmentMemory { blob, facts: facts.to_owned() };
+        drop(self.store.remember(&segment_name(key), &memory));
+        Some(self.store.blob_path(&blob))
     }
 
     /// Gives the checked bytes of a blob from a place on; a damaged one is remembered, because an I/O error cannot say

@@ -1,12 +1,11 @@
 //! Writes an `.rpm`.
 //!
-//! The payload is compressed into a temporary file first, because the header stands before it and has its digest, and
-//! that of each file. rpm reads payloads in pieces of all three compressions, so all of them are segments.
+//! The payload is compressed before anything is written, because the header stands before it and has its digest, and that
+//! of each file. rpm reads payloads in pieces of all three compressions, so all of them are segments.
 
 use std::{
     collections::BTreeSet,
-    fs::File,
-    io::{self, BufWriter, Seek, Write},
+    io::{self, BufWriter, Write},
     path::Path,
 };
 
@@ -23,12 +22,13 @@ use super::{
 use crate::{
     architecture::rpm_name,
     compress::{Compressor, Pieces},
-    contents::{Hashed, Open, Source, time_of},
+    contents::{Hashed, Open, Source, time_of, zone_of},
     control::installed_size_kib,
     error::{MemberError, Resources, WritePackageError, Written},
     fields::{FieldError, check_spec},
     learnt::{Wanted, find_code, learnt_of},
     maintainer::MaintainerFiles,
+    packed::Packed,
     sonames::Sonames,
     tree::{Content, Entry, FileTree, Unpacker},
 };
@@ -63,9 +63,9 @@ pub fn write_rpm(
 
     let owned: Vec<&Entry> = tree.entries().iter().filter(|entry| is_owned(entry)).collect();
     let format = CpioFormat::for_largest(owned.iter().map(|entry| size_of(entry)).max().unwrap_or_default());
-    let out = Hashed::new(tempfile::tempfile_in(directory).map_err(in_directory)?);
     let source = Source { open, wanted: Wanted::Sha256 };
-    let compressor = Compressor::new(spec.compression, Pieces::Any, source, resources, out).map_err(in_directory)?;
+    let compressor =
+        Compressor::new(spec.compression, Pieces::Any, source, resources, directory).map_err(in_directory)?;
     let cpio = CpioWriter::new(format, compressor);
     let mut writer = PayloadWriter { spec, cpio };
     let mut files = Vec::new();
@@ -73,7 +73,7 @@ pub fn write_rpm(
         files.push(writer.append(index, entry, &conffiles).map_err(|error| error.in_directory(directory))?);
     }
     let (compressor, plain_size) = writer.cpio.finish().map_err(in_directory)?;
-    let (out, learnt) = compressor.finish().map_err(|error| error.in_directory(directory))?;
+    let (packed, learnt) = compressor.finish().map_err(|error| error.in_directory(directory))?;
     find_code(spec, owned.iter().copied(), &learnt)?;
     for (record, entry) in files.iter_mut().zip(&owned) {
         if let Content::File { blob, .. } = &entry.content {
@@ -83,7 +83,9 @@ pub fn write_rpm(
     let sonames = Sonames::of(owned.iter().copied(), &learnt).beside(tree.siblings());
 
     let has_code = sonames.has_code();
-    let (digest, size) = out.digest();
+    let mut hashed = Hashed::new(io::sink());
+    io::copy(&mut packed.reader(), &mut hashed).map_err(in_directory)?;
+    let (digest, size) = hashed.digest();
     let payload = Payload { format, plain_size, size, digest };
     let native = rpm_name(&spec.native_architecture).expect("the architecture was checked with the other fields");
     let package = Package {
@@ -96,7 +98,7 @@ pub fn write_rpm(
         payload,
     };
     let file_name = format!("{}-{}.{}.rpm", spec.name, package.evr.without_epoch(), package.architecture);
-    write_file(&package, out.into_inner(), &directory.join(&file_name))?;
+    write_file(&package, &packed, &directory.join(&file_name))?;
     let native = PackageArchitecture::Native(spec.native_architecture.clone());
     Ok(Written {
         architecture: if has_code { native } else { PackageArchitecture::All },
@@ -132,12 +134,12 @@ fn requires_of(spec: &PackageSpec, evr: &RpmVersion) -> Result<Vec<Dependency>, 
 }
 
 /// Writes the files of the package.
-struct PayloadWriter<'a, W: Write> {
+struct PayloadWriter<'a> {
     spec: &'a PackageSpec,
-    cpio: CpioWriter<Compressor<'a, W>>,
+    cpio: CpioWriter<Compressor<'a>>,
 }
 
-impl<W: Write> PayloadWriter<'_, W> {
+impl PayloadWriter<'_> {
     /// Writes an entry; the digest of a file is not known yet.
     fn append(&mut self, index: usize, entry: &Entry, conffiles: &BTreeSet<&str>) -> Result<FileRecord, MemberError> {
         let (kind, target) = match &entry.content {
@@ -171,7 +173,7 @@ impl<W: Write> PayloadWriter<'_, W> {
     }
 
     fn start(&mut self, index: usize, entry: &Entry, record: &FileRecord) -> Result<(), MemberError> {
-        self.cpio.out().start_entry(&entry.path)?;
+        self.cpio.out().start_entry(&entry.path, zone_of(self.spec, &entry.path))?;
         let index = u32::try_from(index).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
         let FileRecord { mode, mtime, size, .. } = *record;
         Ok(self.cpio.start_entry(&CpioEntry { index, path: &entry.path, mode, mtime, size })?)
@@ -190,18 +192,17 @@ fn flags_of(path: &str, kind: u16, conffiles: &BTreeSet<&str>) -> FileFlags {
     }
 }
 
-fn write_file(package: &Package<'_>, mut payload: File, path: &Path) -> Result<(), WritePackageError> {
+fn write_file(package: &Package<'_>, payload: &Packed, path: &Path) -> Result<(), WritePackageError> {
     let directory = path.parent().expect("the path was joined to its directory");
     let in_directory = |source| WritePackageError::Write { directory: directory.to_owned(), source };
     let mut headers = Vec::new();
     let metadata = package.to_metadata().and_then(|metadata| metadata.write(&mut headers));
     metadata.map_err(|source| WritePackageError::RpmHeader { source })?;
-    let mut write = || {
-        payload.rewind()?;
+    let write = || {
         let mut file = tempfile::NamedTempFile::new_in(directory)?;
         let mut out = BufWriter::with_capacity(BUFFER, file.as_file_mut());
         out.write_all(&headers)?;
-        io::copy(&mut payload, &mut out)?;
+        io::copy(&mut payload.reader(), &mut out)?;
         out.flush()?;
         drop(out);
         file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;

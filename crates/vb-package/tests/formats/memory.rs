@@ -18,7 +18,7 @@ const FORMATS: [(Format, Compression); 5] = [
 /// Writes with remembered segments alone.
 fn write_unread(fixture: &Fixture, memory: &BTreeMap<BlobDigest, RememberedSegment>) -> Vec<u8> {
     let recall = |key: &BlobDigest| memory.get(key).cloned();
-    let cache = SegmentCache { recall: &recall, remember: &|_, _| panic!("nothing is compressed") };
+    let cache = SegmentCache { recall: &recall, remember: &|_, _, _| panic!("nothing is compressed") };
     let tree = FileTree::from_entries(fixture.entries.clone()).unwrap();
     let open = |_: &BlobDigest, _| Err(io::ErrorKind::NotFound.into());
     let directory = tempfile::tempdir().unwrap();
@@ -41,8 +41,14 @@ fn a_package_of_remembered_segments_is_the_same_and_no_file_is_read() {
         // Longer than a segment can be, so that it begins in one and ends in another.
         fixture.file("vrmd/whois/lib/large", 0o644, &[7; 9 << 20]);
         let memory: Mutex<BTreeMap<BlobDigest, RememberedSegment>> = Mutex::default();
-        let remember = |key: &BlobDigest, segment: &RememberedSegment| {
-            memory.lock().unwrap().insert(*key, segment.clone());
+        let kept = tempfile::tempdir().unwrap();
+        let remember = |key: &BlobDigest, bytes: &[u8], facts: &str| {
+            // Whether they are in a file must not matter.
+            let path = kept.path().join(key.to_string());
+            let place = bytes.len().is_multiple_of(2).then(|| fs_err::write(&path, bytes).map(|()| path).unwrap());
+            let segment = RememberedSegment { bytes: bytes.to_vec(), place: place.clone(), facts: facts.to_owned() };
+            memory.lock().unwrap().insert(*key, segment);
+            place
         };
         let bytes = fixture.to_bytes_with(SegmentCache { recall: &|_| None, remember: &remember });
         let memory = memory.into_inner().unwrap();
