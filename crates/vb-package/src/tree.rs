@@ -137,16 +137,18 @@ impl FileTree {
     /// # Errors
     /// [`InvalidTree`] when a path or a target cannot be in a package, or two entries contradict each other.
     pub fn from_entries(entries: impl IntoIterator<Item = Entry>) -> Result<Self, InvalidTree> {
-        let mut by_path = BTreeMap::new();
-        for mut entry in entries {
-            check_entry(&entry)?;
+        let mut entries: Vec<Entry> = entries.into_iter().collect();
+        for entry in &mut entries {
+            check_entry(entry)?;
             entry.mode &= PERMISSION_BITS;
-            if let Some(duplicate) = by_path.insert(entry.path.clone(), entry) {
-                return Err(InvalidTree::Duplicate { path: duplicate.path });
-            }
         }
-        add_parents(&mut by_path)?;
-        Ok(Self { entries: by_path.into_values().collect(), siblings: BTreeMap::new() })
+        sort(&mut entries)?;
+        let missing = missing_parents(&entries)?;
+        if !missing.is_empty() {
+            entries.extend(missing);
+            sort(&mut entries)?;
+        }
+        Ok(Self { entries, siblings: BTreeMap::new() })
     }
 
     /// Flattens a stored directory; `load` reads one directory by its digest.
@@ -223,9 +225,20 @@ impl FileTree {
 
     /// Returns the entry at a path.
     pub fn get(&self, path: &str) -> Option<&Entry> {
-        let index = self.entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).ok()?;
-        Some(&self.entries[index])
+        find(&self.entries, path)
     }
+}
+
+fn sort(entries: &mut [Entry]) -> Result<(), InvalidTree> {
+    // This sort is quick where most is in order.
+    entries.sort_by(|one, other| one.path.cmp(&other.path));
+    let duplicate = entries.windows(2).find(|pair| pair[0].path == pair[1].path);
+    duplicate.map_or(Ok(()), |pair| Err(InvalidTree::Duplicate { path: pair[0].path.clone() }))
+}
+
+fn find<'e>(entries: &'e [Entry], path: &str) -> Option<&'e Entry> {
+    let index = entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).ok()?;
+    Some(&entries[index])
 }
 
 /// Returns the beginning of a path that is too long to be shown.
@@ -246,30 +259,30 @@ fn check_entry(entry: &Entry) -> Result<(), InvalidTree> {
     }
 }
 
-fn add_parents(by_path: &mut BTreeMap<String, Entry>) -> Result<(), InvalidTree> {
+/// Returns the directories that sorted entries are in and that are not among them.
+fn missing_parents(entries: &[Entry]) -> Result<Vec<Entry>, InvalidTree> {
     let mut missing = BTreeMap::new();
     // Most entries stand behind another one of the same directory.
     let mut checked = "";
-    for path in by_path.keys() {
+    for Entry { path, .. } in entries {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         if parent == checked {
             continue;
         }
         for (end, _) in path.match_indices('/') {
             let above = &path[..end];
-            match by_path.get(above) {
+            match find(entries, above) {
                 Some(Entry { content: Content::Directory, .. }) => {}
                 Some(_) => return Err(InvalidTree::BelowFile { path: path.clone(), parent: above.to_owned() }),
                 None => {
                     let content = Content::Directory;
-                    missing.insert(above.to_owned(), Entry { path: above.to_owned(), mode: DIRECTORY_MODE, content });
+                    missing.insert(above, Entry { path: above.to_owned(), mode: DIRECTORY_MODE, content });
                 }
             }
         }
         checked = parent;
     }
-    by_path.extend(missing);
-    Ok(())
+    Ok(missing.into_values().collect())
 }
 
 #[cfg(test)]

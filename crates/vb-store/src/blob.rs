@@ -16,6 +16,8 @@ use crate::{
 
 /// A file of this size, in bytes, is hashed by several threads.
 const LARGE: u64 = 8 << 20;
+/// How much of one is in memory.
+const PART: usize = 8 << 20;
 
 /// A blob could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -226,12 +228,21 @@ pub(crate) fn hash_file(path: &Path) -> io::Result<BlobDigest> {
     hash_reader(fs::File::open(path)?)
 }
 
-/// Hashes a file that nobody writes to, with all threads of the current rayon pool. Locks must not be held: threads that
-/// wait do other work of the pool.
+/// Hashes a file with all threads of the current rayon pool. Locks must not be held: threads that wait do other work of
+/// the pool.
+///
+/// It is read part by part: the pages of a mapped file would count as memory of the process.
 fn hash_in_parallel(path: &Path) -> io::Result<BlobDigest> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_mmap_rayon(path)?;
-    Ok(BlobDigest::from_bytes(*hasher.finalize().as_bytes()))
+    let (mut file, mut hasher) = (fs::File::open(path)?, blake3::Hasher::new());
+    let mut part = Vec::with_capacity(PART);
+    loop {
+        part.clear();
+        (&mut file).take(PART as u64).read_to_end(&mut part)?;
+        if part.is_empty() {
+            return Ok(BlobDigest::from_bytes(*hasher.finalize().as_bytes()));
+        }
+        hasher.update_rayon(&part);
+    }
 }
 
 pub(crate) fn hash_reader(reader: impl Read) -> io::Result<BlobDigest> {
