@@ -58,6 +58,6 @@ pub use rpm::{
     ReadRpmError, RpmChange, RpmComparison, RpmFile, RpmFileKind, RpmMetadata, RpmRelation, RpmScript, RpmTrigger,
     RpmVersion, RpmVersionError, ScriptletName, read_rpm, write_rpm,
 };
-pub use segment::{RememberedSegment, SegmentCache};
+pub use segment::{Remember, RememberedSegment, SegmentCache};
 pub use tree::{Content, Entry, FileTree, FlattenError, InvalidTree};
 pub use xz::{XzJoiner, xz_piece};

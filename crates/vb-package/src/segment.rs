@@ -38,6 +38,9 @@ pub struct RememberedSegment {
     pub facts: String,
 }
 
+/// Remembers a segment: its key, its compressed bytes, what was learnt.
+pub type Remember<'a> = dyn Fn(&BlobDigest, &[u8], &str) -> Option<PathBuf> + Sync + 'a;
+
 /// Remembers compressed segments between packages.
 ///
 /// The key is the digest of what a segment's bytes are made of and of how it is compressed. What is recalled must be
@@ -48,7 +51,7 @@ pub struct SegmentCache<'a> {
     pub recall: &'a (dyn Fn(&BlobDigest) -> Option<RememberedSegment> + Sync),
     /// Remembers, under its key, the bytes of a compressed segment and what was learnt; returns a file that has the bytes
     /// for as long as the package is being written, where there is one.
-    pub remember: &'a (dyn Fn(&BlobDigest, &[u8], &str) -> Option<PathBuf> + Sync),
+    pub remember: &'a Remember<'a>,
 }
 
 impl std::fmt::Debug for SegmentCache<'_> {
