@@ -11,6 +11,7 @@ mod import_check;
 mod ingest;
 mod interpreter;
 mod inventory;
+mod layers;
 mod libraries;
 mod lint;
 mod node_modules;

@@ -272,7 +272,7 @@ impl<'a> Lowering<'a> {
         let parts: Vec<String> = self.recipe.packages.keys().cloned().collect();
         let share = self.share();
         let libraries = self.libraries(stage, run_root, share.as_ref());
-        let check = self.import_check(stage, &libraries, run_root);
+        let check = self.import_check([stage, environment], &libraries, run_root);
         let mut packages = Vec::new();
         for format in formats {
             let main = self.spec(format);
@@ -484,7 +484,12 @@ impl<'a> Lowering<'a> {
         wanted.into_iter().map(&mut add).collect()
     }
 
-    fn import_check(&mut self, stage: ActionIndex, libraries: &[ActionIndex], root: ActionIndex) -> ActionIndex {
+    fn import_check(
+        &mut self,
+        [stage, environment]: [ActionIndex; 2],
+        libraries: &[ActionIndex],
+        root: ActionIndex,
+    ) -> ActionIndex {
         let wanted = &self.application.recipe.value.import_check;
         let check = ImportCheck {
             prefix: self.prefix.clone(),
@@ -496,8 +501,9 @@ impl<'a> Lowering<'a> {
         if !self.application.recipe.value.pipeline.is_empty() {
             staged.selection = Some(pipeline::without_assets(&self.directory));
         }
+        // The stage has the environment in it; apart from that it is a layer that edits leave alone.
+        let mut inputs = vec![staged, input("environment", environment)];
         // What lacks a library is told before anything is run.
-        let mut inputs = vec![staged];
         let parts = self.recipe.packages.keys().map(|part| format!("libraries {part}"));
         let names = std::iter::once("libraries".to_owned()).chain(parts);
         inputs.extend(names.zip(libraries).map(|(name, libraries)| input(&name, *libraries)));

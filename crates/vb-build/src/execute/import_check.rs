@@ -3,9 +3,8 @@
 use fs_err as fs;
 use vb_graph::{Graph, ImportCheck, Kind, Node};
 use vb_python::{ImportCause, ImportCheckOptions, ImportFailure, import_check_command, parse_import_report, python2};
-use vb_sandbox::HostPath;
 
-use super::command::{Prepared, host, layered, private, read_write};
+use super::command::{Prepared, layered, private, read_write};
 use crate::{build::static_digest, builder::Builder, error::ExecuteError, inputs::Inputs};
 
 impl Builder {
@@ -13,8 +12,12 @@ impl Builder {
         let scratch = self.scratch()?;
         let report = scratch.path().join("report");
         fs::create_dir(&report).map_err(ExecuteError::scratch)?;
-        let staged = self.on_data_pool(|| self.store.materialize(&inputs.directory("stage")))?;
-        let lowers: Vec<HostPath> = vec![host(&staged.join("root")), self.layer(&inputs.directory("root"))?];
+        let stage = Node::directory(inputs.directory("stage"));
+        let Some(Node::Directory { digest: staged, .. }) = self.store.find(&stage, "root")? else {
+            unreachable!("a stage has a root")
+        };
+        let mut lowers = self.staged_layers(&staged, &inputs.directory("environment"), &check.prefix)?;
+        lowers.push(self.layer(&inputs.directory("root"))?);
         let python = format!("{}/bin/python", check.prefix);
         let seconds = Some(check.seconds).filter(|seconds| *seconds != ImportCheck::SECONDS);
         let options = ImportCheckOptions { skip: check.skip.clone(), seconds };
