@@ -31,8 +31,11 @@ impl Pypy {
         let toolchain = "toolchain = [\"gcc\", \"g++\", \"libc6-dev\", \"make\", \"pkgconf\"]";
         let needed = format!("toolchain = {}", self.toolchain);
         env.edit(&format!("recipes/platforms/{}.ncl", self.platform), toolchain, &needed);
-        let module =
-            format!("import platform, pydantic, {modules}\nprint('hello from', platform.python_implementation())\n");
+        let module = format!(
+            "import platform, pydantic, sys, {modules}\n\
+             if platform.python_implementation() == 'CPython' or sys.implementation.name != 'pypy':\n    import tomli\n\
+             print('hello from', platform.python_implementation())\n"
+        );
         env.write("recipes/apps/hello/hello.py", &module);
         env
     }

@@ -38,7 +38,7 @@ const GOLDEN: [(&str, &str); 29] = [
     ("stage", "ccff25c3b1ae67b2cee2a77725d4cab95aaca65d46fcfa24d9a1cb3427a88552"),
     ("share", "8afad38c4813f85a68d1f191fa171c40fd4373186679e73fdd9b4ce29025befa"),
     ("libraries", "2f1fc9ff1e9435f4688e7b85d091b1d28b4386542d5a68d12747f89936f337ca"),
-    ("import check", "a500b7848064279c4d005e0e05ce9201cda72c7ac55febc7a4011af0bb4a0d83"),
+    ("import check", "91169f12fbc512f99679e9212b3df5743da37828cc1cd9e24cdb8be68c7417c4"),
     ("package", "247b9521d712e27209fdb65dba4f9e3712f8d7946654437db6a3666f5a306293"),
     ("package", "dda316087a522acb88b12b61adbca3a35698971cdd7ca1defee4be5d316e5739"),
     ("package", "b6c40f5a5fb28261a5c1ffa2a7d79097c97893dd96cb4930321c12ec3ac3ccd6"),

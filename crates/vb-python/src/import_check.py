@@ -17,6 +17,7 @@ import ast
 import importlib.util
 import json
 import os
+import platform
 import re
 import select
 import signal
@@ -123,17 +124,21 @@ def catches_import_errors(error):
 
 
 def known_value(test):
-    """Evaluates a condition on the platform, the Python version or TYPE_CHECKING; None for all others."""
+    """Evaluates a condition on the platform, Python's version or implementation or TYPE_CHECKING; None for all others."""
     allowed = (
         ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.Compare, ast.cmpop,
         ast.Attribute, ast.Subscript, ast.Slice, ast.Name, ast.Tuple, ast.Constant, ast.expr_context, ast.Call,
     )
-    values = {"sys": sys, "os": os, "TYPE_CHECKING": False, "typing": type("typing", (), {"TYPE_CHECKING": False})}
+    values = {
+        "sys": sys, "os": os, "platform": platform, "TYPE_CHECKING": False,
+        "typing": type("typing", (), {"TYPE_CHECKING": False}),
+    }
     for node in ast.walk(test):
         is_known_name = not isinstance(node, ast.Name) or node.id in values
-        is_known_call = not isinstance(node, ast.Call) or last_name(node.func) == "startswith"
+        is_known_call = not isinstance(node, ast.Call) or last_name(node.func) in ("startswith", "python_implementation")
         is_known_field = not isinstance(node, ast.Attribute) or node.attr in (
             "platform", "version_info", "name", "TYPE_CHECKING", "major", "minor", "startswith",
+            "implementation", "python_implementation",
         )
         if not (isinstance(node, allowed) and is_known_name and is_known_call and is_known_field):
             return None

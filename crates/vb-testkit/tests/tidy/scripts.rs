@@ -26,7 +26,7 @@ const SCRIPTS: &[(&str, &str, &str)] = &[
     ("crates/vb-package/src/lifecycle/shell/systemd.sh", "c787067621b25143", "package"),
     ("crates/vb-python/src/ask_build_requires.py", "0bec54144cc6e620", "lock"),
     ("crates/vb-python/src/compile_bytecode.py", "5908ccb96844e5b4", "unpack, interpreter, relocate"),
-    ("crates/vb-python/src/import_check.py", "651ebaf7253bb2f2", "import check"),
+    ("crates/vb-python/src/import_check.py", "f60a19f4222b1343", "import check"),
     ("crates/vb-python/src/python2/backend.py", "19fd9204125bfb8d", "wheel"),
     ("crates/vb-python/src/python2/compile_bytecode.py", "9ed750b8884673f2", "unpack"),
     ("crates/vb-python/src/python2/import_check.py", "12884186bbae365a", "import check"),
