@@ -1,4 +1,4 @@
-//! Records results beside the actions that run: one `syncfs` for all that ended while the last one went on.
+//! Records results beside the actions that run: one `syncfs` for all that ended within a moment.
 //!
 //! What reads an output does not wait for its record. A record still comes after a sync that began when everything that it
 //! names was written, so that it never names what is not on the disk; results of readers are recorded later or together.
@@ -8,10 +8,14 @@ use std::{
     io,
     panic::resume_unwind,
     sync::mpsc::{Receiver, Sender, channel},
+    time::{Duration, Instant},
 };
 
 use vb_graph::{ActionDigest, ActionIndex};
 use vb_store::{ActionLock, ActionResult, Store};
+
+/// How long a result may wait for others. Each `syncfs` writes what all actions touched, and they wait for its journal.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// A result that is to be recorded.
 #[derive(Debug)]
@@ -52,8 +56,11 @@ impl Recorder {
 fn record_all(store: &Store, receiver: &Receiver<Record>) -> Vec<(ActionIndex, io::Error)> {
     let mut failures = Vec::new();
     while let Ok(first) = receiver.recv() {
-        let mut records = vec![first];
-        records.extend(receiver.try_iter());
+        let (mut records, until) = (vec![first], Instant::now() + MOMENT);
+        // Nothing is waited for at the end of the build.
+        while let Ok(record) = receiver.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            records.push(record);
+        }
         let synced = store.sync_written();
         for Record { action, key, result, lock } in records {
             let recorded = match &synced {

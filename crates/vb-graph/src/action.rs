@@ -120,7 +120,8 @@ impl Kind {
             // 2: scriptlets run.
             Self::Root(Root { content: RootContent::Rpms, .. }) => 2,
             // 2: header files are below the distribution's normalised name. 3: a child of a waiting interpreter compiles.
-            Self::Unpack(_) => 3,
+            // 4: which gets the sources of a wheel in its order.
+            Self::Unpack(_) => 4,
             // 2: `debian/install` is followed.
             Self::Stage(_) => 2,
             Self::Step(step) => step.version(),

@@ -8,7 +8,7 @@
 //! - [`check_requirements`], [`requirements_of_pylock`], [`requirements_of_poetry`]: what is resolved, in several forms.
 //! - [`CompileRequest`], [`read_pylock`], [`choose`]: a resolution by uv, and one file per distribution of it.
 //! - [`build_requires`], [`unpack_sdist`], [`BuildRequest`]: an sdist to a wheel.
-//! - [`unpack`], [`environment_files`], [`add_bytecode_to_record`]: wheels to a virtual environment.
+//! - [`unpack`], [`unpack_each`], [`environment_files`]: wheels to a virtual environment.
 //! - [`python2`]: what all that is for Python 2.7, which has other tools.
 //! - [`relocate`]: a file of an interpreter that moves to another prefix.
 //! - [`bytecode_command`], [`bytecode_server_command`], [`import_check_command`]: what runs inside a sandbox, and what it reports.
@@ -41,14 +41,13 @@ mod relocate;
 mod requirements;
 mod scripts;
 mod sdist;
+mod serve_bytecode;
 mod tags;
 mod wheel;
 
 pub use archive::{ArchiveError, read_members};
 pub use bound::{BoundIndex, NamePatterns, NoLocation};
-pub use bytecode::{
-    BytecodeReportError, SkippedSource, bytecode_command, bytecode_server_command, parse_bytecode_report,
-};
+pub use bytecode::{SkippedSource, bytecode_command};
 pub use check::{
     ImportCause, ImportCheckOptions, ImportFailure, ImportReport, ImportReportError, UnparsedSource,
     import_check_command, parse_import_report,
@@ -70,11 +69,14 @@ pub use old_poetry::{OldPoetry, is_old_poetry, requirements_of_old_poetry};
 pub use project::{ProjectError, check_project, check_project_requirements};
 pub use project_page::{IndexFile, ProjectPageError, project_files};
 pub use pylock::{BinaryPolicy, PylockError, read_pylock};
-pub use record::{RecordError, add_bytecode_to_record, prune_record};
+pub use record::{InstalledRecord, RecordError, prune_record};
 pub use relocate::{RelocateError, relocate};
 pub use requirements::{
     AllowedHashes, RefusedLine, RequirementsError, allowed_hashes, check_requirements, expand_variables,
 };
 pub use sdist::{BuildRequest, SdistError, build_constraints, build_requires, requires_of_pyproject, unpack_sdist};
+pub use serve_bytecode::{
+    BytecodeReply, begin_tree, bytecode_server_command, end_tree, read_bytecode_reply, send_source,
+};
 pub use tags::{Implementation, Rank, Target, choose, rank};
-pub use wheel::{Layout, Unpacked, WheelError, unpack};
+pub use wheel::{InstalledFile, Layout, Unpacked, WheelError, unpack, unpack_each};

@@ -93,11 +93,9 @@ pub fn bytecode_command(python: &str, seconds: Option<u64>, directories: &[Strin
     compiler(python, mode, seconds.unwrap_or_default()).into_iter().chain(directories.iter().cloned()).collect()
 }
 
-/// Returns the command line that does so with `directory` for each line in the file `requests`, a named pipe, until it
-/// ends, and writes a NUL after each list.
-pub fn bytecode_server_command(python: &str, seconds: u64, requests: &str, directory: &str) -> Vec<String> {
-    let arguments = [requests, directory].map(str::to_owned);
-    compiler(python, "serve", seconds).into_iter().chain(arguments).collect()
+/// Returns the command line that waits for trees in a named pipe, as that of other Pythons does.
+pub fn bytecode_server_command(python: &str, seconds: u64, pipe: &str) -> Vec<String> {
+    compiler(python, "serve", seconds).into_iter().chain([pipe.to_owned()]).collect()
 }
 
 fn compiler(python: &str, mode: &str, seconds: u64) -> [String; 6] {

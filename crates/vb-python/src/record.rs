@@ -3,16 +3,12 @@
 //! Each line is `path,algorithm=digest,size` in CSV, the digest in URL-safe base64 without padding. A path is relative to
 //! the directory that holds `.dist-info`. RECORD itself and bytecode have neither digest nor size.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use crate::wheel::Layout;
+use crate::wheel::InstalledFile;
 
 /// A `RECORD` is broken, or a file is not what it says.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +34,6 @@ pub enum RecordError {
         /// The file.
         path: String,
     },
-    /// The installed files cannot be listed or RECORD not be written.
-    #[error("cannot add bytecode to RECORD")]
-    Io(#[source] io::Error),
 }
 
 /// What RECORD says about one file.
@@ -138,68 +131,30 @@ pub fn prune_record(record: &[u8], is_pruned: impl Fn(&str) -> bool) -> Result<V
     Ok(record.to_bytes())
 }
 
-/// Adds the bytecode of every listed source to each RECORD below `target`, which stands for the layout's prefix.
-///
-/// Bytecode is listed without digest, as pip does it. Doing it twice changes nothing.
-///
-/// # Errors
-/// A RECORD cannot be read or written.
-pub fn add_bytecode_to_record(target: &Path, layout: &Layout) -> Result<(), RecordError> {
-    let site_packages = target.join(layout.site_packages());
-    for entry in fs_err::read_dir(&site_packages).map_err(RecordError::Io)? {
-        let path = entry.map_err(RecordError::Io)?.path().join("RECORD");
-        let is_dist_info = path.parent().is_some_and(|dir| dir.extension().is_some_and(|suffix| suffix == "dist-info"));
-        if is_dist_info && path.is_file() {
-            let mut record = Record::parse(&fs_err::read(&path).map_err(RecordError::Io)?)?;
-            match layout.is_python_2() {
-                false => add_bytecode(&mut record, &site_packages)?,
-                true => add_bytecode_beside(&mut record, &site_packages),
-            }
-            fs_err::write(&path, record.to_bytes()).map_err(RecordError::Io)?;
-        }
-    }
-    Ok(())
+/// The `RECORD` of an unpacked wheel, which may get rows for bytecode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstalledRecord {
+    pub(crate) path: String,
+    pub(crate) site_packages: String,
+    pub(crate) record: Record,
 }
 
-fn add_bytecode(record: &mut Record, site_packages: &Path) -> Result<(), RecordError> {
-    let sources: Vec<PathBuf> = record.paths().filter(|path| path.ends_with(".py")).map(PathBuf::from).collect();
-    let mut caches: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
-    for source in sources {
-        let cache = source.with_file_name("__pycache__");
-        if !caches.contains_key(&cache) {
-            caches.insert(cache.clone(), file_names(&site_packages.join(&cache))?);
-        }
-        let stem = source.file_stem().unwrap_or_default().to_string_lossy();
-        // `a.b.cpython-311.pyc` is of `a.b.py`, not of `a.py`.
-        let is_of_source =
-            |name: &&String| name.ends_with(".pyc") && name.strip_prefix(&*stem).is_some_and(is_bytecode_name);
-        for name in caches[&cache].iter().filter(is_of_source) {
-            record.insert(cache.join(name).display().to_string(), Row::default());
-        }
+impl InstalledRecord {
+    /// Adds bytecode by its path below the prefix. It is listed without digest, as pip does it.
+    pub fn add_bytecode(&mut self, path: &str) {
+        self.record.insert(recorded(&self.site_packages, path), Row::default());
     }
-    Ok(())
-}
 
-/// Python 2 has the bytecode of `a.py` in `a.pyc`.
-fn add_bytecode_beside(record: &mut Record, site_packages: &Path) {
-    let of_source = |path: &str| Some(format!("{}.pyc", path.strip_suffix(".py")?));
-    let bytecode: Vec<String> = record.paths().filter_map(of_source).collect();
-    for path in bytecode.into_iter().filter(|path| site_packages.join(path).is_file()) {
-        record.insert(path, Row::default());
+    /// Returns the file.
+    pub fn into_file(self) -> InstalledFile {
+        InstalledFile { bytes: self.record.to_bytes(), path: self.path, mode: 0o644 }
     }
 }
 
-/// Begins what stands behind a module's name as that of bytecode does (PEP 3147)?
-fn is_bytecode_name(rest: &str) -> bool {
-    [".cpython-", ".pypy"].iter().any(|implementation| rest.starts_with(implementation))
-}
-
-fn file_names(dir: &Path) -> Result<Vec<String>, RecordError> {
-    let entries = match fs_err::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(RecordError::Io)?,
-    };
-    entries.map(|entry| Ok(entry.map_err(RecordError::Io)?.file_name().to_string_lossy().into_owned())).collect()
+/// Returns how a path below the prefix is written in a RECORD.
+pub(crate) fn recorded(site_packages: &str, path: &str) -> String {
+    let below = path.strip_prefix(site_packages).and_then(|rest| rest.strip_prefix('/'));
+    below.map_or_else(|| format!("../../../{path}"), str::to_owned)
 }
 
 #[cfg(test)]
@@ -247,49 +202,23 @@ mod tests {
     }
 
     #[test]
-    fn bytecode_of_python_2_is_beside_its_source() {
-        let dir = tempfile::tempdir().unwrap();
-        let layout = Layout { prefix: "/vrmd/a".into(), library: "python2.7".into() };
-        let site_packages = dir.path().join(layout.site_packages());
-        let record = "a-1.dist-info/RECORD,,\na.py,sha256=x,1\nb.py,sha256=x,1\n";
-        for (path, text) in [("a-1.dist-info/RECORD", record), ("a.pyc", ""), ("other.pyc", "")] {
-            fs_err::create_dir_all(site_packages.join(path).parent().unwrap()).unwrap();
-            fs_err::write(site_packages.join(path), text).unwrap();
+    fn bytecode_is_added_once_and_without_digest() {
+        let mut installed = InstalledRecord {
+            path: "lib/python3.11/site-packages/a-1.dist-info/RECORD".into(),
+            site_packages: "lib/python3.11/site-packages".into(),
+            record: Record::parse(b"z.py,sha256=x,1\n../../../bin/b.py,sha256=x,1\na-1.dist-info/RECORD,,\n").unwrap(),
+        };
+        for path in ["lib/python3.11/site-packages/__pycache__/z.cpython-311.pyc", "bin/__pycache__/b.cpython-311.pyc"]
+        {
+            installed.add_bytecode(path);
+            installed.add_bytecode(path);
         }
-        add_bytecode_to_record(dir.path(), &layout).unwrap();
-        let written = fs_err::read_to_string(site_packages.join("a-1.dist-info/RECORD")).unwrap();
-        assert_eq!(written, "a-1.dist-info/RECORD,,\na.py,sha256=x,1\na.pyc,,\nb.py,sha256=x,1\n");
-    }
-
-    #[test]
-    fn bytecode_of_listed_sources_is_added_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let layout = Layout { prefix: "/vrmd/a".into(), library: "python3.11".into() };
-        let site_packages = dir.path().join(layout.site_packages());
-        for (path, text) in [
-            (
-                "a-1.dist-info/RECORD",
-                "z.py,sha256=x,1\na/b.py,sha256=x,1\na/b.c.py,sha256=x,1\na-1.dist-info/RECORD,,\n",
-            ),
-            ("__pycache__/z.cpython-311.pyc", ""),
-            ("__pycache__/other.cpython-311.pyc", ""),
-            ("a/__pycache__/b.cpython-311.pyc", ""),
-            ("a/__pycache__/b.cpython-311.opt-1.pyc", ""),
-            ("a/__pycache__/b.c.cpython-311.pyc", ""),
-            ("a/__pycache__/b.other.cpython-311.pyc", ""),
-            ("a/__pycache__/bc.cpython-311.pyc", ""),
-        ] {
-            fs_err::create_dir_all(site_packages.join(path).parent().unwrap()).unwrap();
-            fs_err::write(site_packages.join(path), text).unwrap();
-        }
-        for _ in 0..2 {
-            add_bytecode_to_record(dir.path(), &layout).unwrap();
-            assert_eq!(
-                fs_err::read_to_string(site_packages.join("a-1.dist-info/RECORD")).unwrap(),
-                "__pycache__/z.cpython-311.pyc,,\na-1.dist-info/RECORD,,\na/__pycache__/b.c.cpython-311.pyc,,\n\
-                 a/__pycache__/b.cpython-311.opt-1.pyc,,\na/__pycache__/b.cpython-311.pyc,,\n\
-                 a/b.c.py,sha256=x,1\na/b.py,sha256=x,1\nz.py,sha256=x,1\n"
-            );
-        }
+        let file = installed.into_file();
+        assert_eq!((file.path.as_str(), file.mode), ("lib/python3.11/site-packages/a-1.dist-info/RECORD", 0o644));
+        assert_eq!(
+            String::from_utf8(file.bytes).unwrap(),
+            "../../../bin/__pycache__/b.cpython-311.pyc,,\n../../../bin/b.py,sha256=x,1\n\
+             __pycache__/z.cpython-311.pyc,,\na-1.dist-info/RECORD,,\nz.py,sha256=x,1\n"
+        );
     }
 }

@@ -1,22 +1,68 @@
+"""Compiles sources that come through a named pipe, and writes checked-hash bytecode (PEP 552) to its standard output.
+
+Run as `python -S -c <this> <pipe>`; `serve_bytecode.rs` says what goes through both. No file is read or written: a source
+has the path that it will have. Does what `py_compile.compile` does, with the same functions of importlib.
+"""
+import sys
+
+# With -c the working directory comes first: a module there must not stand in for the standard library's.
+sys.path = [path for path in sys.path if path]
+
 import gc
+import os
+import warnings
+from _imp import source_hash
+from importlib import _bootstrap_external as importing
 
 
-def serve(requests, top):
-    """Compiles once for each line of a file, and writes the report and a NUL.
+def bytecode_of(path, source):
+    code = importing.SourceFileLoader("<py_compile>", path).source_to_code(source, path)
+    return importing._code_to_hash_pyc(code, source_hash(importing._RAW_MAGIC_NUMBER, source), True)
+
+
+def answer(results, kind, path, content):
+    results.write(kind + len(path).to_bytes(4, "little") + len(content).to_bytes(4, "little"))
+    results.write(path)
+    results.write(content)
+
+
+def compile_all(requests, results):
+    while True:
+        sizes = requests.read(8)
+        name = requests.read(int.from_bytes(sizes[:4], "little"))
+        if not name:
+            return
+        source = requests.read(int.from_bytes(sizes[4:], "little"))
+        path = os.fsdecode(name)
+        try:
+            bytecode = bytecode_of(path, source)
+        except Exception as error:
+            message = str(error) or type(error).__name__
+            answer(results, b"\2", name, message.encode("utf-8", "replace"))
+        else:
+            answer(results, b"\1", os.fsencode(importing.cache_from_source(path)), bytecode)
+
+
+def serve(pipe):
+    """Compiles the sources of one tree after each byte.
 
     Each time in a child: bytecode shows which of its strings are in use elsewhere in the process (marshal's references), so
     what was compiled before must not be there.
     """
-    for _ in open(requests):
+    requests = os.open(pipe, os.O_RDONLY)
+    os.write(1, b"\3")
+    while os.read(requests, 1):
         child = os.fork()
         if child == 0:
-            sys.stdout.write(report(compile_all([top])) + "\0")
-            sys.stdout.flush()
+            with open(1, "wb", 1 << 16, closefd=False) as results:
+                compile_all(open(requests, "rb", 1 << 16, closefd=False), results)
+                results.write(b"\4")
             os._exit(0)
         if os.waitpid(child, 0)[1] != 0:
             sys.exit(1)
 
 
+warnings.simplefilter("ignore")
 # A compiler leaves few circles, and looking for them takes time.
 gc.disable()
-serve(*sys.argv[1:])
+serve(sys.argv[1])

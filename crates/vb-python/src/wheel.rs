@@ -17,7 +17,7 @@ use zip::{ZipArchive, result::ZipError};
 use crate::{
     entry_points::{EntryPointError, parse_scripts},
     names::{is_same_version, normalize_name},
-    record::{Record, RecordError, Row},
+    record::{InstalledRecord, Record, RecordError, Row, recorded},
     scripts::{entry_point_script, rewrite_shebang},
     tags::WheelName,
 };
@@ -25,6 +25,9 @@ use crate::{
 /// Files of `.dist-info` that installers write about an installation, and the signatures of a RECORD that is rewritten.
 const NOT_INSTALLED: [&str; 6] =
     ["INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "RECORD.jws", "RECORD.p7s"];
+
+/// How much memory is taken for a member before it is read, in bytes.
+const MOST_AT_ONCE: u64 = 64 << 20;
 
 /// Where an environment will be, and for which interpreter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,11 +42,6 @@ impl Layout {
     /// Returns the path of `site-packages` below the prefix.
     pub fn site_packages(&self) -> String {
         format!("lib/{}/site-packages", self.library)
-    }
-
-    /// Is bytecode beside its source (before PEP 3147)?
-    pub(crate) fn is_python_2(&self) -> bool {
-        self.library.starts_with("python2.")
     }
 
     /// Returns the absolute path of the environment's interpreter.
@@ -63,6 +61,24 @@ pub struct Unpacked {
     pub has_elf: bool,
     /// The names that can be imported: top-level packages and modules, sorted.
     pub top_level: Vec<String>,
+}
+
+/// One file that a wheel installs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstalledFile {
+    /// Its path below the prefix, which is clean.
+    pub path: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+    /// Its permission bits: 0644 or 0755.
+    pub mode: u32,
+}
+
+impl InstalledFile {
+    /// Is it a source that gets bytecode?
+    pub fn is_source(&self) -> bool {
+        self.path.ends_with(".py") && !self.path.split('/').any(|part| part == "__pycache__")
+    }
 }
 
 /// A wheel is malformed, unsafe, or cannot be unpacked.
@@ -169,18 +185,37 @@ type Archive = ZipArchive<BufReader<fs_err::File>>;
 /// # Errors
 /// See [`WheelError`]. What was written before an error stays.
 pub fn unpack(wheel: &Path, target: &Path, layout: &Layout) -> Result<Unpacked, WheelError> {
-    let file_name = wheel.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file_name = wheel.file_name().unwrap_or_default().to_string_lossy();
+    let write = &mut |file: InstalledFile| write_below(target, &file);
+    let (unpacked, record) = unpack_each(wheel, &file_name, layout, write)?;
+    let record = record.into_file();
+    write_below(target, &record).map_err(|error| not_put(record.path, error))?;
+    Ok(unpacked)
+}
+
+/// Unpacks a wheel of that file name, file by file, as [`unpack`] would write it. What `RECORD` is to hold comes at the end.
+///
+/// `put` is called with each file once, and fails with [`io::ErrorKind::AlreadyExists`] when something else is at its path.
+///
+/// # Errors
+/// See [`WheelError`]. What was put before an error stays.
+pub fn unpack_each(
+    wheel: &Path,
+    file_name: &str,
+    layout: &Layout,
+    put: &mut dyn FnMut(InstalledFile) -> io::Result<()>,
+) -> Result<(Unpacked, InstalledRecord), WheelError> {
     let file = fs_err::File::open(wheel).map_err(WheelError::Open)?;
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(WheelError::Zip)?;
     let members = check_members(&archive)?;
-    let stem = dist_info_stem(&file_name, &members)?;
+    let stem = dist_info_stem(file_name, &members)?;
     check_wheel_version(&mut archive, &stem)?;
     let (name, version) = read_metadata(&mut archive, &stem)?;
     let source = Record::parse(&read_required(&mut archive, &format!("{stem}.dist-info/RECORD"))?)
         .map_err(WheelError::Record)?;
     check_nothing_missing(&source, &members)?;
     let mut installation = Installation {
-        target,
+        put,
         layout,
         places: Places::new(&stem, layout),
         source,
@@ -190,9 +225,9 @@ pub fn unpack(wheel: &Path, target: &Path, layout: &Layout) -> Result<Unpacked, 
     };
     installation.install_members(&mut archive)?;
     installation.install_scripts(&mut archive, &stem)?;
-    installation.install_records(&stem)?;
+    let record = installation.finish_record(&stem)?;
     let Installation { has_elf, top_level, .. } = installation;
-    Ok(Unpacked { name, version, has_elf, top_level: top_level.into_iter().collect() })
+    Ok((Unpacked { name, version, has_elf, top_level: top_level.into_iter().collect() }, record))
 }
 
 /// Returns the names of all files, after a check that each is safe and unique.
@@ -272,14 +307,18 @@ fn read_required(archive: &mut Archive, member: &str) -> Result<Vec<u8>, WheelEr
 
 fn read_optional(archive: &mut Archive, member: &str) -> Result<Option<Vec<u8>>, WheelError> {
     match archive.by_name(member) {
-        Ok(mut entry) => read_all(&mut entry, member).map(Some),
+        Ok(mut entry) => {
+            let size = entry.size();
+            read_all(&mut entry, size, member).map(Some)
+        }
         Err(ZipError::FileNotFound) => Ok(None),
         Err(error) => Err(WheelError::Zip(error)),
     }
 }
 
-fn read_all(entry: &mut impl Read, member: &str) -> Result<Vec<u8>, WheelError> {
-    let mut bytes = Vec::new();
+fn read_all(entry: &mut impl Read, size: u64, member: &str) -> Result<Vec<u8>, WheelError> {
+    // What the archive says about sizes is no reason to take any amount of memory.
+    let mut bytes = Vec::with_capacity(usize::try_from(size.min(MOST_AT_ONCE)).unwrap_or_default());
     entry.read_to_end(&mut bytes).map_err(|source| WheelError::Read { member: member.to_owned(), source })?;
     Ok(bytes)
 }
@@ -346,9 +385,8 @@ fn is_bytecode(member: &str) -> bool {
     member.ends_with(".pyc") && member.rsplit('/').nth(1) == Some("__pycache__")
 }
 
-#[derive(Debug)]
 struct Installation<'a> {
-    target: &'a Path,
+    put: &'a mut dyn FnMut(InstalledFile) -> io::Result<()>,
     layout: &'a Layout,
     places: Places,
     /// The wheel's own RECORD.
@@ -371,14 +409,13 @@ impl Installation<'_> {
             if !is_regular(mode) {
                 return Err(WheelError::NotAFile { member });
             }
-            let bytes = read_all(&mut entry, &member)?;
+            let size = entry.size();
+            let bytes = read_all(&mut entry, size, &member)?;
             let row = self.check(&member, &bytes)?;
             match self.places.place(&member)? {
                 Place::Nowhere => {}
-                Place::File(path) => self.write_recorded(&path, &bytes, mode & 0o111 != 0, row)?,
-                Place::Script(path) => {
-                    self.write(&path, &rewrite_shebang(bytes, &self.layout.python()), true)?;
-                }
+                Place::File(path) => self.write_recorded(path, bytes, mode & 0o111 != 0, row)?,
+                Place::Script(path) => self.write(path, rewrite_shebang(bytes, &self.layout.python()), true)?,
             }
         }
         Ok(())
@@ -401,52 +438,56 @@ impl Installation<'_> {
         let text = String::from_utf8(bytes).map_err(|_| WheelError::Metadata { member })?;
         for entry in parse_scripts(&text).map_err(WheelError::EntryPoints)? {
             let script = entry_point_script(&entry, &self.layout.python());
-            self.write(&format!("bin/{}", entry.name), &script, true)?;
+            self.write(format!("bin/{}", entry.name), script, true)?;
         }
         Ok(())
     }
 
-    fn install_records(&mut self, stem: &str) -> Result<(), WheelError> {
-        let dir = format!("{}/{stem}.dist-info", self.places.site_packages);
-        self.write(&format!("{dir}/INSTALLER"), b"vb\n", false)?;
-        self.installed.insert(format!("{stem}.dist-info/RECORD"), Row::default());
-        let record = self.installed.to_bytes();
-        self.write_file(&format!("{dir}/RECORD"), &record, false)
+    fn finish_record(&mut self, stem: &str) -> Result<InstalledRecord, WheelError> {
+        let site_packages = self.places.site_packages.clone();
+        let dir = format!("{site_packages}/{stem}.dist-info");
+        self.write(format!("{dir}/INSTALLER"), b"vb\n".to_vec(), false)?;
+        let mut record = std::mem::take(&mut self.installed);
+        record.insert(format!("{stem}.dist-info/RECORD"), Row::default());
+        Ok(InstalledRecord { path: format!("{dir}/RECORD"), site_packages, record })
     }
 
-    fn write(&mut self, path: &str, bytes: &[u8], is_executable: bool) -> Result<(), WheelError> {
-        self.write_recorded(path, bytes, is_executable, Row::of(bytes))
+    fn write(&mut self, path: String, bytes: Vec<u8>, is_executable: bool) -> Result<(), WheelError> {
+        let row = Row::of(&bytes);
+        self.write_recorded(path, bytes, is_executable, row)
     }
 
-    fn write_recorded(&mut self, path: &str, bytes: &[u8], is_executable: bool, row: Row) -> Result<(), WheelError> {
-        check_path(path)?;
-        self.write_file(path, bytes, is_executable)?;
+    fn write_recorded(
+        &mut self,
+        path: String,
+        bytes: Vec<u8>,
+        is_executable: bool,
+        row: Row,
+    ) -> Result<(), WheelError> {
+        check_path(&path)?;
         self.has_elf |= bytes.starts_with(b"\x7fELF");
-        let recorded = match path.strip_prefix(&self.places.site_packages).and_then(|rest| rest.strip_prefix('/')) {
-            Some(below) => {
-                self.top_level.extend(importable_name(below));
-                below.to_owned()
-            }
-            None => format!("../../../{path}"),
-        };
-        self.installed.insert(recorded, row);
-        Ok(())
-    }
-
-    fn write_file(&self, path: &str, bytes: &[u8], is_executable: bool) -> Result<(), WheelError> {
+        let below = path.strip_prefix(&self.places.site_packages).and_then(|rest| rest.strip_prefix('/'));
+        self.top_level.extend(below.and_then(importable_name));
+        self.installed.insert(recorded(&self.places.site_packages, &path), row);
         let mode = if is_executable { 0o755 } else { 0o644 };
-        let full = self.target.join(path);
-        let open = || fs_err::OpenOptions::new().write(true).create_new(true).mode(mode).open(&full);
-        let mut file = match open().or_else(|error| make_parent(&full, error).and_then(|()| open())) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(WheelError::DuplicateTarget { path: path.to_owned() });
-            }
-            opened => opened.map_err(WheelError::Write)?,
-        };
-        file.write_all(bytes).map_err(WheelError::Write)?;
-        // The mode of `open` is subject to the umask.
-        file.set_permissions(std::fs::Permissions::from_mode(mode)).map_err(WheelError::Write)
+        (self.put)(InstalledFile { path: path.clone(), bytes, mode }).map_err(|error| not_put(path, error))
     }
+}
+
+fn not_put(path: String, error: io::Error) -> WheelError {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => WheelError::DuplicateTarget { path },
+        _ => WheelError::Write(error),
+    }
+}
+
+fn write_below(target: &Path, file: &InstalledFile) -> io::Result<()> {
+    let full = target.join(&file.path);
+    let open = || fs_err::OpenOptions::new().write(true).create_new(true).mode(file.mode).open(&full);
+    let mut opened = open().or_else(|error| make_parent(&full, error).and_then(|()| open()))?;
+    opened.write_all(&file.bytes)?;
+    // The mode of `open` is subject to the umask.
+    opened.set_permissions(std::fs::Permissions::from_mode(file.mode))
 }
 
 /// Makes the directory of a file that could not be opened without it.

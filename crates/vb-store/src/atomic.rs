@@ -2,7 +2,10 @@
 
 use std::{
     io::{self, Write},
-    os::{fd::AsFd, unix::fs::PermissionsExt},
+    os::{
+        fd::AsFd,
+        unix::fs::{MetadataExt, PermissionsExt},
+    },
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -26,6 +29,12 @@ impl Store {
         tempfile::Builder::new().prefix("f-").tempfile_in(self.tmp())
     }
 
+    /// Makes one that has the mode of a blob already, where the umask allows it.
+    pub(crate) fn temporary_blob(&self) -> io::Result<NamedTempFile> {
+        let mode = std::fs::Permissions::from_mode(0o644);
+        tempfile::Builder::new().prefix("f-").permissions(mode).tempfile_in(self.tmp())
+    }
+
     /// Puts everything that was written to the store's file system so far on the disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         let directory = fs::File::open(self.path())?;
@@ -41,9 +50,14 @@ pub(crate) fn persist_durably(file: NamedTempFile, target: &Path) -> io::Result<
 
 /// Gives a finished temporary file its name.
 pub(crate) fn persist(file: NamedTempFile, target: &Path) -> io::Result<()> {
-    make_parent(target)?;
-    file.persist(target).map_err(|error| error.error)?;
-    Ok(())
+    let persisted = file.persist(target).or_else(|failed| match failed.error.kind() {
+        io::ErrorKind::NotFound => {
+            make_parent(target)?;
+            failed.file.persist(target).map_err(|error| error.error)
+        }
+        _ => Err(failed.error),
+    });
+    persisted.map(drop)
 }
 
 pub(crate) fn make_parent(target: &Path) -> io::Result<()> {
@@ -52,7 +66,9 @@ pub(crate) fn make_parent(target: &Path) -> io::Result<()> {
 
 /// Gives a file the mode and the fixed modification time that it has in the store.
 pub(crate) fn fix_metadata(file: &std::fs::File, mode: u32) -> io::Result<()> {
-    file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+    if file.metadata()?.mode() & 0o7777 != mode {
+        file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+    }
     file.set_modified(fixed_time())
 }
 

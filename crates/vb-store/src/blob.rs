@@ -108,7 +108,7 @@ impl Store {
     pub fn put_bytes(&self, bytes: &[u8]) -> io::Result<BlobDigest> {
         let digest = BlobDigest::of(bytes);
         if !self.keeps_blob(&digest, bytes.len() as u64)? {
-            let mut file = self.temporary_file()?;
+            let mut file = self.temporary_blob()?;
             file.write_all(bytes)?;
             fix_metadata(file.as_file(), 0o644)?;
             persist(file, &self.blob_path(&digest))?;

@@ -1,15 +1,15 @@
-//! Interpreters that wait in their sandboxes for trees to compile, so that not every wheel has to start one of its own.
+//! Interpreters that wait in their sandboxes for sources to compile, so that not every wheel has to start one of its own.
 //!
-//! A compiler's sandbox shows one directory at one prefix; the trees of one wheel after another are put there. Each is
-//! compiled by a process that has seen no other.
+//! Sources and bytecode go through pipes: a compiler sees no file of a wheel, only the paths that they will have. Those of
+//! each tree are compiled by a process that has seen no other.
 
 use std::{
-    io::{self, BufRead, BufReader, PipeReader, Write},
+    io::{self, BufReader, BufWriter, PipeReader},
     path::{Path, PathBuf},
     sync::{
         Arc, PoisonError,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::JoinHandle,
     time::Duration,
@@ -17,13 +17,13 @@ use std::{
 
 use fs_err as fs;
 use rustix::fs::{CWD, FileType, Mode};
-use vb_graph::{BlobDigest, DirectoryDigest, Unpack};
-use vb_python::parse_bytecode_report;
+use vb_graph::{BlobDigest, DirectoryDigest, Node, Unpack};
+use vb_python::{BytecodeReply, SkippedSource, begin_tree, end_tree, read_bytecode_reply, send_source};
 use vb_sandbox::{Outcome, SandboxError, Status, Stdio};
 use vb_store::Scratch;
 
 use super::{
-    command::{last_lines, layered, private, read_only, read_write},
+    command::{last_lines, layered, private, read_only},
     python2::bytecode_server_command,
 };
 use crate::{
@@ -34,6 +34,20 @@ use crate::{
 /// How long a cancel may go unnoticed.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(25);
 
+/// How long a compiler has to end by itself. One that is killed leaves nobody who knows its processor time.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How many replies may wait: their bytecode is in memory.
+const MOST_REPLIES: usize = 32;
+
+/// How much is written to a compiler at once, in bytes: what a pipe takes.
+const PIPE_SIZE: usize = 64 << 10;
+
+/// Variables that let the C library of a compiler keep the memory that it has: each tree is compiled by a process that
+/// begins with little.
+const ALLOCATION: [(&str, &str); 3] =
+    [("MALLOC_MMAP_THRESHOLD_", "268435456"), ("MALLOC_TOP_PAD_", "4194304"), ("MALLOC_TRIM_THRESHOLD_", "268435456")];
+
 /// What a compiler is good for.
 #[derive(Debug, PartialEq, Eq)]
 struct Purpose {
@@ -41,71 +55,31 @@ struct Purpose {
     unpack: Unpack,
 }
 
+type Replies = Receiver<io::Result<BytecodeReply>>;
+
 /// A sandbox with an interpreter in it that waits.
 #[derive(Debug)]
 pub(crate) struct Compiler {
     purpose: Purpose,
     scratch: Scratch,
-    /// How many trees it has compiled and given back.
-    served: usize,
     argv: Vec<String>,
-    /// Where it waits for a line. Its end is that of the interpreter.
+    /// Where it waits for sources. Its end is that of the interpreter.
     requests: Option<fs::File>,
-    replies: Receiver<io::Result<Vec<u8>>>,
+    /// Does it read its pipe? Then writing fails when it ends.
+    is_ready: bool,
+    replies: Replies,
     has_to_end: Arc<AtomicBool>,
     sandbox: Option<JoinHandle<Result<Outcome, SandboxError>>>,
 }
 
 impl Compiler {
-    /// Returns the directory that is shown at the prefix, empty when the compiler is taken.
-    pub(super) fn tree(&self) -> PathBuf {
-        self.path("tree")
-    }
-
-    /// Returns a path of its scratch directory.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.scratch.path().join(name)
-    }
-
-    /// Empties its directory. What was there is removed with the compiler: file systems take long to find free inodes right
-    /// after others were freed.
-    fn set_aside(&mut self) -> io::Result<()> {
-        let aside = self.path(&format!("done-{}", self.served));
-        self.served += 1;
-        fs::create_dir(&aside)?;
-        for entry in fs::read_dir(self.tree())? {
-            let entry = entry?;
-            fs::rename(entry.path(), aside.join(entry.file_name()))?;
-        }
-        Ok(())
-    }
-
     /// Tells it to end, without waiting for it.
     pub(crate) fn end(&mut self) {
         self.requests = None;
-        self.has_to_end.store(true, Ordering::Relaxed);
-    }
-
-    fn request(&mut self) -> io::Result<()> {
-        self.requests.as_mut().map_or(Ok(()), |requests| requests.write_all(b"\n"))
-    }
-
-    /// Waits for what it has to say; `None` when it has nothing any more.
-    fn reply(&self, cancel: &AtomicBool) -> Result<Option<Vec<u8>>, ExecuteError> {
-        loop {
-            match self.replies.recv_timeout(CANCEL_INTERVAL) {
-                Ok(reply) => return reply.map(Some).map_err(ExecuteError::scratch),
-                Err(RecvTimeoutError::Disconnected) => return Ok(None),
-                Err(RecvTimeoutError::Timeout) if cancel.load(Ordering::Relaxed) => {
-                    return Err(ExecuteError::Cancelled);
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-        }
     }
 
     fn status(&mut self) -> Result<Status, ExecuteError> {
-        self.requests = None;
+        self.end();
         let sandbox = self.sandbox.take().expect("it is asked once");
         let outcome = sandbox.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok(outcome.map_err(ExecuteError::Sandbox)?.status)
@@ -115,8 +89,68 @@ impl Compiler {
 impl Drop for Compiler {
     fn drop(&mut self) {
         self.end();
+        while self.replies.recv_timeout(GRACE).is_ok() {}
+        self.has_to_end.store(true, Ordering::Relaxed);
+        // Who sends does not wait for a receiver that is gone.
+        self.replies = sync_channel(0).1;
         // Nobody is interested in how it ends.
         drop(self.sandbox.take().map(JoinHandle::join));
+    }
+}
+
+/// Where the sources of one tree are handed over.
+#[derive(Debug)]
+pub(super) struct Sources<'a> {
+    pipe: BufWriter<&'a fs::File>,
+    /// Has the compiler ended?
+    is_broken: bool,
+}
+
+impl Sources<'_> {
+    /// Adds a source, with the path that it will have.
+    pub(super) fn add(&mut self, path: &str, source: &[u8]) -> io::Result<()> {
+        send_source(&mut self.pipe, path, source).inspect_err(|_| self.is_broken = true)
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        begin_tree(&mut self.pipe).inspect_err(|_| self.is_broken = true)
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        end_tree(&mut self.pipe).inspect_err(|_| self.is_broken = true)
+    }
+}
+
+/// What was made of a tree.
+#[derive(Debug)]
+pub(super) struct Compiled<T> {
+    /// What handing over its sources gave.
+    pub(super) fed: T,
+    /// Files of bytecode, by their paths below the prefix.
+    pub(super) bytecode: Vec<(String, Node)>,
+    /// The list of the sources that do not compile.
+    pub(super) log: BlobDigest,
+}
+
+#[derive(Debug, Default)]
+struct Received {
+    bytecode: Vec<(String, Node)>,
+    skipped: Vec<SkippedSource>,
+    /// What the interpreter printed when it ended.
+    failure: Option<Vec<u8>>,
+}
+
+/// Ends the sandbox when what it waits for does not come.
+struct EndUnlessFed<'a> {
+    has_to_end: &'a AtomicBool,
+    is_fed: bool,
+}
+
+impl Drop for EndUnlessFed<'_> {
+    fn drop(&mut self) {
+        if !self.is_fed {
+            self.has_to_end.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -134,23 +168,106 @@ impl Builder {
     }
 
     /// Lets another action use the compiler.
-    pub(super) fn give_back(&self, mut compiler: Compiler) -> Result<(), ExecuteError> {
-        compiler.set_aside().map_err(ExecuteError::scratch)?;
+    pub(super) fn give_back(&self, compiler: Compiler) {
         self.compilers.lock().unwrap_or_else(PoisonError::into_inner).push(compiler);
-        Ok(())
     }
 
-    /// Compiles what is in the compiler's tree, and returns the blob of what was printed.
-    pub(super) fn compile(&self, compiler: &mut Compiler, cancel: &AtomicBool) -> Result<BlobDigest, ExecuteError> {
-        compiler.request().map_err(ExecuteError::scratch)?;
-        let printed = compiler.reply(cancel)?.unwrap_or_default();
-        let log = self.store.put_bytes(&printed).map_err(ExecuteError::Store)?;
-        if parse_bytecode_report(&printed).is_ok() {
-            return Ok(log);
+    /// Compiles the sources that `feed` hands over, while it goes on. The bytecode is put into the store.
+    pub(super) fn compile<T>(
+        &self,
+        compiler: &mut Compiler,
+        cancel: &AtomicBool,
+        feed: impl FnOnce(&mut Sources<'_>) -> Result<T, ExecuteError>,
+    ) -> Result<Compiled<T>, ExecuteError> {
+        self.wait_until_ready(compiler, cancel)?;
+        let Compiler { requests, replies, has_to_end, purpose, .. } = &mut *compiler;
+        let requests = requests.as_ref().expect("nobody has told it to end");
+        let (has_to_end, prefix): (&AtomicBool, _) = (has_to_end, &purpose.unpack.prefix);
+        let mut sources = Sources { pipe: BufWriter::with_capacity(PIPE_SIZE, requests), is_broken: false };
+        let (fed, received) = std::thread::scope(|scope| {
+            let receiving = scope.spawn(move || {
+                let received = self.receive(replies, prefix, cancel);
+                let is_done = received.as_ref().is_ok_and(|received| received.failure.is_none());
+                drop(EndUnlessFed { has_to_end, is_fed: is_done });
+                received
+            });
+            let mut feeding = EndUnlessFed { has_to_end, is_fed: false };
+            let fed = hand_over(&mut sources, feed);
+            feeding.is_fed = fed.is_ok();
+            drop(feeding);
+            (fed, receiving.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        let is_broken = sources.is_broken;
+        drop(sources);
+        let Received { bytecode, skipped, failure } = received?;
+        match (fed, failure) {
+            (Err(error), _) if !is_broken => Err(error),
+            (_, Some(printed)) => Err(self.failure(compiler, &printed)?),
+            (fed, None) => {
+                let report = serde_json::to_vec(&skipped).expect("texts can be written as JSON");
+                let log = self.store.put_bytes(&report).map_err(ExecuteError::Store)?;
+                Ok(Compiled { fed: fed?, bytecode, log })
+            }
         }
+    }
+
+    /// Ends the compilers that wait.
+    pub(crate) fn end_compilers(&self) {
+        let mut compilers = std::mem::take(&mut *self.compilers.lock().unwrap_or_else(PoisonError::into_inner));
+        // All at once, then one is waited for after the other.
+        compilers.iter_mut().for_each(Compiler::end);
+    }
+
+    fn wait_until_ready(&self, compiler: &mut Compiler, cancel: &AtomicBool) -> Result<(), ExecuteError> {
+        if compiler.is_ready {
+            return Ok(());
+        }
+        match next_reply(&compiler.replies, cancel)? {
+            Some(BytecodeReply::Ready) => {
+                // Only for writing: it fails when nobody reads any more.
+                let pipe = fs::OpenOptions::new().write(true).open(pipe_of(&compiler.scratch));
+                compiler.requests = Some(pipe.map_err(ExecuteError::scratch)?);
+                compiler.is_ready = true;
+                Ok(())
+            }
+            Some(BytecodeReply::Failed(printed)) => Err(self.failure(compiler, &printed)?),
+            _ => Err(self.failure(compiler, b"")?),
+        }
+    }
+
+    fn receive(&self, replies: &mut Replies, prefix: &str, cancel: &AtomicBool) -> Result<Received, ExecuteError> {
+        let mut received = Received::default();
+        loop {
+            match next_reply(replies, cancel)? {
+                Some(BytecodeReply::Bytecode { path, bytes }) => {
+                    let Some(below) = path.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')) else {
+                        received.failure = Some(path.into_bytes());
+                        return Ok(received);
+                    };
+                    let blob = self.store.put_bytes(&bytes).map_err(ExecuteError::Store)?;
+                    let node = Node::File { blob, size: bytes.len() as u64, mode: 0o644 };
+                    received.bytecode.push((below.to_owned(), node));
+                }
+                Some(BytecodeReply::Skipped(source)) => received.skipped.push(source),
+                Some(BytecodeReply::Done) => return Ok(received),
+                Some(BytecodeReply::Failed(printed)) => {
+                    received.failure = Some(printed);
+                    return Ok(received);
+                }
+                Some(BytecodeReply::Ready) | None => {
+                    received.failure = Some(Vec::new());
+                    return Ok(received);
+                }
+            }
+        }
+    }
+
+    /// Tells how the interpreter ended.
+    fn failure(&self, compiler: &mut Compiler, printed: &[u8]) -> Result<ExecuteError, ExecuteError> {
+        let log = self.store.put_bytes(printed).map_err(ExecuteError::Store)?;
         let status = compiler.status()?;
         self.check_disk()?;
-        Err(ExecuteError::Command(Box::new(CommandFailure {
+        Ok(ExecuteError::Command(Box::new(CommandFailure {
             argv: compiler.argv.clone(),
             status,
             last_lines: last_lines(io::Cursor::new(printed)).map_err(ExecuteError::scratch)?,
@@ -158,28 +275,16 @@ impl Builder {
         })))
     }
 
-    /// Ends the compilers that wait, and removes what they compiled.
-    pub(crate) fn end_compilers(&self) {
-        let mut compilers = std::mem::take(&mut *self.compilers.lock().unwrap_or_else(PoisonError::into_inner));
-        compilers.iter_mut().for_each(Compiler::end);
-        std::thread::scope(|scope| {
-            for compiler in compilers {
-                scope.spawn(move || drop(compiler));
-            }
-        });
-    }
-
     fn start_compiler(&self, purpose: Purpose) -> Result<Compiler, ExecuteError> {
         let scratch = self.scratch()?;
-        let (tree, pipe) = (scratch.path().join("tree"), scratch.path().join("requests"));
-        let requests = fs::create_dir(&tree).and_then(|()| make_pipe(&pipe)).map_err(ExecuteError::scratch)?;
-        let Unpack { interpreter, prefix } = &purpose.unpack;
+        let pipe = pipe_of(&scratch);
+        let requests = make_pipe(&pipe).map_err(ExecuteError::scratch)?;
         let shown = private("requests");
-        let argv = bytecode_server_command(interpreter, &shown, prefix);
-        let binds = vec![read_write(&tree, prefix), read_only(&pipe, &shown)];
-        let spec = layered(vec![self.layer(&purpose.root)?], argv.clone(), binds);
+        let argv = bytecode_server_command(&purpose.unpack.interpreter, &shown);
+        let mut spec = layered(vec![self.layer(&purpose.root)?], argv.clone(), vec![read_only(&pipe, &shown)]);
+        spec.env.extend(ALLOCATION.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let (printed, log) = io::pipe().map_err(ExecuteError::scratch)?;
-        let (sender, replies) = channel();
+        let (sender, replies) = sync_channel(MOST_REPLIES);
         let has_to_end = Arc::new(AtomicBool::new(false));
         let (helper, cancel) = (self.helper.clone(), Arc::clone(&has_to_end));
         let sandbox = std::thread::spawn(move || {
@@ -189,19 +294,53 @@ impl Builder {
                 vb_sandbox::run(&helper, &spec, log, &cancel)
             })
         });
-        let sandbox = Some(sandbox);
-        Ok(Compiler { purpose, scratch, served: 0, argv, requests: Some(requests), replies, has_to_end, sandbox })
+        let (requests, sandbox) = (Some(requests), Some(sandbox));
+        Ok(Compiler { purpose, scratch, argv, requests, is_ready: false, replies, has_to_end, sandbox })
     }
 }
 
-/// Makes a named pipe, and opens it for both ends: that waits for nobody, and neither does writing when nobody reads.
+fn hand_over<T>(
+    sources: &mut Sources<'_>,
+    feed: impl FnOnce(&mut Sources<'_>) -> Result<T, ExecuteError>,
+) -> Result<T, ExecuteError> {
+    sources.begin().map_err(ExecuteError::scratch)?;
+    let fed = feed(sources)?;
+    sources.end().map_err(ExecuteError::scratch)?;
+    Ok(fed)
+}
+
+fn pipe_of(scratch: &Scratch) -> PathBuf {
+    scratch.path().join("requests")
+}
+
+/// Makes a named pipe, and opens it for both ends: that waits for nobody.
 fn make_pipe(path: &Path) -> io::Result<fs::File> {
     rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
     fs::OpenOptions::new().read(true).write(true).open(path)
 }
 
-/// Hands on what ends with a NUL, and at the end what is left.
-fn forward(printed: PipeReader, replies: &Sender<io::Result<Vec<u8>>>) {
-    // Nobody listens any more when the compiler is dropped.
-    BufReader::new(printed).split(0).take_while(|reply| reply.is_ok()).for_each(|reply| drop(replies.send(reply)));
+/// Waits for what a compiler has to say; `None` when it has nothing any more.
+fn next_reply(replies: &Replies, cancel: &AtomicBool) -> Result<Option<BytecodeReply>, ExecuteError> {
+    loop {
+        match replies.recv_timeout(CANCEL_INTERVAL) {
+            Ok(Ok(reply)) => return Ok(Some(reply)),
+            // It was killed while it wrote.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Ok(Err(error)) => return Err(ExecuteError::scratch(error)),
+            Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            Err(RecvTimeoutError::Timeout) if cancel.load(Ordering::Relaxed) => return Err(ExecuteError::Cancelled),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+/// Hands on what comes back, until it ends or nobody listens.
+fn forward(printed: PipeReader, replies: &SyncSender<io::Result<BytecodeReply>>) {
+    let mut printed = BufReader::with_capacity(PIPE_SIZE, printed);
+    while let Some(reply) = read_bytecode_reply(&mut printed).transpose() {
+        let is_last = reply.is_err();
+        if replies.send(reply).is_err() || is_last {
+            return;
+        }
+    }
 }

@@ -33,10 +33,10 @@ pub(super) fn application_bytecode_command(interpreter: &InterpreterSpec, direct
 }
 
 /// Returns the command of a compiler that waits.
-pub(super) fn bytecode_server_command(interpreter: &InterpreterSpec, requests: &str, directory: &str) -> Vec<String> {
+pub(super) fn bytecode_server_command(interpreter: &InterpreterSpec, pipe: &str) -> Vec<String> {
     match interpreter.is_python_2() {
-        true => python2::bytecode_server_command(&interpreter.command, ENVIRONMENT_TIME, requests, directory),
-        false => vb_python::bytecode_server_command(&interpreter.command, requests, directory),
+        true => python2::bytecode_server_command(&interpreter.command, ENVIRONMENT_TIME, pipe),
+        false => vb_python::bytecode_server_command(&interpreter.command, pipe),
     }
 }
 
@@ -57,22 +57,19 @@ impl Builder {
         };
         let unpack = Unpack { prefix: prefix.clone(), interpreter: interpreter.clone() };
         let mut compiler = self.take_compiler(&unpack, root)?;
-        let source = compiler.tree().join(&site);
-        fs::create_dir_all(source.parent().expect("it is in a directory")).map_err(ExecuteError::scratch)?;
-        fs::write(&source, self.store.read_blob(&blob)?).map_err(ExecuteError::scratch)?;
-        self.compile(&mut compiler, cancel)?;
-        let bytecode = fs::read(source.with_extension("pyc")).map_err(ExecuteError::scratch)?;
-        self.give_back(compiler)?;
+        let source = self.store.read_blob(&blob)?;
+        let mut compiled = self.compile(&mut compiler, cancel, |sources| {
+            sources.add(&format!("{prefix}/{site}"), &source).map_err(ExecuteError::scratch)
+        })?;
+        self.give_back(compiler);
+        let (path_of_bytecode, bytecode) = compiled.bytecode.pop().expect("vb's own module compiles");
 
-        let blob = self.store.put_bytes(&bytecode).map_err(ExecuteError::Store)?;
-        let bytecode = Node::File { blob, size: bytecode.len() as u64, mode: 0o644 };
         let path = interpreter.command.trim_start_matches('/');
         let Some(command @ Node::File { .. }) = self.store.find(&Node::directory(root), path)? else {
             return Err(ExecuteError::NoCommand { command: interpreter.command.clone() });
         };
         let mut added = TreeBuilder::default();
-        for (path, node) in [(format!("{site}c"), bytecode), (format!("bin/{}", interpreter.versioned_name()), command)]
-        {
+        for (path, node) in [(path_of_bytecode, bytecode), (format!("bin/{}", interpreter.versioned_name()), command)] {
             added.insert(&path, node).expect("both paths are clean");
         }
         let Node::Directory { digest: added, .. } = added.put(&self.store).map_err(ExecuteError::Store)? else {

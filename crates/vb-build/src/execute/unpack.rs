@@ -1,10 +1,17 @@
-//! A wheel to the tree that it installs, with bytecode made at the path where it will run.
+//! A wheel to the tree that it installs, with bytecode for the path where it will run.
+//!
+//! Files go from the wheel into the store, and sources to a compiler as well. No tree is written.
 
-use std::{path::Path, sync::atomic::AtomicBool};
+use std::{
+    io,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use fs_err as fs;
 use vb_graph::{InputDigest, Node, Unpack};
-use vb_python::{Layout, add_bytecode_to_record};
+use vb_python::{InstalledFile, Layout, WheelError};
+use vb_store::Listing;
 
 use super::{
     Executed,
@@ -24,17 +31,47 @@ impl Builder {
         inputs: &Inputs,
         cancel: &AtomicBool,
     ) -> Result<Executed, ExecuteError> {
+        let wheel = self.wheel_input(inputs.get("wheel"))?;
         let mut compiler = self.take_compiler(unpack, inputs.directory("root"))?;
-        let tree = compiler.tree();
-        self.fill(&tree, &compiler.path("in"), unpack, inputs)?;
-        let log = self.compile(&mut compiler, cancel)?;
-        add_bytecode_to_record(&tree, &layout(unpack))?;
-        let output = self.take_in(&tree)?;
-        self.give_back(compiler)?;
-        Ok(Executed { output, log: Some(log) })
+        let mut files = Listing::default();
+        let compiled = self.compile(&mut compiler, cancel, |sources| {
+            let put = &mut |file: InstalledFile| {
+                if cancel.load(Ordering::Relaxed) {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
+                if file.is_source() {
+                    sources.add(&format!("{}/{}", unpack.prefix, file.path), &file.bytes)?;
+                }
+                self.put_file(&mut files, file)
+            };
+            let unpacked = vb_python::unpack_each(&wheel.blob, &wheel.file, &layout(unpack), put);
+            unpacked.map(|(_, record)| record).map_err(|error| match error {
+                WheelError::Write(error) => ExecuteError::Store(error),
+                other => ExecuteError::Wheel(other),
+            })
+        })?;
+        self.give_back(compiler);
+        let mut record = compiled.fed;
+        for (path, node) in compiled.bytecode {
+            record.add_bytecode(&path);
+            files.replace(path, node);
+        }
+        self.put_file(&mut files, record.into_file()).map_err(ExecuteError::Store)?;
+        let output = self.store.put_listing(files.to_tree()?).map_err(ExecuteError::Store)?;
+        Ok(Executed { output: Node::directory(output), log: Some(compiled.log) })
     }
 
-    /// Prepares what a compiler's sandbox shows, for a shell.
+    fn put_file(&self, files: &mut Listing, file: InstalledFile) -> io::Result<()> {
+        let InstalledFile { path, bytes, mode } = file;
+        if files.get(&path).is_some() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let blob = self.store.put_bytes(&bytes)?;
+        files.replace(path, Node::File { blob, size: bytes.len() as u64, mode });
+        Ok(())
+    }
+
+    /// Prepares a sandbox in which the tree without its bytecode is at its prefix, for a shell.
     pub(super) fn prepare_unpack(&self, unpack: &Unpack, inputs: &Inputs) -> Result<Prepared, ExecuteError> {
         let scratch = self.scratch()?;
         let tree = scratch.path().join("tree");

@@ -1,9 +1,9 @@
 """Compiles every Python source below the given directories, as Python 2 does: to `x.pyc` beside `x.py`.
 
 Run by Python 2 as `python2.7 -S -c <this> <mode> <seconds> <argument> ...`. `once` and `check` have directories; `serve` has
-a named pipe and a directory, which it compiles once for each line in the pipe, with a NUL behind each report. `check`
-writes nothing. Bytecode is valid for a source with the modification time `<seconds>` alone. A report is a JSON list of the
-sources that do not compile, which is no failure.
+a named pipe, and answers what comes through it as `serve_bytecode.rs` says. `check` writes nothing. Bytecode is valid for a
+source with the modification time `<seconds>` alone. A report is a JSON list of the sources that do not compile, which is no
+failure.
 """
 import sys
 
@@ -27,17 +27,22 @@ def sources(top):
                 yield path
 
 
+def bytecode_of(path, source, seconds):
+    bytecode = marshal.dumps(compile(source, path, "exec", 0, True))
+    return imp.get_magic() + struct.pack("<I", seconds) + bytecode
+
+
 def compile_one(path, seconds):
     """Returns why the source does not compile; what goes wrong otherwise is raised."""
     with open(path, "U") as file:
         source = file.read()
     try:
-        bytecode = marshal.dumps(compile(source, path, "exec", 0, True))
+        bytecode = bytecode_of(path, source, seconds or 0)
     except Exception as error:
         return error
     if seconds is not None:
         with open(path + "c", "wb") as file:
-            file.write(imp.get_magic() + struct.pack("<I", seconds) + bytecode)
+            file.write(bytecode)
 
 
 def text_of(what):
@@ -54,12 +59,37 @@ def report(tops, seconds):
     return json.dumps(skipped)
 
 
-def serve(requests, top, seconds):
-    # Iterating over the file would wait for more lines than one.
-    for _ in iter(open(requests).readline, ""):
+def answer(results, kind, path, content):
+    results.write(kind + struct.pack("<II", len(path), len(content)) + path + content)
+
+
+def compile_all(requests, results, seconds):
+    while True:
+        sizes = requests.read(8)
+        if not sizes:
+            return
+        length, size = struct.unpack("<II", sizes)
+        if length == 0:
+            return
+        path = requests.read(length)
+        source = requests.read(size).replace("\r\n", "\n").replace("\r", "\n")
+        try:
+            bytecode = bytecode_of(path, source, seconds)
+        except Exception as error:
+            message = text_of(error) or type(error).__name__
+            answer(results, "\2", path, message.encode("utf-8"))
+        else:
+            answer(results, "\1", path + "c", bytecode)
+
+
+def serve(pipe, seconds):
+    requests = os.open(pipe, os.O_RDONLY)
+    os.write(1, "\3")
+    while os.read(requests, 1):
         child = os.fork()
         if child == 0:
-            sys.stdout.write(report([top], seconds) + "\0")
+            compile_all(os.fdopen(requests, "rb", 1 << 18), sys.stdout, seconds)
+            sys.stdout.write("\4")
             sys.stdout.flush()
             os._exit(0)
         if os.waitpid(child, 0)[1] != 0:
@@ -69,6 +99,6 @@ def serve(requests, top, seconds):
 warnings.simplefilter("ignore")
 os.umask(0o022)
 if sys.argv[1] == "serve":
-    serve(sys.argv[3], sys.argv[4], int(sys.argv[2]))
+    serve(sys.argv[3], int(sys.argv[2]))
 else:
     sys.stdout.write(report(sys.argv[3:], int(sys.argv[2]) if sys.argv[1] == "once" else None))

@@ -28,10 +28,10 @@ const SCRIPTS: &[(&str, &str, &str)] = &[
     ("crates/vb-python/src/compile_bytecode.py", "5908ccb96844e5b4", "unpack, interpreter, relocate"),
     ("crates/vb-python/src/import_check.py", "f60a19f4222b1343", "import check"),
     ("crates/vb-python/src/python2/backend.py", "19fd9204125bfb8d", "wheel"),
-    ("crates/vb-python/src/python2/compile_bytecode.py", "9ed750b8884673f2", "unpack"),
+    ("crates/vb-python/src/python2/compile_bytecode.py", "ae30332e137b9af2", "unpack"),
     ("crates/vb-python/src/python2/import_check.py", "12884186bbae365a", "import check"),
     ("crates/vb-python/src/python2/site.py", "c22ebc81769db3e1", "environment"),
-    ("crates/vb-python/src/serve_bytecode.py", "8c36f66f97d24685", "unpack"),
+    ("crates/vb-python/src/serve_bytecode.py", "871139190a42573c", "unpack"),
 ];
 
 #[test]
