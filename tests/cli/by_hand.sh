@@ -70,6 +70,26 @@ dpkg --install /packages/former.deb
 wait_for answers 'Malformed query, by hand.'
 check 0.9.0 "$former"
 
+step "upgrade what somebody has stopped"
+sv stop "$former"
+wait_for answers closed
+dpkg --install /packages/declared.deb
+is_down_in_its_directory() {
+    sv status "$declared" | grep -q '^down: ' && [ "$(count '^runsv [w]hois')" = 1 ]
+}
+wait_for is_down_in_its_directory
+answers closed || fail "it was started"
+dpkg --install /packages/former.deb
+wait_for answers 'Malformed query, by hand.'
+
+step "upgrade what somebody has disabled"
+rm /etc/service/whois
+wait_for answers closed
+dpkg --install /packages/declared.deb
+[ ! -e /etc/service/whois ] && answers closed || fail "it was enabled"
+dpkg --install /packages/former.deb
+wait_for answers 'Malformed query, by hand.'
+
 step "upgrade again, and remove"
 dpkg --install /packages/declared.deb
 wait_for answers 'Malformed query.'

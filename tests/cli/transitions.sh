@@ -530,6 +530,109 @@ fi
 purge_package
 wait_for other
 
+# stop_former: as an administrator stops what was written by hand; then the clock goes on to where that can be told from now.
+stop_former() {
+    case "$manager" in
+        runit) sv stop /srv/answer/answer/runit/answer ;;
+        supervisor) supervisorctl stop answer ;;
+        systemd | stand-in) systemctl stop answer.service ;;
+    esac
+    wait_for is_closed
+    then=$(date "$clock")
+    if [ "$format" = deb ]; then wait_for is_later; fi
+}
+
+# supervisorctl tells the minute, and systemctl the second, of what has ended.
+clock=+%S
+if [ "$manager" = supervisor ]; then clock=+%M; fi
+
+is_later() {
+    [ "$(date "$clock")" != "$then" ]
+}
+
+# disable_former: so that it is not started when the machine is booted, either.
+disable_former() {
+    case "$manager" in
+        runit) rm /etc/service/answer ;;
+        supervisor)
+            rm /etc/supervisor/conf.d/answer.conf
+            supervisorctl update answer
+            ;;
+        systemd) systemctl disable --quiet --now answer.service ;;
+    esac
+    wait_for is_closed
+}
+
+is_unsupervised() {
+    ! runs "runsv answer"
+}
+
+# check_off VERSION: nothing starts it.
+check_off() {
+    is_closed || fail "it was started"
+    case "$manager" in
+        runit) [ ! -e /etc/service/answer ] && wait_for is_unsupervised ;;
+        supervisor) [ ! -e /etc/supervisor/conf.d/answer.conf ] ;;
+        systemd) check_unit "$1" disabled ;;
+    esac || fail "it is enabled"
+}
+
+if [ "$manager" != stand-in ]; then
+    step "what somebody had stopped is not started by an upgrade from scripts that are written by hand"
+    rm -f "$config"*
+    install_package answer-0
+    wait_for answers 0 old
+    stop_former
+    install_package answer-4
+    check_version 4
+    case "$manager" in
+        runit)
+            wait_for runs "runsv answer"
+            check_closed
+            start_by_hand
+            ;;
+        supervisor)
+            check_closed
+            supervisorctl update answer
+            ;;
+        systemd)
+            check_closed
+            check_unit 4 enabled
+            start_by_hand
+            ;;
+    esac
+    wait_for answers 4 fourth
+    check_process
+    purge_package
+
+    step "nor what somebody had disabled, and not by the next upgrade"
+    rm -f "$config"*
+    install_package answer-0
+    wait_for answers 0 old
+    disable_former
+    install_package answer-2
+    check_version 2
+    check_off 2
+    install_package answer-4
+    check_version 4
+    check_off 4
+    purge_package
+
+    if [ "$manager" = runit ]; then
+        step "nor what a file keeps down"
+        rm -f "$config"*
+        install_package answer-0
+        wait_for answers 0 old
+        touch /srv/answer/answer/runit/answer/down
+        stop_former
+        install_package answer-4
+        check_off 4
+        rm -rf /srv/answer
+        purge_package
+    fi
+    wait_for other
+fi
+
 step "the last package goes, too"
 remove_package vrmd-other
 wait_for is_at_rest other

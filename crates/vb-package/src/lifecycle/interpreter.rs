@@ -30,20 +30,13 @@ fn add_debian(spec: &PackageSpec, interpreter: &NeededInterpreter, maintainer: &
         None => format!("#!/bin/sh\nset -e\n\n{block}\nexit 0\n").into_bytes(),
         Some(_) if spec.lifecycle.scripts == ScriptPolicy::Replace => return,
         Some(written) => {
-            let Some((first, rest)) = shell_script(written) else { return };
+            let Some((first, rest)) = super::merge::shell_script(written) else { return };
             // The check is for itself, whether or not the script stops at the first error.
             let block = block.replace("vb_check_interpreter ;;", "vb_check_interpreter || exit 1 ;;");
             format!("{first}\n{block}\n{rest}").into_bytes()
         }
     };
     maintainer.scripts.insert(ScriptName::Preinst, script);
-}
-
-/// Divides a script behind its first line, if a shell is what that names.
-fn shell_script(script: &[u8]) -> Option<(&str, &str)> {
-    let (first, rest) = str::from_utf8(script).ok()?.split_once('\n')?;
-    let interpreter = first.strip_prefix("#!")?.split_whitespace().next()?;
-    super::merge::is_shell(interpreter).then_some((first, rest))
 }
 
 fn add_rpm(spec: &PackageSpec, interpreter: &NeededInterpreter, maintainer: &mut MaintainerFiles) {

@@ -18,6 +18,24 @@ pub(super) fn into_debian(written: &[u8], block: &str, file: &str) -> Result<Vec
     merged(text, block, file).map(String::into_bytes)
 }
 
+/// Merges into a `preinst`, which only looks: without a marker at the beginning, and into one of another language not.
+pub(super) fn into_preinst(written: &[u8], block: &str) -> Vec<u8> {
+    if let Ok(merged) = into_debian(written, block, "debian/preinst") {
+        return merged;
+    }
+    match shell_script(written) {
+        Some((first, rest)) => format!("{first}\n{block}\n{rest}").into_bytes(),
+        None => written.to_owned(),
+    }
+}
+
+/// Divides a script behind its first line, if a shell is what that names.
+pub(super) fn shell_script(script: &[u8]) -> Option<(&str, &str)> {
+    let (first, rest) = str::from_utf8(script).ok()?.split_once('\n')?;
+    let interpreter = first.strip_prefix("#!")?.split_whitespace().next()?;
+    is_shell(interpreter).then_some((first, rest))
+}
+
 /// Merges into a scriptlet.
 pub(super) fn into_rpm(written: &RpmScript, block: &str, file: &str) -> Result<RpmScript, LifecycleError> {
     if !written.program.first().is_some_and(|program| is_shell(program)) {
@@ -53,6 +71,14 @@ mod tests {
         let written = b"#!/bin/sh\nset -e\n#DEBHELPER#\necho mine\n";
         let merged = into_debian(written, "made\n", "debian/postinst").unwrap();
         assert_eq!(merged, b"#!/bin/sh\nset -e\nmade\necho mine\n");
+    }
+
+    #[test]
+    fn a_preinst_needs_no_marker() {
+        let merged = |written: &[u8]| String::from_utf8(into_preinst(written, "made\n")).unwrap();
+        assert_eq!(merged(b"#!/bin/sh\necho mine\n#VB#\n"), "#!/bin/sh\necho mine\nmade\n");
+        assert_eq!(merged(b"#!/bin/sh\necho mine\n"), "#!/bin/sh\nmade\n\necho mine\n");
+        assert_eq!(merged(b"#!/usr/bin/perl\n#VB#\n"), "#!/usr/bin/perl\n#VB#\n");
     }
 
     #[test]

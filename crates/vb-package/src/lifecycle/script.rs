@@ -1,12 +1,13 @@
 //! The two generators: moments to the maintainer scripts of dpkg (Debian Policy, chapter 6), and to the scriptlets of rpm.
 //!
-//! dpkg upgrades in the order old `prerm upgrade`, unpack, old `postrm upgrade`, new `postinst configure`. rpm: new
-//! `%pre`, unpack, new `%post`, old `%preun`, old files go, old `%postun`, new `%posttrans`; the argument is how many
-//! versions there will be. A `%preun` that fails leaves two versions in rpm's database, so nothing here fails there.
+//! dpkg upgrades in the order old `prerm upgrade`, new `preinst upgrade`, unpack, old `postrm upgrade`, new `postinst
+//! configure`. rpm: new `%pre`, unpack, new `%post`, old `%preun`, old files go, old `%postun`, new `%posttrans`; the
+//! argument is how many versions there will be. A `%preun` that fails leaves two versions in rpm's database, so nothing
+//! here fails there.
 
 use std::collections::BTreeSet;
 
-use vb_graph::{ConfigFile, Manager, PackageSpec, ScriptPolicy};
+use vb_graph::{ConfigFile, Format, Manager, PackageSpec, ScriptPolicy};
 
 use super::{
     LifecycleError, functions, merge,
@@ -27,6 +28,7 @@ pub(super) fn add_debian(spec: &PackageSpec, maintainer: &mut MaintainerFiles) -
         let script = match maintainer.scripts.get(&name) {
             None => format!("#!/bin/sh\nset -e\n\n{block}\nexit 0\n").into_bytes(),
             Some(_) if spec.lifecycle.scripts == ScriptPolicy::Replace => continue,
+            Some(written) if name == ScriptName::Preinst => merge::into_preinst(written, &block),
             Some(written) => merge::into_debian(written, &block, &format!("debian/{name}"))?,
         };
         maintainer.scripts.insert(name, script);
@@ -43,7 +45,10 @@ fn debian_arms(spec: &PackageSpec) -> Vec<(ScriptName, Arms)> {
     let mut again = of(Moment::Prepare);
     again.extend(of(Moment::Enable(Enable::All)));
     again.extend(of(Moment::Settle(Upgraded::No)));
+    let look = of(Moment::Look);
+    let forget = (!look.is_empty()).then(|| "vb_remembered || rm -rf \"$vb_state\"".to_owned());
     vec![
+        (ScriptName::Preinst, vec![("upgrade", forget.into_iter().chain(look).collect())]),
         (
             ScriptName::Postinst,
             vec![
@@ -91,7 +96,7 @@ fn rpm_arms(spec: &PackageSpec) -> Vec<(ScriptletName, Arms)> {
     let mut first = of(Moment::Prepare);
     first.extend(of(Moment::Enable(Enable::All)));
     first.extend(of(Moment::Settle(Upgraded::No)));
-    let before_upgrade = [users.clone(), of(Moment::BeforeUpgrade)].concat();
+    let before_upgrade = [users.clone(), of(Moment::BeforeUpgrade), of(Moment::Look)].concat();
     // Only an upgrade has something to remember, and `%posttrans` gets no argument that tells.
     let mut settle = vec!["if [ -d \"$vb_state\" ]; then".to_owned()];
     let lines = [of(Moment::Enable(Enable::New)), of(Moment::Settle(Upgraded::Yes))].concat();
@@ -134,7 +139,11 @@ fn functions(spec: &PackageSpec, calls: &str) -> String {
         Manager::Runit => include_str!("shell/runit.sh"),
         Manager::Supervisor => include_str!("shell/supervisor.sh"),
     };
-    let common = [include_str!("shell/common.sh"), include_str!("shell/files.sh")];
+    let look = match spec.format {
+        Format::Rpm => include_str!("shell/look_rpm.sh"),
+        Format::Deb | Format::Tar => include_str!("shell/look_deb.sh"),
+    };
+    let common = [include_str!("shell/common.sh"), look, include_str!("shell/files.sh")];
     let managers: Vec<&str> = managers.iter().map(of_manager).collect();
     let text = functions::needed(calls, &common, &managers);
     text.replace("@PACKAGE@", &spec.name).replace("@SERVICES@", &spec.lifecycle.service_directory)

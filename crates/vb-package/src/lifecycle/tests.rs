@@ -149,7 +149,16 @@ fn what_is_done_in_each_script_depends_on_its_argument() {
     let case = |text: &str| text[text.rfind("case \"$1\"").unwrap()..].to_owned();
     let (_, maintainer, _) = enlivened(&spec(Format::Deb, &[Manager::Systemd, Manager::Runit]));
     let script = |name| case(str::from_utf8(&maintainer.scripts[&name]).unwrap());
-    assert!(!maintainer.scripts.contains_key(&ScriptName::Preinst));
+    let expect = r#"case "$1" in
+    upgrade)
+        vb_remembered || rm -rf "$vb_state"
+        [ -e "$vb_state/whois.known" ] || vb_look whois systemd runit
+        ;;
+esac
+
+exit 0
+"#;
+    assert_eq!(script(ScriptName::Preinst), expect);
     let expect = r#"case "$1" in
     configure)
         vb_user whois /vrmd/whois /bin/false 'WHOIS server'

@@ -13,6 +13,8 @@ use super::{definition, shell_word};
 pub(super) enum Moment {
     /// Before the new version's files are there, while the old version's scripts can still run.
     BeforeUpgrade,
+    /// Before the new version's files are there, if the old version has remembered nothing.
+    Look,
     /// After the files are unpacked: users and directories.
     Prepare,
     /// After that, and in an upgrade once no file of the old version can stand where a service is enabled.
@@ -59,6 +61,7 @@ pub(super) fn commands(spec: &PackageSpec, moment: Moment) -> Vec<String> {
             lines.extend(services.iter().map(|service| remember(lifecycle, service)));
             lines
         }
+        Moment::Look => services.iter().map(look).collect(),
         Moment::Prepare => {
             let mut lines = users(lifecycle);
             lines.extend(lifecycle.directories.iter().map(|directory| {
@@ -116,6 +119,11 @@ pub(super) fn users(lifecycle: &Lifecycle) -> Vec<String> {
 fn remember(lifecycle: &Lifecycle, service: &Service) -> String {
     let file = definition(lifecycle, service, service.managers[0]);
     format!("vb_remember {} {} {}", service.name, shell_word(&file), managers(service))
+}
+
+fn look(service: &Service) -> String {
+    let name = &service.name;
+    format!("[ -e \"$vb_state/{name}.known\" ] || vb_look {name} {}", managers(service))
 }
 
 fn enable_service(service: &Service, enable: Enable) -> String {

@@ -56,6 +56,30 @@ vb_remember() {
     for vb_manager in "$@"; do
         if "vb_${vb_manager}_runs" "$vb_service"; then : > "$vb_state/$vb_service.$vb_manager"; fi
     done
+    for vb_manager in "$@"; do
+        if [ -e "$vb_state/$vb_service.$vb_manager" ] || "vb_${vb_manager}_enabled" "$vb_service"; then return 0; fi
+    done
+    : > "$vb_state/$vb_service.off"
+}
+
+# vb_look SERVICE MANAGER...: before an upgrade from a version with scripts of its own, which has remembered nothing.
+vb_look() {
+    vb_service=$1
+    shift
+    for vb_manager in "$@"; do
+        vb_was=$("vb_${vb_manager}_was" "$vb_service") || vb_was=
+        case "$vb_was" in
+            off | stopped)
+                mkdir -p "$vb_state"
+                : > "$vb_state/$vb_service.$vb_was"
+                ;;
+        esac
+    done
+}
+
+# Prints the files of the version that is installed.
+vb_listed() {
+    dpkg-query --listfiles @PACKAGE@ 2>/dev/null || rpm --query --list @PACKAGE@ 2>/dev/null
 }
 
 # vb_act ACTION SERVICE MANAGER: a service that does not obey is no fault of the package's files.
@@ -79,6 +103,7 @@ vb_settle() {
         done
         return
     fi
+    if [ -e "$vb_state/$vb_service.stopped" ]; then return 0; fi
     vb_manager=$(vb_choose "$@")
     "vb_${vb_manager}_active" || return 0
     if ! "vb_${vb_manager}_runs" "$vb_service"; then

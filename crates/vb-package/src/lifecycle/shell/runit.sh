@@ -18,11 +18,44 @@ vb_runit_enabled() {
     [ -L "/etc/service/$1" ]
 }
 
+# Prints what somebody had done to it in an older version's directory: "off", "stopped", or nothing.
+vb_runit_was() {
+    [ -d /etc/service ] || return 0
+    vb_old=/etc/service/$1
+    if [ ! -e "$vb_old" ]; then vb_old=$(vb_listed | sed -n "s|/$1/run\$|/$1|p" | head -n 1); fi
+    # Without this, runsv has never looked after it.
+    if [ ! -e "$vb_old/supervise" ] && [ ! -L "$vb_old/supervise" ]; then return 0; fi
+    case "$(sv status "$vb_old" 2>/dev/null | cut -d ';' -f 1)" in
+        run:* | finish:* | *"want up"*) return 0 ;;
+    esac
+    if [ -e "$vb_old/supervise/status" ]; then
+        # When it went down, in TAI64N.
+        set -- "$1" $(od -A n -t x1 -N 12 "$vb_old/supervise/status")
+        vb_down=$(((0x$2$3$4$5$6$7$8$9 - 4611686018427387914) * 1000000000 + 0x${10}${11}${12}${13}))
+        if vb_is_since "$vb_down"; then return 0; fi
+    fi
+    if [ -e "$vb_old/down" ]; then
+        echo off
+    elif [ ! -e "/etc/service/$1" ] && ! vb_changed /etc/service; then
+        echo off
+    elif [ -e "$vb_old/supervise/status" ]; then
+        echo stopped
+    fi
+}
+
 # "update-service --remove" leaves the second link: the administrator's choice to keep the service off.
 vb_runit_enable() {
     if [ ! -d /etc/service ] || [ -L "/etc/service/.$1" ]; then return 0; fi
+    if [ -e "$vb_state/$1.off" ]; then
+        rm -f "/etc/service/$1"
+        return 0
+    fi
+    # What an earlier installation has left there.
+    if [ "$(readlink "/etc/service/$1")" != "@SERVICES@/$1" ]; then rm -f "/run/@PACKAGE@-$1.down"; fi
     # runsvdir starts what it finds; where that is not wanted now, this keeps it down until the next boot.
-    if vb_process runsvdir && ! vb_allowed "$1" start; then : > "/run/@PACKAGE@-$1.down"; fi
+    if vb_process runsvdir && { [ -e "$vb_state/$1.stopped" ] || ! vb_allowed "$1" start; }; then
+        : > "/run/@PACKAGE@-$1.down"
+    fi
     ln -sfn "@SERVICES@/$1" "/etc/service/$1"
 }
 

@@ -24,10 +24,35 @@ vb_supervisor_enabled() {
     [ -n "$vb_link" ] && [ -L "$vb_link" ]
 }
 
+# Prints what somebody had done to it in an older version: "off", "stopped", or nothing.
+vb_supervisor_was() {
+    vb_file=$(vb_supervisor_link "$1")
+    if [ -z "$vb_file" ]; then return 0; fi
+    if [ ! -e "$vb_file" ]; then
+        if vb_listed | grep -qxF "$vb_file" && ! vb_changed "${vb_file%/*}"; then echo off; fi
+        return 0
+    fi
+    vb_supervisor_active || return 0
+    vb_status=$(TZ=UTC supervisorctl status "$1" 2>/dev/null) || true
+    case "$vb_status" in
+        *" STOPPED "*"Not started"*) echo off ;;
+        *" STOPPED "*)
+            # It tells the minute.
+            vb_down=$(TZ=UTC date -d "${vb_status#* STOPPED }" +%s) || return 0
+            vb_is_since "$((vb_down + 59))999999999" || echo stopped
+            ;;
+    esac
+}
+
 vb_supervisor_enable() {
     vb_link=$(vb_supervisor_link "$1")
     if [ -z "$vb_link" ]; then return 0; fi
     vb_yield "$vb_link"
+    if [ -e "$vb_state/$1.off" ] || [ -e "$vb_state/$1.stopped" ]; then
+        # It would be started as supervisord knows it. "supervisorctl update" reads, and starts, what the package has.
+        supervisorctl remove "$1" >/dev/null 2>&1 || true
+    fi
+    if [ -e "$vb_state/$1.off" ]; then return 0; fi
     ln -sfn "@SERVICES@/$1/supervisor.conf" "$vb_link"
 }
 

@@ -14,17 +14,35 @@ vb_systemd_enabled() {
     systemctl --quiet is-enabled "$1.service" 2>/dev/null
 }
 
+# Prints what somebody had done to it in an older version: "off", "stopped", or nothing.
+vb_systemd_was() {
+    case "$(systemctl is-enabled "$1.service" 2>/dev/null)" in
+        disabled)
+            vb_changed /etc/systemd/system/multi-user.target.wants || echo off
+            ;;
+        enabled)
+            vb_systemd_active || return 0
+            [ "$(systemctl show --property ActiveState "$1.service")" = ActiveState=inactive ] || return 0
+            vb_down=$(TZ=UTC systemctl show --property InactiveEnterTimestamp "$1.service")
+            # It tells the second, and nothing of what has not run since the machine was booted.
+            vb_down=${vb_down#*=}
+            vb_down=$(date -d "${vb_down:-@0}" +%s) || return 0
+            vb_is_since "${vb_down}999999999" || echo stopped
+            ;;
+    esac
+}
+
 # Debian's helper remembers what the administrator has disabled, and works without systemd.
 vb_systemd_enable() {
     vb_yield "/etc/systemd/system/$1.service"
     if command -v deb-systemd-helper >/dev/null 2>&1; then
         deb-systemd-helper unmask "$1.service" >/dev/null || true
-        if deb-systemd-helper --quiet was-enabled "$1.service"; then
+        if [ ! -e "$vb_state/$1.off" ] && deb-systemd-helper --quiet was-enabled "$1.service"; then
             deb-systemd-helper enable "$1.service" >/dev/null || true
         else
             deb-systemd-helper update-state "$1.service" >/dev/null || true
         fi
-    elif vb_systemd_installed; then
+    elif vb_systemd_installed && [ ! -e "$vb_state/$1.off" ]; then
         systemctl --quiet --no-reload enable "$1.service" >/dev/null 2>&1 || vb_say "$1.service was not enabled"
     fi
 }
