@@ -134,11 +134,11 @@ impl Kind {
                 // 2: the dictionary of xz is no larger than a segment. 3: what stands in for a `debian/copyright`.
                 // 4: the interpreter is looked at first. 5: units are read again, what was written by hand yields.
                 // 6: an interpreter in the package is listed. 7: scripts have the functions that they call.
-                // 8: segments of the application are its own, and short.
-                Format::Deb => 8,
+                // 8: segments of the application are its own, and short. 9: what was stopped is looked at.
+                Format::Deb => 9,
                 // 2: versions are written so that rpm orders them as dpkg does. 3, 4, 5 and 6: as 2, 3, 4 and 5 of a
-                // `.deb`. 7: `rpm/triggers` is followed. 8, 9 and 10: as 6, 7 and 8 of a `.deb`.
-                Format::Rpm => 10,
+                // `.deb`. 7: `rpm/triggers` is followed. 8 to 11: as 6 to 9 of a `.deb`.
+                Format::Rpm => 11,
                 // 2, 3 and 4: as 3, 6 and 8 of a `.deb`.
                 Format::Tar => 4,
             },

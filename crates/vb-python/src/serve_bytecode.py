@@ -15,22 +15,33 @@ from _imp import source_hash
 from importlib import _bootstrap_external as importing
 
 
+# So many bytes are written at once: as a pipe takes.
+ENOUGH = 1 << 16
+
+
 def bytecode_of(path, source):
     code = importing.SourceFileLoader("<py_compile>", path).source_to_code(source, path)
     return importing._code_to_hash_pyc(code, source_hash(importing._RAW_MAGIC_NUMBER, source), True)
 
 
-def answer(results, kind, path, content):
-    results.write(kind + len(path).to_bytes(4, "little") + len(content).to_bytes(4, "little"))
-    results.write(path)
-    results.write(content)
+def answer(kind, path, content):
+    return b"".join((kind, len(path).to_bytes(4, "little"), len(content).to_bytes(4, "little"), path, content))
 
 
-def compile_all(requests, results):
+def send(answers):
+    """Writes whole answers: what the interpreter prints by itself goes to the same pipe, between two of them."""
+    data = b"".join(answers)
+    while data:
+        data = data[os.write(1, data):]
+
+
+def compile_all(requests):
+    answers, size = [], 0
     while True:
         sizes = requests.read(8)
         name = requests.read(int.from_bytes(sizes[:4], "little"))
         if not name:
+            send(answers + [b"\4"])
             return
         source = requests.read(int.from_bytes(sizes[4:], "little"))
         path = os.fsdecode(name)
@@ -38,9 +49,13 @@ def compile_all(requests, results):
             bytecode = bytecode_of(path, source)
         except Exception as error:
             message = str(error) or type(error).__name__
-            answer(results, b"\2", name, message.encode("utf-8", "replace"))
+            answers.append(answer(b"\2", name, message.encode("utf-8", "replace")))
         else:
-            answer(results, b"\1", os.fsencode(importing.cache_from_source(path)), bytecode)
+            answers.append(answer(b"\1", os.fsencode(importing.cache_from_source(path)), bytecode))
+        size += len(answers[-1])
+        if size > ENOUGH:
+            send(answers)
+            answers, size = [], 0
 
 
 def serve(pipe):
@@ -54,9 +69,7 @@ def serve(pipe):
     while os.read(requests, 1):
         child = os.fork()
         if child == 0:
-            with open(1, "wb", 1 << 16, closefd=False) as results:
-                compile_all(open(requests, "rb", 1 << 16, closefd=False), results)
-                results.write(b"\4")
+            compile_all(open(requests, "rb", 1 << 16, closefd=False))
             os._exit(0)
         if os.waitpid(child, 0)[1] != 0:
             sys.exit(1)

@@ -10,8 +10,9 @@
 //! | 3 | nothing: it has started, and reads its pipe |
 //! | 4 | nothing: all sources of a tree are done |
 //!
-//! Every other byte is the beginning of a text that tells why it ends. Paths are those at run time, and nothing has to be
-//! there. Must not be here: the pipe and the process.
+//! Every other byte is the beginning of a line that the interpreter prints: why it ends, or what its parser has to say of a
+//! source. Such a line never stands within what is between two of these. Paths are those at run time, and nothing has to be there.
+//! Must not be here: the pipe and the process.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -19,8 +20,8 @@ use crate::bytecode::SkippedSource;
 
 const SERVE: &str = include_str!("serve_bytecode.py");
 
-/// How much is read of what a server says at its end.
-const LONGEST_TEXT: u64 = 1 << 20;
+/// How much is read of one line that a server prints.
+const LONGEST_LINE: u64 = 1 << 20;
 
 /// What comes back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +39,8 @@ pub enum BytecodeReply {
     Skipped(SkippedSource),
     /// All sources of the tree are done.
     Done,
-    /// It has ended with this text.
-    Failed(Vec<u8>),
+    /// It has printed this line.
+    Printed(Vec<u8>),
 }
 
 /// Returns the command line that waits for trees in a named pipe, until that ends.
@@ -90,9 +91,9 @@ fn length(bytes: usize) -> io::Result<[u8; 4]> {
 pub fn read_bytecode_reply(replies: &mut impl BufRead) -> io::Result<Option<BytecodeReply>> {
     let Some(kind) = replies.fill_buf()?.first().copied() else { return Ok(None) };
     if !(1..=4).contains(&kind) {
-        let mut text = Vec::new();
-        replies.take(LONGEST_TEXT).read_to_end(&mut text)?;
-        return Ok(Some(BytecodeReply::Failed(text)));
+        let mut line = Vec::new();
+        replies.take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+        return Ok(Some(BytecodeReply::Printed(line)));
     }
     replies.consume(1);
     match kind {
@@ -183,6 +184,43 @@ mod tests {
         assert!(other.starts_with("/vrmd/a/é/__pycache__/empty.cpython-"), "{other}");
     }
 
+    #[test]
+    fn a_line_that_is_printed_hides_no_reply() {
+        let bytes = b"\x03s_push: parser stack overflow\n\x02\x02\0\0\0\x03\0\0\0/aall\x04";
+        let skipped = SkippedSource { path: "/a".to_owned(), message: "all".to_owned() };
+        let printed = BytecodeReply::Printed(b"s_push: parser stack overflow\n".to_vec());
+        let expect = [BytecodeReply::Ready, printed, BytecodeReply::Skipped(skipped), BytecodeReply::Done];
+        assert_eq!(replies(bytes), expect);
+    }
+
+    #[test]
+    fn what_is_printed_while_a_source_is_compiled_stands_between_two_replies() {
+        // More bytecode than goes at once, of a parser that says something of each source.
+        let source = "x = 'unheard of'\n".repeat(9000);
+        let loud = "import os\nimport importlib._bootstrap_external as loader\nquiet = loader.SourceFileLoader.source_to_code\n\
+            def loud(self, *rest):\n    os.write(2, b'loud\\n')\n    return quiet(self, *rest)\n\
+            loader.SourceFileLoader.source_to_code = loud\n";
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        fs_err::write(&pipe, tree(&[("/vrmd/a/name.py", source.as_str()); 9])).unwrap();
+        let (printed, log) = io::pipe().unwrap();
+        let mut server = Command::new("python3")
+            .args(["-S", "-c", &format!("{loud}{SERVE}")])
+            .arg(&pipe)
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut printed = io::BufReader::new(printed);
+        let replies: Vec<_> = std::iter::from_fn(|| read_bytecode_reply(&mut printed).unwrap())
+            .take_while(|reply| *reply != BytecodeReply::Done)
+            .collect();
+        assert!(server.wait().unwrap().success());
+        let loud = replies.iter().filter(|reply| **reply == BytecodeReply::Printed(b"loud\n".to_vec())).count();
+        let compiled = replies.iter().filter(|reply| matches!(reply, BytecodeReply::Bytecode { .. })).count();
+        assert_eq!((loud, compiled, replies.len()), (9, 9, 19));
+    }
+
     // A server reads through a buffer, so a file of several trees is no substitute for the pipe.
     #[test]
     fn a_server_gives_the_same_bytecode_whatever_it_compiled_before() {
@@ -214,8 +252,9 @@ mod tests {
     fn what_a_server_says_at_its_end_is_kept() {
         let output = serve("python3", b"\n\x01\0\0\0\x01\0\0\0");
         assert!(matches!(&replies(&output.stdout)[..], [BytecodeReply::Ready, BytecodeReply::Done]));
-        let text = b"Fatal Python error: Segmentation fault\n".to_vec();
-        assert_eq!(replies(&[b"\x03", &text[..]].concat()), [BytecodeReply::Ready, BytecodeReply::Failed(text)]);
+        let lines = ["Fatal Python error: Segmentation fault\n", "at once"].map(|line| line.as_bytes().to_vec());
+        let [first, second] = lines.clone().map(BytecodeReply::Printed);
+        assert_eq!(replies(&[b"\x03", &lines[0][..], &lines[1]].concat()), [BytecodeReply::Ready, first, second]);
         let mut torn = &b"\x01\x05\0\0\0\x05\0\0\0/a"[..];
         assert_eq!(read_bytecode_reply(&mut torn).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }

@@ -40,6 +40,9 @@ const GRACE: Duration = Duration::from_millis(500);
 /// How many replies may wait: their bytecode is in memory.
 const MOST_REPLIES: usize = 32;
 
+/// How much is kept of what a compiler prints, in bytes.
+const MOST_PRINTED: usize = 1 << 20;
+
 /// How much is written to a compiler at once, in bytes: what a pipe takes.
 const PIPE_SIZE: usize = 64 << 10;
 
@@ -136,8 +139,10 @@ pub(super) struct Compiled<T> {
 struct Received {
     bytecode: Vec<(String, Node)>,
     skipped: Vec<SkippedSource>,
-    /// What the interpreter printed when it ended.
+    /// What the interpreter printed when it ended, or what it should not have said.
     failure: Option<Vec<u8>>,
+    /// Has it ended by itself?
+    has_ended: bool,
 }
 
 /// Ends the sandbox when what it waits for does not come.
@@ -186,20 +191,29 @@ impl Builder {
         let mut sources = Sources { pipe: BufWriter::with_capacity(PIPE_SIZE, requests), is_broken: false };
         let (fed, received) = std::thread::scope(|scope| {
             let receiving = scope.spawn(move || {
+                let mut receiving = EndUnlessFed { has_to_end, is_fed: false };
                 let received = self.receive(replies, prefix, cancel);
-                let is_done = received.as_ref().is_ok_and(|received| received.failure.is_none());
-                drop(EndUnlessFed { has_to_end, is_fed: is_done });
+                receiving.is_fed =
+                    received.as_ref().is_ok_and(|received| received.failure.is_none() || received.has_ended);
+                // A compiler that nobody listens to waits, and its sandbox with it, until what it wrote is read.
+                let goes_on = !receiving.is_fed;
+                drop(receiving);
+                while goes_on && replies.recv().is_ok() {}
                 received
             });
             let mut feeding = EndUnlessFed { has_to_end, is_fed: false };
             let fed = hand_over(&mut sources, feed);
-            feeding.is_fed = fed.is_ok();
+            // One that has ended by itself has a status to tell.
+            feeding.is_fed = fed.is_ok() || sources.is_broken;
             drop(feeding);
             (fed, receiving.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
         let is_broken = sources.is_broken;
         drop(sources);
-        let Received { bytecode, skipped, failure } = received?;
+        let Received { bytecode, skipped, failure, .. } = received?;
+        if cancel.load(Ordering::Relaxed) && (fed.is_err() || failure.is_some()) {
+            return Err(ExecuteError::Cancelled);
+        }
         match (fed, failure) {
             (Err(error), _) if !is_broken => Err(error),
             (_, Some(printed)) => Err(self.failure(compiler, &printed)?),
@@ -222,21 +236,28 @@ impl Builder {
         if compiler.is_ready {
             return Ok(());
         }
-        match next_reply(&compiler.replies, cancel)? {
-            Some(BytecodeReply::Ready) => {
-                // Only for writing: it fails when nobody reads any more.
-                let pipe = fs::OpenOptions::new().write(true).open(pipe_of(&compiler.scratch));
-                compiler.requests = Some(pipe.map_err(ExecuteError::scratch)?);
-                compiler.is_ready = true;
-                Ok(())
+        let mut printed = Vec::new();
+        loop {
+            match next_reply(&compiler.replies, cancel)? {
+                Some(BytecodeReply::Ready) => {
+                    // Only for writing: it fails when nobody reads any more.
+                    let pipe = fs::OpenOptions::new().write(true).open(pipe_of(&compiler.scratch));
+                    compiler.requests = Some(pipe.map_err(ExecuteError::scratch)?);
+                    compiler.is_ready = true;
+                    return Ok(());
+                }
+                Some(BytecodeReply::Printed(line)) => keep(&mut printed, &line),
+                None => return Err(self.failure(compiler, &printed)?),
+                Some(_) => {
+                    compiler.has_to_end.store(true, Ordering::Relaxed);
+                    return Err(self.failure(compiler, &printed)?);
+                }
             }
-            Some(BytecodeReply::Failed(printed)) => Err(self.failure(compiler, &printed)?),
-            _ => Err(self.failure(compiler, b"")?),
         }
     }
 
     fn receive(&self, replies: &mut Replies, prefix: &str, cancel: &AtomicBool) -> Result<Received, ExecuteError> {
-        let mut received = Received::default();
+        let (mut received, mut printed) = (Received::default(), Vec::new());
         loop {
             match next_reply(replies, cancel)? {
                 Some(BytecodeReply::Bytecode { path, bytes }) => {
@@ -250,12 +271,10 @@ impl Builder {
                 }
                 Some(BytecodeReply::Skipped(source)) => received.skipped.push(source),
                 Some(BytecodeReply::Done) => return Ok(received),
-                Some(BytecodeReply::Failed(printed)) => {
+                Some(BytecodeReply::Printed(line)) => keep(&mut printed, &line),
+                other @ (Some(BytecodeReply::Ready) | None) => {
                     received.failure = Some(printed);
-                    return Ok(received);
-                }
-                Some(BytecodeReply::Ready) | None => {
-                    received.failure = Some(Vec::new());
+                    received.has_ended = other.is_none();
                     return Ok(received);
                 }
             }
@@ -307,6 +326,13 @@ fn hand_over<T>(
     let fed = feed(sources)?;
     sources.end().map_err(ExecuteError::scratch)?;
     Ok(fed)
+}
+
+/// Keeps what an interpreter prints, as much as anybody reads.
+fn keep(printed: &mut Vec<u8>, line: &[u8]) {
+    if printed.len() < MOST_PRINTED {
+        printed.extend(line);
+    }
 }
 
 fn pipe_of(scratch: &Scratch) -> PathBuf {

@@ -244,6 +244,8 @@ impl Builder {
         let blob = self.store.put_bytes(bytes).ok()?;
         let memory = SegmentMemory { blob, facts: facts.to_owned() };
         drop(self.store.remember(&segment_name(key), &memory));
+        // One that was there already may be damaged, and nobody looks at it again before it is in the package.
+        self.store.check_blob(&blob).ok()?;
         Some(self.store.blob_path(&blob))
     }
 

@@ -119,8 +119,9 @@ fn source_of_bytecode(path: &str) -> Option<String> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::*;
     use vb_graph::BlobDigest;
+
+    use super::*;
 
     fn paths(tree: &FileTree) -> Vec<&str> {
         tree.entries().iter().map(|entry| entry.path.as_str()).collect()

@@ -46,9 +46,13 @@ fn debian_arms(spec: &PackageSpec) -> Vec<(ScriptName, Arms)> {
     again.extend(of(Moment::Enable(Enable::All)));
     again.extend(of(Moment::Settle(Upgraded::No)));
     let look = of(Moment::Look);
-    let forget = (!look.is_empty()).then(|| "vb_remembered || rm -rf \"$vb_state\"".to_owned());
+    let has_services = !look.is_empty();
+    let forget = |unless: &str| has_services.then(|| format!("{unless}rm -rf \"$vb_state\""));
+    // An upgrade that was called off may have left something.
+    let install = forget("").into_iter().collect();
+    let upgrade = forget("vb_remembered || ").into_iter().chain(look).collect();
     vec![
-        (ScriptName::Preinst, vec![("upgrade", forget.into_iter().chain(look).collect())]),
+        (ScriptName::Preinst, vec![("install", install), ("upgrade", upgrade)]),
         (
             ScriptName::Postinst,
             vec![
@@ -96,7 +100,9 @@ fn rpm_arms(spec: &PackageSpec) -> Vec<(ScriptletName, Arms)> {
     let mut first = of(Moment::Prepare);
     first.extend(of(Moment::Enable(Enable::All)));
     first.extend(of(Moment::Settle(Upgraded::No)));
-    let before_upgrade = [users.clone(), of(Moment::BeforeUpgrade), of(Moment::Look)].concat();
+    let forget = if of(Moment::Look).is_empty() { vec![] } else { vec!["rm -rf \"$vb_state\"".to_owned()] };
+    let first_of_all = [forget, users.clone()].concat();
+    let before_upgrade = [users, of(Moment::BeforeUpgrade), of(Moment::Look)].concat();
     // Only an upgrade has something to remember, and `%posttrans` gets no argument that tells.
     let mut settle = vec!["if [ -d \"$vb_state\" ]; then".to_owned()];
     let lines = [of(Moment::Enable(Enable::New)), of(Moment::Settle(Upgraded::Yes))].concat();
@@ -104,7 +110,7 @@ fn rpm_arms(spec: &PackageSpec) -> Vec<(ScriptletName, Arms)> {
     settle.push("fi".to_owned());
     let mark = "mkdir -p \"$vb_state\"".to_owned();
     vec![
-        (ScriptletName::Pre, vec![("1", users), ("*", [before_upgrade, vec![mark]].concat())]),
+        (ScriptletName::Pre, vec![("1", first_of_all), ("*", [before_upgrade, vec![mark]].concat())]),
         (ScriptletName::Post, vec![("1", first), ("*", of(Moment::Prepare))]),
         (ScriptletName::Preun, vec![("0", of(Moment::BeforeRemoval))]),
         (ScriptletName::Postun, vec![("0", of(Moment::AfterRemoval))]),

@@ -150,6 +150,9 @@ fn what_is_done_in_each_script_depends_on_its_argument() {
     let (_, maintainer, _) = enlivened(&spec(Format::Deb, &[Manager::Systemd, Manager::Runit]));
     let script = |name| case(str::from_utf8(&maintainer.scripts[&name]).unwrap());
     let expect = r#"case "$1" in
+    install)
+        rm -rf "$vb_state"
+        ;;
     upgrade)
         vb_remembered || rm -rf "$vb_state"
         [ -e "$vb_state/whois.known" ] || vb_look whois systemd runit

@@ -17,6 +17,9 @@ import os
 import struct
 import warnings
 
+# So many bytes are written at once: as a pipe takes.
+ENOUGH = 1 << 16
+
 
 def sources(top):
     for directory, names, files in os.walk(top):
@@ -59,17 +62,24 @@ def report(tops, seconds):
     return json.dumps(skipped)
 
 
-def answer(results, kind, path, content):
-    results.write(kind + struct.pack("<II", len(path), len(content)) + path + content)
+def answer(kind, path, content):
+    return kind + struct.pack("<II", len(path), len(content)) + path + content
 
 
-def compile_all(requests, results, seconds):
+def send(answers):
+    """Writes whole answers: what the interpreter prints by itself goes to the same pipe, between two of them."""
+    data = "".join(answers)
+    while data:
+        data = data[os.write(1, data):]
+
+
+def compile_all(requests, seconds):
+    answers, waiting = [], 0
     while True:
         sizes = requests.read(8)
-        if not sizes:
-            return
-        length, size = struct.unpack("<II", sizes)
+        length, size = struct.unpack("<II", sizes) if sizes else (0, 0)
         if length == 0:
+            send(answers + ["\4"])
             return
         path = requests.read(length)
         source = requests.read(size).replace("\r\n", "\n").replace("\r", "\n")
@@ -77,9 +87,13 @@ def compile_all(requests, results, seconds):
             bytecode = bytecode_of(path, source, seconds)
         except Exception as error:
             message = text_of(error) or type(error).__name__
-            answer(results, "\2", path, message.encode("utf-8"))
+            answers.append(answer("\2", path, message.encode("utf-8")))
         else:
-            answer(results, "\1", path + "c", bytecode)
+            answers.append(answer("\1", path + "c", bytecode))
+        waiting += len(answers[-1])
+        if waiting > ENOUGH:
+            send(answers)
+            answers, waiting = [], 0
 
 
 def serve(pipe, seconds):
@@ -88,9 +102,7 @@ def serve(pipe, seconds):
     while os.read(requests, 1):
         child = os.fork()
         if child == 0:
-            compile_all(os.fdopen(requests, "rb", 1 << 18), sys.stdout, seconds)
-            sys.stdout.write("\4")
-            sys.stdout.flush()
+            compile_all(os.fdopen(requests, "rb", 1 << 18), seconds)
             os._exit(0)
         if os.waitpid(child, 0)[1] != 0:
             sys.exit(1)

@@ -56,10 +56,13 @@ vb_remember() {
     for vb_manager in "$@"; do
         if "vb_${vb_manager}_runs" "$vb_service"; then : > "$vb_state/$vb_service.$vb_manager"; fi
     done
+    vb_off=
     for vb_manager in "$@"; do
         if [ -e "$vb_state/$vb_service.$vb_manager" ] || "vb_${vb_manager}_enabled" "$vb_service"; then return 0; fi
+        # Nobody has disabled what no manager has ever known.
+        if "vb_${vb_manager}_installed"; then vb_off=yes; fi
     done
-    : > "$vb_state/$vb_service.off"
+    if [ -n "$vb_off" ]; then : > "$vb_state/$vb_service.off"; fi
 }
 
 # vb_look SERVICE MANAGER...: before an upgrade from a version with scripts of its own, which has remembered nothing.

@@ -47,7 +47,7 @@ vb_runit_was() {
 vb_runit_enable() {
     if [ ! -d /etc/service ] || [ -L "/etc/service/.$1" ]; then return 0; fi
     if [ -e "$vb_state/$1.off" ]; then
-        rm -f "/etc/service/$1"
+        if [ -L "/etc/service/$1" ]; then rm -f "/etc/service/$1"; fi
         return 0
     fi
     # What an earlier installation has left there.

@@ -33,12 +33,12 @@ vb_supervisor_was() {
         return 0
     fi
     vb_supervisor_active || return 0
-    vb_status=$(TZ=UTC supervisorctl status "$1" 2>/dev/null) || true
+    vb_status=$(supervisorctl status "$1" 2>/dev/null) || true
     case "$vb_status" in
         *" STOPPED "*"Not started"*) echo off ;;
         *" STOPPED "*)
-            # It tells the minute.
-            vb_down=$(TZ=UTC date -d "${vb_status#* STOPPED }" +%s) || return 0
+            # It tells the minute, by the machine's clock.
+            vb_down=$(unset TZ && date -d "${vb_status#* STOPPED }" +%s) || return 0
             vb_is_since "$((vb_down + 59))999999999" || echo stopped
             ;;
     esac
