@@ -172,30 +172,27 @@ check_version() {
     [ ! -s /tmp/changed ] || fail "files differ: $(cat /tmp/changed)"
 }
 
-start_by_hand() {
+# command_of ORDER [DIRECTORY]: prints what an administrator types; runit is told the directory of the service.
+command_of() {
     case "$manager" in
-        runit) sv start /srv/answer/etc/services/answer ;;
-        supervisor) supervisorctl start answer ;;
-        systemd | stand-in) systemctl start answer.service ;;
+        runit) echo "sv $1 ${2:-/srv/answer/etc/services/answer}" ;;
+        supervisor) echo "supervisorctl $1 answer" ;;
+        systemd | stand-in) echo "systemctl $1 answer.service" ;;
     esac
 }
 
+start_by_hand() {
+    $(command_of start)
+}
+
 stop_by_hand() {
-    case "$manager" in
-        runit) sv stop /srv/answer/etc/services/answer ;;
-        supervisor) supervisorctl stop answer ;;
-        systemd | stand-in) systemctl stop answer.service ;;
-    esac
+    $(command_of stop)
 }
 
 # What an old version's script does.
 cat > /usr/bin/stop-answer << END
 #!/bin/sh
-case $manager in
-    runit) sv stop /srv/answer/etc/services/answer ;;
-    supervisor) supervisorctl stop answer ;;
-    systemd | stand-in) systemctl stop answer.service ;;
-esac
+$(command_of stop)
 END
 chmod 755 /usr/bin/stop-answer
 
@@ -532,11 +529,7 @@ wait_for other
 
 # stop_former: as an administrator stops what was written by hand; then the clock goes on to where that can be told from now.
 stop_former() {
-    case "$manager" in
-        runit) sv stop /srv/answer/answer/runit/answer ;;
-        supervisor) supervisorctl stop answer ;;
-        systemd | stand-in) systemctl stop answer.service ;;
-    esac
+    $(command_of stop /srv/answer/answer/runit/answer)
     wait_for is_closed
     then=$(date "$clock")
     if [ "$format" = deb ]; then wait_for is_later; fi

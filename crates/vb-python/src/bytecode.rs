@@ -5,8 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-const FUNCTIONS: &str = include_str!("compile_bytecode.py");
-const ONCE: &str = "sys.stdout.write(report(compile_all(sys.argv[1:])))\n";
+const COMPILE: &str = include_str!("compile_bytecode.py");
 
 /// A source that does not compile, so has no bytecode.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +21,7 @@ pub struct SkippedSource {
 /// It succeeds even where sources do not compile, and lists these on its standard output. Set `PYTHONHASHSEED` to `0` for
 /// it: interpreters before 3.11 write sets in the order of their hashes.
 pub fn bytecode_command(python: &str, directories: &[String]) -> Vec<String> {
-    let command = [python, "-S", "-c", &format!("{FUNCTIONS}{ONCE}")].map(str::to_owned);
+    let command = [python, "-S", "-c", COMPILE].map(str::to_owned);
     command.into_iter().chain(directories.iter().cloned()).collect()
 }
 

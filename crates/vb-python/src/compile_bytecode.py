@@ -1,7 +1,7 @@
 """Compiles every Python source below the given directories to checked-hash bytecode (PEP 552).
 
-What compiles is run behind this text, as `python -S -c <both> ...`. `report` is a JSON list of the sources that do not
-compile, which is no failure: templates and sources for other Python versions are normal contents of a distribution.
+Run as `python -S -c <this> <directory> ...`. The report is a JSON list of the sources that do not compile, which is no
+failure: templates and sources for other Python versions are normal contents of a distribution.
 
 Does what `py_compile.compile` does, with the same functions of importlib; importing `py_compile` takes longer than
 compiling a small distribution.
@@ -62,3 +62,4 @@ def report(skipped):
 
 warnings.simplefilter("ignore")
 os.umask(0o022)
+sys.stdout.write(report(compile_all(sys.argv[1:])))

@@ -153,8 +153,12 @@ impl InstalledRecord {
 
 /// Returns how a path below the prefix is written in a RECORD.
 pub(crate) fn recorded(site_packages: &str, path: &str) -> String {
-    let below = path.strip_prefix(site_packages).and_then(|rest| rest.strip_prefix('/'));
-    below.map_or_else(|| format!("../../../{path}"), str::to_owned)
+    below(site_packages, path).map_or_else(|| format!("../../../{path}"), str::to_owned)
+}
+
+/// Returns the rest of a path that is below a directory.
+pub(crate) fn below<'p>(directory: &str, path: &'p str) -> Option<&'p str> {
+    path.strip_prefix(directory)?.strip_prefix('/')
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use zip::{ZipArchive, result::ZipError};
 use crate::{
     entry_points::{EntryPointError, parse_scripts},
     names::{is_same_version, normalize_name},
-    record::{InstalledRecord, Record, RecordError, Row, recorded},
+    record::{InstalledRecord, Record, RecordError, Row, below, recorded},
     scripts::{entry_point_script, rewrite_shebang},
     tags::WheelName,
 };
@@ -466,9 +466,9 @@ impl Installation<'_> {
     ) -> Result<(), WheelError> {
         check_path(&path)?;
         self.has_elf |= bytes.starts_with(b"\x7fELF");
-        let below = path.strip_prefix(&self.places.site_packages).and_then(|rest| rest.strip_prefix('/'));
-        self.top_level.extend(below.and_then(importable_name));
-        self.installed.insert(recorded(&self.places.site_packages, &path), row);
+        let site_packages = &self.places.site_packages;
+        self.top_level.extend(below(site_packages, &path).and_then(importable_name));
+        self.installed.insert(recorded(site_packages, &path), row);
         let mode = if is_executable { 0o755 } else { 0o644 };
         (self.put)(InstalledFile { path: path.clone(), bytes, mode }).map_err(|error| not_put(path, error))
     }

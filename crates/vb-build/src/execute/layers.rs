@@ -5,7 +5,7 @@
 
 use vb_graph::{Directory, DirectoryDigest, Node};
 use vb_sandbox::HostPath;
-use vb_store::{DirectoryError, Store};
+use vb_store::Store;
 
 use super::stage::wrap;
 use crate::{builder::Builder, error::ExecuteError};
@@ -40,8 +40,9 @@ fn above(store: &Store, whole: &Directory, lower: &Directory) -> Result<Option<D
         let node = match (node, lower.get(name.as_str())) {
             (node, Some(below)) if node == below => continue,
             (Node::Directory { digest, mode }, Some(Node::Directory { digest: below, .. })) => {
-                let load = |digest| -> Result<Directory, DirectoryError> { store.directory(digest) };
-                let Some(inner) = above(store, &load(digest)?, &load(below)?)? else { return Ok(None) };
+                let Some(inner) = above(store, &store.directory(digest)?, &store.directory(below)?)? else {
+                    return Ok(None);
+                };
                 Node::Directory { digest: store.put_directory(&inner).map_err(ExecuteError::Store)?, mode: *mode }
             }
             (node, _) => node.clone(),

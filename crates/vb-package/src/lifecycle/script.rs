@@ -45,14 +45,10 @@ fn debian_arms(spec: &PackageSpec) -> Vec<(ScriptName, Arms)> {
     let mut again = of(Moment::Prepare);
     again.extend(of(Moment::Enable(Enable::All)));
     again.extend(of(Moment::Settle(Upgraded::No)));
-    let look = of(Moment::Look);
-    let has_services = !look.is_empty();
-    let forget = |unless: &str| has_services.then(|| format!("{unless}rm -rf \"$vb_state\""));
-    // An upgrade that was called off may have left something.
-    let install = forget("").into_iter().collect();
-    let upgrade = forget("vb_remembered || ").into_iter().chain(look).collect();
+    let forget = of(Moment::Forget).into_iter().map(|line| format!("vb_remembered || {line}"));
+    let upgrade = forget.chain(of(Moment::Look)).collect();
     vec![
-        (ScriptName::Preinst, vec![("install", install), ("upgrade", upgrade)]),
+        (ScriptName::Preinst, vec![("install", of(Moment::Forget)), ("upgrade", upgrade)]),
         (
             ScriptName::Postinst,
             vec![
@@ -100,8 +96,7 @@ fn rpm_arms(spec: &PackageSpec) -> Vec<(ScriptletName, Arms)> {
     let mut first = of(Moment::Prepare);
     first.extend(of(Moment::Enable(Enable::All)));
     first.extend(of(Moment::Settle(Upgraded::No)));
-    let forget = if of(Moment::Look).is_empty() { vec![] } else { vec!["rm -rf \"$vb_state\"".to_owned()] };
-    let first_of_all = [forget, users.clone()].concat();
+    let first_of_all = [of(Moment::Forget), users.clone()].concat();
     let before_upgrade = [users, of(Moment::BeforeUpgrade), of(Moment::Look)].concat();
     // Only an upgrade has something to remember, and `%posttrans` gets no argument that tells.
     let mut settle = vec!["if [ -d \"$vb_state\" ]; then".to_owned()];

@@ -11,6 +11,8 @@ use super::{definition, shell_word};
 /// A moment at which something is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Moment {
+    /// Before anything else: an upgrade that was called off may have left what it knew.
+    Forget,
     /// Before the new version's files are there, while the old version's scripts can still run.
     BeforeUpgrade,
     /// Before the new version's files are there, if the old version has remembered nothing.
@@ -51,13 +53,17 @@ pub(super) enum Upgraded {
     No,
 }
 
+/// Drops what is known of the services of an older version.
+const FORGET: &str = "rm -rf \"$vb_state\"";
+
 /// Returns the lines that do it, as calls of the functions in `shell/`.
 pub(super) fn commands(spec: &PackageSpec, moment: Moment) -> Vec<String> {
     let lifecycle = &spec.lifecycle;
     let services = &lifecycle.services;
     match moment {
+        Moment::Forget => services.first().map(|_| FORGET.to_owned()).into_iter().collect(),
         Moment::BeforeUpgrade => {
-            let mut lines = vec!["rm -rf \"$vb_state\"".to_owned()];
+            let mut lines = vec![FORGET.to_owned()];
             lines.extend(services.iter().map(|service| remember(lifecycle, service)));
             lines
         }
@@ -82,14 +88,14 @@ pub(super) fn commands(spec: &PackageSpec, moment: Moment) -> Vec<String> {
         Moment::Settle(upgraded) => {
             let mut lines = reread(services);
             lines.extend(services.iter().map(|service| settle(service, upgraded)));
-            lines.push("rm -rf \"$vb_state\"".to_owned());
+            lines.push(FORGET.to_owned());
             lines
         }
         Moment::Resume => {
             let resume = |service: &Service| format!("vb_resume {} {}", service.name, managers(service));
             let mut lines = reread(services);
             lines.extend(services.iter().map(resume));
-            lines.push("rm -rf \"$vb_state\"".to_owned());
+            lines.push(FORGET.to_owned());
             lines
         }
         Moment::BeforeRemoval => {

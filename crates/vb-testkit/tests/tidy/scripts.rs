@@ -27,7 +27,7 @@ const SCRIPTS: &[(&str, &str, &str)] = &[
     ("crates/vb-package/src/lifecycle/shell/supervisor.sh", "b82157457b52f3e1", "package"),
     ("crates/vb-package/src/lifecycle/shell/systemd.sh", "a4fb7b8cd3a56a08", "package"),
     ("crates/vb-python/src/ask_build_requires.py", "0bec54144cc6e620", "lock"),
-    ("crates/vb-python/src/compile_bytecode.py", "5908ccb96844e5b4", "unpack, interpreter, relocate"),
+    ("crates/vb-python/src/compile_bytecode.py", "5bfd981d0c01c78c", "unpack, interpreter, relocate"),
     ("crates/vb-python/src/import_check.py", "f60a19f4222b1343", "import check"),
     ("crates/vb-python/src/python2/backend.py", "19fd9204125bfb8d", "wheel"),
     ("crates/vb-python/src/python2/compile_bytecode.py", "3540a9c4f47a67f5", "unpack"),
