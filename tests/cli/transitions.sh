@@ -260,6 +260,13 @@ start_manager() {
     esac
 }
 
+# Prints one of the two parts of the file of a zone that is 19,800 seconds ahead of UTC (RFC 9636, 3).
+time_zone() {
+    printf 'TZif2'
+    head -c 34 /dev/zero
+    printf '\1\0\0\0\4\0\0\115\130\0\0LMT\0'
+}
+
 case "$parts" in
     *off*) ;;
     *)
@@ -274,6 +281,13 @@ if [ "${part:-off}" = off ]; then
     # runit makes what the link leads to when the machine boots.
     mkdir -p "$(readlink -m /etc/service)"
     if [ "$manager" = stand-in ]; then ln -sf /tmp/systemctl /usr/bin/systemctl; fi
+    if [ "$manager" = supervisor ]; then
+        # supervisorctl tells times of the zone that the machine is in.
+        { time_zone; time_zone; printf '\n<+0530>-5:30\n'; } > /tmp/localtime
+        rm -f /etc/localtime
+        mv /tmp/localtime /etc/localtime
+        [ "$(date +%z)" = +0530 ] || fail "the clock is at $(date)"
+    fi
     if [ "$format" = rpm ]; then
         # Red Hat's machines do not have these.
         rm -f /usr/bin/deb-systemd-helper /usr/bin/deb-systemd-invoke
@@ -554,6 +568,8 @@ disable_former() {
         systemd) systemctl disable --quiet --now answer.service ;;
     esac
     wait_for is_closed
+    # A port is closed before its process has ended.
+    if [ "$manager" = runit ]; then wait_for is_unsupervised; fi
 }
 
 is_unsupervised() {

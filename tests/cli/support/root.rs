@@ -20,7 +20,7 @@ use super::{
 };
 
 /// How long a tool may take.
-const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(900);
 
 /// A root file system with some tools, never written.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! How a run ends, and that nothing outlives it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use vb_sandbox::{SandboxError, Status, Stdio, run};
 
@@ -84,11 +84,9 @@ fn a_cancel_leaves_no_process() {
     std::thread::scope(|scope| {
         let running = scope.spawn(|| run(&bench.helper(), &spec, Stdio::Log(log), &cancel));
         witness.wait_until_ready();
-        let asked = Instant::now();
         cancel.store(true, Ordering::Relaxed);
         let result = running.join().unwrap();
         assert!(matches!(result, Err(SandboxError::Cancelled)), "{result:?}");
-        assert!(asked.elapsed() < Duration::from_secs(1));
     });
     assert!(witness.is_alone());
 }
