@@ -212,7 +212,10 @@ fn an_extension_that_does_not_compile_shows_the_compilers_words_the_log_and_a_sh
 fn a_shell_shows_what_the_action_has_and_gives_a_failed_commands_exit_code() {
     let env = TestEnv::new();
     let shell = |script: &str| env.vb(&["shell", "recipes/whois.ncl", "wheel psycopg2", "--", "sh", "-c", script]);
-    assert_eq!(shell("ls /vb-build; echo $CFLAGS").ok().stdout, "in\nout\nsource\nwork\n-pipe -Os -g0\n");
+    assert_eq!(
+        shell("ls /vb-build; echo $CFLAGS").ok().stdout,
+        "in\nout\nsource\nwork\n-DNDEBUG -fwrapv -pipe -Os -g0\n"
+    );
     shell("exit 3").expect(1);
 }
 

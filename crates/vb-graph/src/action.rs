@@ -119,6 +119,8 @@ impl Kind {
         match self {
             // 2: scriptlets run.
             Self::Root(Root { content: RootContent::Rpms, .. }) => 2,
+            // 2: the flags that the interpreter's own code has come before the recipe's.
+            Self::Wheel(_) => 2,
             // 2: header files are below the distribution's normalised name. 3: a child of a waiting interpreter compiles.
             // 4: which gets the sources of a wheel in its order.
             Self::Unpack(_) => 4,

@@ -22,7 +22,7 @@ const GOLDEN: [(&str, &str); 29] = [
     ("interpreter test", "025859baf496edad63230ce4390dc2e20b1d4511ff1d954a26e9848fcfcae785"),
     ("relocate", "7a447d763f8a612ed06a77b264cbfa41bb1f06c7258278c45ab9b088b3363cc4"),
     ("overlay", "843e0afa4397151d9ab946610dc01919d7eca3b8ca680d8a97d12130fe76e622"),
-    ("wheel", "07ea1d7dc77268db944e23ec97ae3af5f0973034d593cc8c5e652688f34055e0"),
+    ("wheel", "7c73b2ba2a69f7ef7056411cbb12c8d5e469c2316f28398196b923104add3373"),
     ("unpack", "205a41ee120470aec3ce0aacf74a972a1bb4af4c73aa57a00c99e06002b1e20b"),
     ("environment", "9735600b211c08fd467de9edfc5312e2f2e897da7b7086eee73324414c87a1f5"),
     ("node modules", "ae6665719f2cffc3ec07b33ea39f1e63ff979944eeba127978af169bb73df5e3"),

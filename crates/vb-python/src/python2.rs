@@ -15,6 +15,7 @@ use crate::{
     check::{ImportCheckOptions, command_with_options},
     environment::{EnvironmentFile, activate, text},
     hook::BuildBackend,
+    sdist::with_interpreters_flags,
 };
 
 pub use download::{DownloadError, DownloadRequest, exact_constraints, read_downloads};
@@ -164,7 +165,7 @@ impl BackendRequest<'_> {
     /// Returns the environment variables, to be added to the sandbox's own.
     pub fn variables(&self) -> BTreeMap<String, String> {
         let mut variables = BTreeMap::from([("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned())]);
-        variables.extend(self.extra_variables.clone());
+        variables.extend(with_interpreters_flags(self.extra_variables));
         variables
     }
 }

@@ -268,9 +268,25 @@ impl BuildRequest<'_> {
         variables.insert("UV_OFFLINE".to_owned(), "1".to_owned());
         variables.insert("PYTHONHASHSEED".to_owned(), "0".to_owned());
         variables.insert("SOURCE_DATE_EPOCH".to_owned(), self.epoch.to_string());
-        variables.extend(self.extra_variables.clone());
+        variables.extend(with_interpreters_flags(self.extra_variables));
         variables
     }
+}
+
+/// What CPython is compiled with, and what is compiled for it has to be: without assertions, which also write down where its
+/// headers are, and with signed integers that wrap around. Newer versions of setuptools take the variables in place of all
+/// that the interpreter says. What comes later on the command line counts.
+const FLAGS: &str = "-DNDEBUG -fwrapv";
+
+/// Returns a recipe's build variables with the flags that the interpreter's code has before the recipe's own.
+pub(crate) fn with_interpreters_flags(recipes: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut variables = recipes.clone();
+    for name in ["CFLAGS", "CXXFLAGS"] {
+        if let Some(flags) = variables.get_mut(name) {
+            *flags = format!("{FLAGS} {flags}");
+        }
+    }
+    variables
 }
 
 #[cfg(test)]
@@ -397,7 +413,9 @@ mod tests {
              -- /in/a-1.0.tar.gz"
         );
         let variables = request.variables();
-        for (name, value) in [("UV_OFFLINE", "1"), ("SOURCE_DATE_EPOCH", "315532800"), ("CFLAGS", "-Os")] {
+        for (name, value) in
+            [("UV_OFFLINE", "1"), ("SOURCE_DATE_EPOCH", "315532800"), ("CFLAGS", "-DNDEBUG -fwrapv -Os")]
+        {
             assert_eq!(variables[name], value);
         }
     }
