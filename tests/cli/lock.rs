@@ -30,8 +30,11 @@ fn the_same_index_gives_the_same_bytes_and_no_place_of_it() {
     let run = env.vb(&["lock", "recipes/whois.ncl"]).ok();
     assert_eq!(run.stdout, "recipes/whois.lock\n");
     let first = env.read(LOCK);
-    env.vb(&["lock", "--all"]).ok();
+    let again = env.vb(&["lock", "--all", "--json"]).ok();
     assert_eq!(env.read(LOCK), first);
+    let events: Vec<serde_json::Value> = again.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let paths: Vec<_> = events.iter().filter(|event| event["event"] == "lock").map(|event| &event["path"]).collect();
+    assert!(paths.contains(&&serde_json::json!("recipes/whois.lock")), "{}", again.stdout);
     assert!(!first.contains("://") && !first.contains("/tmp"), "{first}");
 }
 

@@ -161,6 +161,36 @@ fn json_gives_one_event_a_line_and_a_summary_at_the_end() {
 }
 
 #[test]
+fn json_gives_a_plan_and_what_changed_as_a_document_and_is_refused_where_there_is_none() {
+    let env = edited_and_built();
+    env.edit(SOURCE, "the last build has", "the next build has");
+    let document = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&env.vb(&[arguments, &["recipes/whois.ncl", "--json"]].concat()).ok().stdout).unwrap()
+    };
+    let plan = document(&["plan"]);
+    let counts = ["hits", "run", "after", "fetch"].map(|name| plan[name].as_u64().unwrap());
+    assert_eq!(counts, [18, 2, 3, 0]);
+    let actions = plan["actions"].as_array().unwrap();
+    assert_eq!(actions.len(), 23);
+    let stage = serde_json::json!({
+        "label": "whois bookworm stage", "kind": "stage", "forecast": "run",
+    });
+    assert!(actions.contains(&stage), "{plan:#}");
+    let package = serde_json::json!({
+        "label": "whois bookworm package", "kind": "package", "forecast": "after", "after": "whois bookworm stage",
+    });
+    assert!(actions.contains(&package), "{plan:#}");
+
+    let why = document(&["why", "--action", "stage"]);
+    assert_eq!((&why[0]["label"], &why[0]["state"]), (&"whois bookworm stage".into(), &"run".into()));
+    let entries = &why[0]["changes"][0]["entries"];
+    assert_eq!(*entries, serde_json::json!([{ "path": "whois_server/__init__.py", "what": "changed" }]));
+
+    let refused = env.vb(&["repo", "list", "--json"]).expect(2);
+    assert!(refused.stderr.contains("`vb repo` prints no JSON"), "{}", refused.stderr);
+}
+
+#[test]
 fn json_tells_which_action_failed() {
     let env = built();
     env.edit(SOURCE, "\n", "\nimport module_that_is_nowhere\n");

@@ -38,6 +38,9 @@ use crate::{
 /// Runs the command that the arguments name.
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
     let common = &arguments.common;
+    if common.json {
+        refuse_json(&arguments.command)?;
+    }
     match &arguments.command {
         Command::Build(build) => build::run(common, build),
         Command::Lock(arguments) => lock::run(common, arguments),
@@ -63,6 +66,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
             Ok(Exit::Success)
         }
     }
+}
+
+/// A program that asks for JSON shall not have to find out that there is none.
+fn refuse_json(command: &Command) -> Result<(), Fatal> {
+    let name = match command {
+        Command::Platform { .. } => "platform",
+        Command::Cache { .. } => "cache",
+        Command::Repo { .. } => "repo",
+        Command::Key { .. } => "key",
+        Command::Doctor => "doctor",
+        Command::Completions { .. } => "completions",
+        _ => return Ok(()),
+    };
+    let message = format!("`vb {name}` prints no JSON");
+    Err(Fatal::message(Exit::Usage, "vb::usage::json", message, "leave `--json` out, and read its lines"))
 }
 
 /// Returns the flag that Ctrl-C sets. A second Ctrl-C ends the program at once.

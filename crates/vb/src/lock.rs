@@ -99,10 +99,10 @@ pub(crate) fn run(common: &Common, arguments: &arguments::Lock) -> Result<Exit, 
         }
     }
     display.finish();
-    display::lines(&told);
+    display.moved(&told);
     for (lock, recipe) in locks.values() {
         write(lock, recipe)?;
-        display::lines(&[display::relative(&lock_path(recipe.path())).display().to_string()]);
+        display.made("lock", &display::relative(&lock_path(recipe.path())));
     }
     Ok(Exit::Success)
 }

@@ -61,7 +61,7 @@ pub(crate) fn run(common: &Common, arguments: &Build) -> Result<Exit, Fatal> {
     display::failures(&bench.graph, &report, &surroundings);
     let mut packages = placed?;
     packages.extend(place_answers(&bench, &output)?);
-    packages.iter().for_each(|package| display.package(package));
+    packages.iter().for_each(|package| display.made("package", package));
     display.summary(packages.len(), &report, begun.elapsed());
     Ok(exit_of(&report))
 }

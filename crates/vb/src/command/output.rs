@@ -45,6 +45,6 @@ pub(crate) fn run(common: &Common, arguments: &ActionChoice) -> Result<Exit, Fat
             error,
         )
     })?;
-    display::lines(&[tree.display().to_string()]);
+    display.made("output", &tree);
     Ok(Exit::Success)
 }

@@ -1,5 +1,6 @@
 //! `vb plan`: what a build would do.
 
+use serde::Serialize;
 use vb_build::{Forecast, Planned};
 use vb_graph::{Graph, Kind};
 
@@ -20,35 +21,64 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Fatal>
         .builder
         .plan(&bench.graph, &goals)
         .map_err(|error| Fatal::caused(Exit::Environment, "vb::plan::source", "cannot read a source", "", error))?;
-    display::lines(&render(&bench.graph, &plan));
+    let plan = Outlook::new(&bench.graph, &plan);
+    if common.json {
+        display::json(&plan);
+    } else {
+        display::lines(&plan.lines());
+    }
     Ok(Exit::Success)
 }
 
-/// One line an action, fetches counted, then the sums.
-fn render(graph: &Graph, plan: &[Planned]) -> Vec<String> {
-    let is_fetch = |planned: &&Planned| matches!(graph.action(planned.action).kind, Kind::Fetch(_));
-    let mut lines: Vec<String> = plan
-        .iter()
-        .filter(|planned| !is_fetch(planned))
-        .map(|planned| {
+/// What a build would do, in words.
+#[derive(Serialize)]
+struct Outlook<'a> {
+    actions: Vec<Outlined<'a>>,
+    hits: usize,
+    run: usize,
+    after: usize,
+    /// How many files would be fetched; they are among no other number.
+    fetch: usize,
+}
+
+#[derive(Serialize)]
+struct Outlined<'a> {
+    label: &'a str,
+    kind: &'static str,
+    forecast: &'static str,
+    /// What would be made first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<&'a str>,
+}
+
+impl<'a> Outlook<'a> {
+    fn new(graph: &'a Graph, plan: &'a [Planned]) -> Self {
+        let is_fetch = |planned: &&Planned| matches!(graph.action(planned.action).kind, Kind::Fetch(_));
+        let outlined = |planned: &'a Planned| {
+            let (forecast, after) = match &planned.forecast {
+                Forecast::Hit => ("hit", None),
+                Forecast::Execute => ("run", None),
+                Forecast::After { input } => ("after", Some(input.as_str())),
+            };
             let label = &graph.provenance(planned.action).label;
-            match &planned.forecast {
-                Forecast::Hit => format!("hit   {label}"),
-                Forecast::Execute => format!("run   {label}"),
-                Forecast::After { input } => format!("run?  {label}  (after `{input}`)"),
-            }
-        })
-        .collect();
-    let count = |forecast: fn(&Forecast) -> bool| {
-        plan.iter().filter(|planned| !is_fetch(planned) && forecast(&planned.forecast)).count()
-    };
-    let fetches = plan.iter().filter(is_fetch).filter(|planned| planned.forecast == Forecast::Execute).count();
-    lines.push(format!(
-        "{}, {} to run, {} after these, {} to fetch",
-        display::counted(count(|forecast| *forecast == Forecast::Hit), "hit"),
-        count(|forecast| *forecast == Forecast::Execute),
-        count(|forecast| matches!(forecast, Forecast::After { .. })),
-        display::counted(fetches, "file"),
-    ));
-    lines
+            Outlined { label, kind: graph.action(planned.action).kind.name(), forecast, after }
+        };
+        let actions: Vec<_> = plan.iter().filter(|planned| !is_fetch(planned)).map(outlined).collect();
+        let count = |forecast| actions.iter().filter(|action| action.forecast == forecast).count();
+        let [hits, run, after] = ["hit", "run", "after"].map(count);
+        let fetch = plan.iter().filter(is_fetch).filter(|planned| planned.forecast == Forecast::Execute).count();
+        Self { actions, hits, run, after, fetch }
+    }
+
+    /// One line an action, then the sums.
+    fn lines(&self) -> Vec<String> {
+        let line = |action: &Outlined<'_>| match action.after {
+            Some(input) => format!("run?  {}  (after `{input}`)", action.label),
+            None => format!("{:<5} {}", action.forecast, action.label),
+        };
+        let mut lines: Vec<String> = self.actions.iter().map(line).collect();
+        let (hits, files) = (display::counted(self.hits, "hit"), display::counted(self.fetch, "file"));
+        lines.push(format!("{hits}, {} to run, {} after these, {files} to fetch", self.run, self.after));
+        lines
+    }
 }

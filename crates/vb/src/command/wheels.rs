@@ -50,7 +50,7 @@ fn export(common: &Common, directory: &Path, selection: &Selection) -> Result<Ex
         })?;
     }
     let shown = display::relative(directory);
-    display::lines(&found.keys().map(|name| shown.join(name).display().to_string()).collect::<Vec<_>>());
+    found.keys().for_each(|name| display.made("wheel", &shown.join(name)));
     Ok(Exit::Success)
 }
 

@@ -1,5 +1,6 @@
 //! `vb why`: which named part of an action's key made it run.
 
+use serde::Serialize;
 use vb_build::{Change, Contrast, Why, WhyState};
 use vb_graph::Graph;
 
@@ -24,8 +25,12 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Fatal>
         let label = &bench.graph.provenance(why.action).label;
         arguments.action.as_ref().is_none_or(|text| label.contains(text.as_str()))
     };
-    let lines: Vec<String> = all.iter().filter(is_asked).flat_map(|why| render(&bench.graph, why)).collect();
-    display::lines(&lines);
+    let asked = all.iter().filter(is_asked);
+    if common.json {
+        display::json(&asked.map(|why| Explained::new(&bench.graph, why)).collect::<Vec<_>>());
+    } else {
+        display::lines(&asked.flat_map(|why| render(&bench.graph, why)).collect::<Vec<_>>());
+    }
     Ok(Exit::Success)
 }
 
@@ -49,13 +54,67 @@ fn render(graph: &Graph, why: &Why) -> Vec<String> {
 fn render_change(change: &Change) -> Vec<String> {
     let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(nothing)".to_owned());
     let mut lines = vec![format!("        {}: {} -> {}", change.part, value(&change.before), value(&change.after))];
-    lines.extend(change.entries.iter().map(|entry| {
-        let what = match &entry.contrast {
-            Contrast::OnlyFirst => "removed",
-            Contrast::OnlySecond => "added",
-            Contrast::Differs(_) => "changed",
-        };
-        format!("            {what} {}", entry.path)
-    }));
+    lines.extend(change.entries.iter().map(|entry| format!("            {} {}", what(&entry.contrast), entry.path)));
     lines
+}
+
+fn what(contrast: &Contrast) -> &'static str {
+    match contrast {
+        Contrast::OnlyFirst => "removed",
+        Contrast::OnlySecond => "added",
+        Contrast::Differs(_) => "changed",
+    }
+}
+
+/// The same for programs.
+#[derive(Serialize)]
+struct Explained<'a> {
+    label: &'a str,
+    state: &'static str,
+    /// What would be made first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<&'a str>,
+    has_run_before: bool,
+    changes: Vec<ChangedPart<'a>>,
+}
+
+#[derive(Serialize)]
+struct ChangedPart<'a> {
+    part: &'a str,
+    before: Option<&'a str>,
+    after: Option<&'a str>,
+    entries: Vec<ChangedEntry<'a>>,
+}
+
+#[derive(Serialize)]
+struct ChangedEntry<'a> {
+    path: &'a str,
+    what: &'static str,
+}
+
+impl<'a> Explained<'a> {
+    fn new(graph: &'a Graph, why: &'a Why) -> Self {
+        let (state, after) = match &why.state {
+            WhyState::Hit => ("hit", None),
+            WhyState::Run => ("run", None),
+            WhyState::After { input } => ("after", Some(input.as_str())),
+        };
+        let part = |change: &'a Change| ChangedPart {
+            part: &change.part,
+            before: change.before.as_deref(),
+            after: change.after.as_deref(),
+            entries: change
+                .entries
+                .iter()
+                .map(|entry| ChangedEntry { path: &entry.path, what: what(&entry.contrast) })
+                .collect(),
+        };
+        Self {
+            label: &graph.provenance(why.action).label,
+            state,
+            after,
+            has_run_before: why.has_earlier || why.state == WhyState::Hit,
+            changes: why.changes.iter().map(part).collect(),
+        }
+    }
 }

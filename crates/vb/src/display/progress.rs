@@ -68,13 +68,20 @@ impl Display {
         }
     }
 
-    /// Prints the path of a package.
-    pub(crate) fn package(&self, path: &Path) {
+    /// Prints the path of what a command made: of a package, a lock.
+    pub(crate) fn made(&self, thing: &str, path: &Path) {
         match self.mode {
-            Mode::Json => {
-                super::lines(&[serde_json::json!({"event": "package", "path": path}).to_string()]);
-            }
+            Mode::Json => super::lines(&[serde_json::json!({"event": thing, "path": path}).to_string()]),
             _ => super::lines(&[path.display().to_string()]),
+        }
+    }
+
+    /// Prints what is locked otherwise than before, in lines for people.
+    pub(crate) fn moved(&self, lines: &[String]) {
+        match self.mode {
+            Mode::Json if lines.is_empty() => {}
+            Mode::Json => super::lines(&[serde_json::json!({"event": "moved", "lines": lines}).to_string()]),
+            _ => super::lines(lines),
         }
     }
 

@@ -25,10 +25,10 @@ pub(super) fn run(locker: &mut Locker<'_>) -> Result<Exit, Fatal> {
         }
     }
     locker.display.finish();
-    display::lines(&told);
+    locker.display.moved(&told);
     let path = checkers::path(root);
     lock.write(&path).map_err(|error| Fatal::new(Exit::Environment, error))?;
-    display::lines(&[path.display().to_string()]);
+    locker.display.made("lock", &path);
     Ok(Exit::Success)
 }
 
