@@ -135,6 +135,7 @@ fn imports_that_fail_in_python_2_are_named() {
         ("hanging", "while True:\n    pass\n"),
         ("wrong", "raise ValueError('wrong')\n"),
         ("needy", "import needed_elsewhere\n"),
+        ("three", "def three(*, four): pass\n"),
     ] {
         env.write(&format!("recipes/apps/old/{name}.py"), text);
     }
@@ -150,7 +151,8 @@ fn imports_that_fail_in_python_2_are_named() {
         "`needed_elsewhere` cannot be imported: it is not in the environment (needed by `needy.py:1`)",
         "`needy` cannot be imported: it needs `needed_elsewhere`, which is not in the environment (needed by `old.py:14`)",
         "`six` cannot be imported: ImportError: cannot import name nothing from six (needed by `old.py:2`)",
-        "`wrong` cannot be imported: ValueError: wrong (needed by `old.py:6`)",
+        "`wrong` cannot be imported: ValueError: wrong at `wrong.py:1` (needed by `old.py:6`)",
+        "`three` cannot be imported: SyntaxError: invalid syntax (three.py, line 1) (needed by `three.py`)",
     ] {
         assert!(failed.stderr.contains(line), "{line}: {}", failed.stderr);
     }

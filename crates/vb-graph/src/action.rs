@@ -130,8 +130,8 @@ impl Kind {
             // 2: `shlibs` files may have tabs.
             Self::Libraries(_) => 2,
             // 2: a process for each package; the application's modules and declared distributions are imported, too.
-            // 3: conditions on the implementation are evaluated.
-            Self::ImportCheck(_) => 3,
+            // 3: conditions on the implementation are evaluated. 4: modules that do not parse are imported, too.
+            Self::ImportCheck(_) => 4,
             Self::Package(spec) => match spec.format {
                 // 2: the dictionary of xz is no larger than a segment. 3: what stands in for a `debian/copyright`.
                 // 4: the interpreter is looked at first. 5: units are read again, what was written by hand yields.

@@ -38,7 +38,7 @@ const GOLDEN: [(&str, &str); 29] = [
     ("stage", "ccff25c3b1ae67b2cee2a77725d4cab95aaca65d46fcfa24d9a1cb3427a88552"),
     ("share", "8afad38c4813f85a68d1f191fa171c40fd4373186679e73fdd9b4ce29025befa"),
     ("libraries", "2f1fc9ff1e9435f4688e7b85d091b1d28b4386542d5a68d12747f89936f337ca"),
-    ("import check", "91169f12fbc512f99679e9212b3df5743da37828cc1cd9e24cdb8be68c7417c4"),
+    ("import check", "4fd7ce356972f61849fd791d946d321961f30e9d9604c8357d281169aaff64b1"),
     ("package", "4f7e9afad5ba60edb84a12b340d502253268e3c4ed5ee7b6cccad6706ea9de8c"),
     ("package", "2db9784690b9199224f76de46c617163019eedfab8a155a8002833368d71c134"),
     ("package", "b6c40f5a5fb28261a5c1ffa2a7d79097c97893dd96cb4930321c12ec3ac3ccd6"),

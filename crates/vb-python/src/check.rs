@@ -24,7 +24,7 @@ pub struct ImportReport {
     pub imports: usize,
     /// Those that failed, by module; without those that only pass on another failure.
     pub failures: Vec<ImportFailure>,
-    /// Sources whose imports are not known.
+    /// Sources whose imports are not known; those that are modules are among the failures.
     pub unparsed: Vec<UnparsedSource>,
 }
 
@@ -53,6 +53,8 @@ pub struct ImportFailure {
     pub missing_library: Option<String>,
     /// The module that was not found: the module itself, or one that it imports.
     pub missing_module: Option<String>,
+    /// The last line of the application that ran: `file:line`, relative to the application's directory.
+    pub raised_at: Option<String>,
     /// The installed distribution that the module is of.
     pub distribution: Option<String>,
 }
@@ -66,6 +68,8 @@ pub enum ImportCause<'a> {
     MissingModule(&'a str),
     /// The module is there, but does not have what is imported, or its import failed otherwise (`ImportError`).
     NotImportable,
+    /// What is imported is no source of this Python.
+    Syntax,
     /// The module's own code raised another exception.
     Raised,
     /// The module ended the interpreter.
@@ -91,6 +95,7 @@ impl ImportFailure {
             (_, Some(library), _) => ImportCause::MissingLibrary(library),
             (_, _, Some(module)) => ImportCause::MissingModule(module),
             ("ImportError" | "ModuleNotFoundError", ..) => ImportCause::NotImportable,
+            ("SyntaxError" | "IndentationError" | "TabError", ..) => ImportCause::Syntax,
             _ => ImportCause::Raised,
         }
     }
@@ -105,8 +110,13 @@ impl fmt::Display for ImportFailure {
             ImportCause::MissingModule(module) => write!(f, "it needs `{module}`, which is not in the environment"),
             ImportCause::Exited => write!(f, "it ends the interpreter ({}: {})", self.error, self.message),
             ImportCause::TimedOut | ImportCause::Crashed => f.write_str(&self.message),
-            ImportCause::NotImportable | ImportCause::Raised => write!(f, "{}: {}", self.error, self.message),
+            ImportCause::NotImportable | ImportCause::Syntax | ImportCause::Raised => {
+                write!(f, "{}: {}", self.error, self.message)
+            }
         }?;
+        if let (ImportCause::Raised | ImportCause::Exited, Some(place)) = (self.cause(), &self.raised_at) {
+            write!(f, " at `{place}`")?;
+        }
         let shown = &self.needed_by[..self.needed_by.len().min(SHOWN_PLACES)];
         let places: Vec<_> = shown.iter().map(|place| format!("`{place}`")).collect();
         write!(f, " (needed by {}", places.join(", "))?;
@@ -313,9 +323,13 @@ class C:
         );
         assert_eq!(
             text[2],
-            "`c_exit` cannot be imported: it ends the interpreter (SystemExit: no configuration) (needed by `main.py:1`)"
+            "`c_exit` cannot be imported: it ends the interpreter (SystemExit: no configuration) at `c_exit.py:3` \
+             (needed by `main.py:1`)"
         );
-        assert_eq!(text[3], "`d_raise` cannot be imported: ValueError: bad setting (needed by `main.py:1`)");
+        assert_eq!(
+            text[3],
+            "`d_raise` cannot be imported: ValueError: bad setting at `d_raise.py:1` (needed by `main.py:1`)"
+        );
     }
 
     #[test]
@@ -377,7 +391,7 @@ class C:
         );
         assert_eq!(
             report.failures[0].to_string(),
-            "`app.other` cannot be imported: RuntimeError: of its own (needed by `app/other.py`)"
+            "`app.other` cannot be imported: RuntimeError: of its own at `app/other.py:1` (needed by `app/other.py`)"
         );
     }
 
@@ -472,7 +486,7 @@ class C:
         assert_eq!(
             failures(&files),
             [
-                "`site_settings` cannot be imported: ValueError: bad (needed by `manage.py:2`)",
+                "`site_settings` cannot be imported: ValueError: bad at `site_settings.py:1` (needed by `manage.py:2`)",
                 "`absent` cannot be imported: it is not in the environment (needed by `views.py:1`)"
             ]
         );
@@ -492,10 +506,18 @@ class C:
     }
 
     #[test]
-    fn a_source_that_does_not_parse_is_listed() {
-        let report = check(&[("template.py", "print 'two'\n")]);
-        assert_eq!(report.failures, []);
-        assert_eq!(report.unparsed[0].file, "template.py");
+    fn a_source_that_does_not_parse_is_listed_and_fails_where_it_is_a_module() {
+        let files = [("main.py", "import notes\n"), ("notes.py", "x = (\n"), ("templates/page.py", "print 'two'\n")];
+        let report = check(&files);
+        assert_eq!(
+            report.unparsed.iter().map(|source| source.file.as_str()).collect::<Vec<_>>(),
+            [files[1].0, files[2].0]
+        );
+        let causes: Vec<_> = report.failures.iter().map(|failure| (failure.module.as_str(), failure.cause())).collect();
+        assert_eq!(causes, [("notes", ImportCause::Syntax)]);
+        assert!(report.failures[0].message.ends_with("(notes.py, line 1)"), "{}", report.failures[0]);
+        let options = ImportCheckOptions { skip: vec!["notes".to_owned()], seconds: None };
+        assert_eq!(check_with(&files, &options).failures, []);
     }
 
     #[test]

@@ -246,7 +246,7 @@ def do_import(module, name):
 
 
 def describe(error, top):
-    """Says what an import raised, and which lines of the application were importing something then."""
+    """Says what an import raised, and which lines of the application ran then, the last one last."""
     message = str(error) or type(error).__name__
     library = MISSING_LIBRARY.match(message)
     places = []
@@ -623,6 +623,7 @@ def report(needed, keys, failures):
             "message": failure["message"],
             "missing_library": failure["missing_library"],
             "missing_module": failure["missing_module"],
+            "raised_at": (failure["places"] or [None])[-1],
         })
     top_levels = {entry["module"].split(".")[0] for entry in found if entry["missing_module"] != entry["module"]}
     distributions = distributions_of(top_levels) if top_levels else {}
@@ -635,10 +636,8 @@ def main(top, output):
     top = os.path.abspath(top)
     needed, unparsed = collect(top)
     own = own_modules(top)
-    cannot_be_parsed = {source["file"] for source in unparsed}
     for module, source in own.items():
-        if source not in cannot_be_parsed:
-            needed.setdefault((module, ""), [source])
+        needed.setdefault((module, ""), [source])
     for module in declared_modules(top):
         needed.setdefault((module, ""), [DECLARED])
     settings, place = django_settings(top) or (None, None)

@@ -2,7 +2,8 @@
 
 Run as `python -c <this> <application directory> <report file> [<options>]` with the environment's interpreter. What it
 does is what `import_check.py` of other Pythons does: one JSON document in the report file, and imports in forked children
-with muted output. Optional imports do not count. A Django project is not set up.
+with muted output. Optional imports do not count. A Django project is not set up. Of the application's own modules, those
+that do not parse are imported.
 """
 import sys
 
@@ -15,6 +16,7 @@ import json
 import os
 import re
 import signal
+import traceback
 
 OPTIONS = json.loads(sys.argv[3]) if len(sys.argv) > 3 else {}
 SECONDS = OPTIONS.get("seconds", 60)
@@ -145,8 +147,21 @@ def has_absolute_imports(tree):
     return any(alias.name == "absolute_import" for node in imports for alias in node.names)
 
 
+def module_of(path, top):
+    """Returns the name by which a source can be imported; None for a script, and where it is on no module path."""
+    package, name = package_of(path, top), os.path.basename(path)[:-len(".py")]
+    base = os.path.join(path, *[".."] * (len(package) + 1))
+    if os.path.normpath(base) not in [os.path.abspath(entry) for entry in sys.path] or os.access(path, os.X_OK):
+        return None
+    parts = package + ([] if name == "__init__" else [name])
+    with open(path, "rb") as file:
+        is_script = file.read(2) == b"#!"
+    return None if is_script or not parts or name == "__main__" else ".".join(parts)
+
+
 def collect(top):
-    """Returns the imports of all sources: {(module, name): [place, ...]}, and the sources that do not parse."""
+    """Returns the imports of all sources: {(module, name): [place, ...]}, and the sources that do not parse: what these import
+    is not known, so they are imported themselves."""
     needed, unparsed = {}, []
     for path in sources(top):
         shown = os.path.relpath(path, top)
@@ -155,6 +170,9 @@ def collect(top):
                 tree = ast.parse(file.read(), shown)
         except (SyntaxError, TypeError, ValueError, RuntimeError) as error:
             unparsed.append({"file": text_of(shown), "message": text_of(error)})
+            module = module_of(path, top)
+            if module:
+                needed.setdefault((module, ""), []).append(shown)
             continue
         package = package_of(path, top)
         imports = Imports(package, os.path.dirname(path), has_absolute_imports(tree))
@@ -183,7 +201,9 @@ def do_import(module, name):
             raise ImportError("cannot import name %s from %s" % (name, module))
 
 
-def describe(error, module):
+def describe(error, module, top):
+    frames = traceback.extract_tb(sys.exc_info()[2])
+    places = ["%s:%d" % (os.path.relpath(frame[0], top), frame[1]) for frame in frames if frame[0].startswith(top + os.sep)]
     message = text_of(error) or text_of(type(error).__name__)
     library, absent = LIBRARY.match(message), ABSENT.match(message)
     missing = absent.group(1) if absent and isinstance(error, ImportError) else None
@@ -195,14 +215,15 @@ def describe(error, module):
         "message": message,
         "missing_library": library.group(1) if library else None,
         "missing_module": missing,
+        "raised_at": text_of(places[-1]) if places else None,
     }
 
 
 def own_failure(error, message):
-    return {"error": error, "message": message, "missing_library": None, "missing_module": None}
+    return {"error": error, "message": message, "missing_library": None, "missing_module": None, "raised_at": None}
 
 
-def try_import(module, name):
+def try_import(module, name, top):
     """Imports in a child of its own, so that what one import does to the process harms no other."""
     reader, writer = os.pipe()
     child = os.fork()
@@ -219,7 +240,7 @@ def try_import(module, name):
             try:
                 do_import(module, name)
             except BaseException as error:
-                failure = describe(error, module)
+                failure = describe(error, module, top)
             signal.alarm(0)
             os.write(writer, json.dumps(failure) + "\n")
         finally:
@@ -239,10 +260,10 @@ def try_import(module, name):
     return own_failure("Exit", "the import ended the interpreter with exit status %d" % (status >> 8))
 
 
-def report(needed):
+def report(needed, top):
     found = []
     for module, name in sorted(needed):
-        failure = try_import(module, name)
+        failure = try_import(module, name, top)
         if not failure:
             continue
         places = sorted(text_of(place) for place in needed[module, name])
@@ -258,7 +279,7 @@ def main(top, output):
     top = os.path.abspath(top)
     needed, unparsed = collect(top)
     needed = dict((key, places) for key, places in needed.items() if not is_skipped(*key))
-    document = {"imports": len(needed), "failures": report(needed), "unparsed": unparsed}
+    document = {"imports": len(needed), "failures": report(needed, top), "unparsed": unparsed}
     with open(output, "w") as file:
         json.dump(document, file, indent=1, sort_keys=True)
 

@@ -28,10 +28,10 @@ const SCRIPTS: &[(&str, &str, &str)] = &[
     ("crates/vb-package/src/lifecycle/shell/systemd.sh", "a4fb7b8cd3a56a08", "package"),
     ("crates/vb-python/src/ask_build_requires.py", "0bec54144cc6e620", "lock"),
     ("crates/vb-python/src/compile_bytecode.py", "5bfd981d0c01c78c", "unpack, interpreter, relocate"),
-    ("crates/vb-python/src/import_check.py", "f60a19f4222b1343", "import check"),
+    ("crates/vb-python/src/import_check.py", "90dc0c53552d31c4", "import check"),
     ("crates/vb-python/src/python2/backend.py", "19fd9204125bfb8d", "wheel"),
     ("crates/vb-python/src/python2/compile_bytecode.py", "3540a9c4f47a67f5", "unpack"),
-    ("crates/vb-python/src/python2/import_check.py", "12884186bbae365a", "import check"),
+    ("crates/vb-python/src/python2/import_check.py", "cda5d6f7aceb3c1b", "import check"),
     ("crates/vb-python/src/python2/site.py", "c22ebc81769db3e1", "environment"),
     ("crates/vb-python/src/serve_bytecode.py", "9b98009fe75b3172", "unpack"),
 ];

@@ -1,6 +1,7 @@
 //! How a failed action is shown: its label, the recipe's line, what failed and where to look.
 
 mod image;
+mod imports;
 mod libraries;
 mod step;
 mod trial;
@@ -221,6 +222,12 @@ fn fetch_details(expected: &Sha256, attempts: &[FetchAttempt]) -> Vec<String> {
     lines
 }
 
+/// Is a file of a package the application's own? It is below a directory that is called as the one above it: `/vrmd/whois/whois`.
+fn is_in_source(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    path.starts_with('/') && !parts.contains(&"site-packages") && parts.windows(2).any(|pair| pair[0] == pair[1])
+}
+
 fn help(error: &ExecuteError) -> Option<String> {
     use ExecuteError as E;
     Some(match error {
@@ -232,12 +239,12 @@ fn help(error: &ExecuteError) -> Option<String> {
         _ if error.is_refused() => "check user name and password: docs/indexes.md says where they are looked for".to_owned(),
         E::Fetch { .. } => "check the network and the machine's apt, pip or uv configuration; a version that its index no longer has needs `vb lock`".to_owned(),
         E::Locate { .. } => "check the machine's pip or uv configuration".to_owned(),
-        E::Imports { owners, .. } if !owners.is_empty() => {
-            libraries::add_packages(owners)
-        }
-        E::Imports { .. } => "add what is missing to the requirements or to run_deps, or delete the import".to_owned(),
+        E::Imports { failures, owners } => imports::help(failures, owners),
         E::Conflict { first, second, .. } => format!("leave `{first}` or `{second}` out of the requirements"),
         E::NoCommand { .. } => "mend `interpreters` of the platform's file".to_owned(),
+        E::Leak { path, .. } if is_in_source(path) => {
+            "take the path out, or leave the file out with `excludes` or `.gitignore`".to_owned()
+        }
         E::Leak { .. } => "take the path out; where a build wrote down where it ran, give that build a setting such as -ffile-prefix-map".to_owned(),
         E::ApplicationTaken { .. } => "give the application another name".to_owned(),
         E::Relocate(_) => "give the application a shorter name, or the workspace a shorter `prefix`".to_owned(),
