@@ -282,7 +282,7 @@ fn a_path_of_the_store_in_a_file_of_the_application_is_refused() {
     expect![[r#"
         error[vb::stage::leak]: whois bookworm stage failed: `/vrmd/whois/whois/whois_server/where.py` contains a path of the store, which only this machine has
           asked for at  recipes/whois.ncl:12
-          help          take the path out; where a build wrote down where it ran, give that build a setting such as -ffile-prefix-map
+          help          take the path out, or leave the file out with `excludes` or `.gitignore`
     "#]].assert_eq(&failure(&env, None, &env.vb(&BUILD).expect(1)));
 }
 
@@ -294,7 +294,7 @@ fn a_path_of_the_home_directory_in_a_file_of_the_application_is_refused() {
     expect![[r#"
         error[vb::stage::leak]: whois bookworm stage failed: `/vrmd/whois/whois/whois_server/where.py` contains a path of the user's home directory, which only this machine has
           asked for at  recipes/whois.ncl:12
-          help          take the path out; where a build wrote down where it ran, give that build a setting such as -ffile-prefix-map
+          help          take the path out, or leave the file out with `excludes` or `.gitignore`
     "#]].assert_eq(&failure(&env, None, &env.vb(&BUILD).expect(1)));
 }
 

@@ -15,6 +15,18 @@ fn a_second_build_executes_nothing() {
 }
 
 #[test]
+fn what_a_local_run_leaves_in_a_source_changes_nothing() {
+    let env = TestEnv::new();
+    // Git would count them as a change, as no commit has them.
+    fs_err::remove_dir_all(env.workspace().join(".git")).unwrap();
+    env.vb(&["build", "recipes/whois.ncl"]).ok();
+    for name in ["whois_server/__pycache__/domain.cpython-311.pyc", "old.pyc", ".venv/bin/tool", ".ruff_cache/0"] {
+        env.write(&format!("recipes/apps/whois/{name}"), "left behind");
+    }
+    assert_eq!(env.vb(&["build", "recipes/whois.ncl"]).ok().executed(), Vec::<String>::new());
+}
+
+#[test]
 fn one_changed_line_of_the_application_builds_only_what_reads_it() {
     let env = TestEnv::new();
     env.vb(&["build", "recipes/whois.ncl"]).ok();

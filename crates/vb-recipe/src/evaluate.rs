@@ -24,7 +24,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     convert::{Texts, to_diagnostics},
     diagnostic::{Code, RecipeDiagnostic},
-    fields::{Extent, FileKind, KnownFields, LIFE_RECORDS, Nested, fields},
+    fields::{Extent, FileKind, KnownFields, Nested, fields},
     memory::Memory,
     position::{Evaluated, FieldPosition, Position, Positions, SourceFile},
     survey::{CONTRACTS_FILE, Survey},
@@ -195,9 +195,7 @@ impl Evaluator {
             for record in records {
                 diagnostics.extend(self.compare(nested.contract, nested.word, &record, extent, main));
                 let extent = if nested.contract == "Override" { Extent::Part } else { extent };
-                if ["Override", "SubPackage"].contains(&nested.contract) {
-                    diagnostics.extend(self.check_nested(&record, LIFE_RECORDS, extent, main));
-                }
+                diagnostics.extend(self.check_nested(&record, nested.nested(), extent, main));
             }
         }
         diagnostics

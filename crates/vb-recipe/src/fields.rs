@@ -68,12 +68,14 @@ const RECIPE_RECORDS: &[Nested] = &[
 ];
 
 /// The records that an override may have a part of, and a package of its own.
-pub(crate) const LIFE_RECORDS: &[Nested] = &[
+const LIFE_RECORDS: &[Nested] = &[
     Nested::each(&["services"], "Service", "a service"),
     Nested::each(&["users"], "User", "a user"),
     Nested::each(&["dirs"], "Directory", "a directory"),
     Nested::each(&["packages"], "SubPackage", "a package of the recipe"),
 ];
+
+const SERVICE_RECORDS: &[Nested] = &[Nested::itself(&["limits"], "Limits", "`limits`")];
 
 /// How much of a record there has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +121,15 @@ pub(crate) struct Nested {
 impl Nested {
     const fn each(path: &'static [&'static str], contract: &'static str, word: &'static str) -> Self {
         Self { path, contract, word, is_collection: true }
+    }
+
+    /// Returns the fields of each such record that hold records of their own contract.
+    pub(crate) fn nested(&self) -> &'static [Self] {
+        match self.contract {
+            "Override" | "SubPackage" => LIFE_RECORDS,
+            "Service" => SERVICE_RECORDS,
+            _ => &[],
+        }
     }
 
     const fn itself(path: &'static [&'static str], contract: &'static str, word: &'static str) -> Self {
