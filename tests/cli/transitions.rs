@@ -92,9 +92,11 @@ struct Sample {
     /// Hand-written scripts of `debian/` or `rpm/`.
     scripts: Vec<(&'static str, &'static str)>,
     form: Form,
+    restart: Restart,
 }
 
-fn lifecycle(name: &str, version: &str, stage: Stage, on_upgrade: OnUpgrade) -> Lifecycle {
+fn lifecycle(sample: &Sample, stage: Stage, on_upgrade: OnUpgrade) -> Lifecycle {
+    let Sample { name, version, restart, .. } = *sample;
     let port = stage.ports()[usize::from(name != "answer")];
     let (prefix, config) = (format!("/srv/{name}"), format!("/etc/{name}/{name}.conf"));
     Lifecycle {
@@ -111,7 +113,7 @@ fn lifecycle(name: &str, version: &str, stage: Stage, on_upgrade: OnUpgrade) -> 
             capabilities: if stage.users == Users::Real { vec!["CAP_NET_BIND_SERVICE".to_owned()] } else { vec![] },
             limits: BTreeMap::from([("nofile".to_owned(), 512)]),
             after: vec![],
-            restart: Restart::Always,
+            restart,
             stop_seconds: 5,
             is_enabled: true,
             on_upgrade,
@@ -145,7 +147,7 @@ fn lifecycle(name: &str, version: &str, stage: Stage, on_upgrade: OnUpgrade) -> 
 }
 
 fn write(sample: &Sample, format: Format, stage: Stage, directory: &Path) {
-    let Sample { name, version, config, scripts, form } = sample;
+    let Sample { name, version, config, scripts, form, .. } = sample;
     let spec = PackageSpec {
         format,
         name: format!("vrmd-{name}"),
@@ -167,7 +169,7 @@ fn write(sample: &Sample, format: Format, stage: Stage, directory: &Path) {
         companions: vec![],
         changelog: None,
         lifecycle: Box::new(match form {
-            Form::Declared(on_upgrade) => lifecycle(name, version, stage, *on_upgrade),
+            Form::Declared(on_upgrade) => lifecycle(sample, stage, *on_upgrade),
             Form::ByHand => Lifecycle::default(),
         }),
     };
@@ -215,13 +217,16 @@ fn write(sample: &Sample, format: Format, stage: Stage, directory: &Path) {
 /// What the script of the test installs, in the order of versions; each broken one fails in another script.
 fn samples(format: Format, stage: Stage) -> Vec<Sample> {
     let declared = Form::Declared(OnUpgrade::Restart);
-    let sample = |version, config, scripts| Sample { name: "answer", version, config, scripts, form: declared };
+    let restart = Restart::Always;
+    let sample =
+        |version, config, scripts| Sample { name: "answer", version, config, scripts, form: declared, restart };
     let other = |version, scripts| Sample {
         name: "other",
         version,
         config: "other\n",
         scripts,
         form: Form::Declared(OnUpgrade::Leave),
+        restart,
     };
     let broken: [(&str, &str, &str); 4] = match format {
         Format::Rpm => [
@@ -254,7 +259,9 @@ fn samples(format: Format, stage: Stage) -> Vec<Sample> {
             config: "old\n",
             scripts: by_hand_scripts(format, stage),
             form: Form::ByHand,
+            restart,
         },
+        Sample { restart: Restart::Never, ..sample("2.7", "second\n", vec![]) },
     ];
     samples.extend(broken.into_iter().map(|(version, script, text)| sample(version, "second\n", vec![(script, text)])));
     samples

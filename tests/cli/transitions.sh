@@ -408,6 +408,13 @@ install_package answer-4
 check_version 4
 wait_for answers 4 edited
 
+step "a version that nothing starts again when it has ended is restarted like any other"
+install_package answer-2.7
+check_version 2.7
+wait_for answers 2.7 edited
+install_package answer-4
+wait_for answers 4 edited
+
 step "a second package of the workspace"
 install_package other-1
 wait_for answers 4 edited

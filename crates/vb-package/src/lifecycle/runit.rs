@@ -100,7 +100,7 @@ fn finish_script(service: &Service) -> String {
         Restart::Never => "exec sv down .\n",
     };
     // runsv restarts a service after one second. What makes it fail takes longer to mend, so its log should not fill up
-    // meanwhile. The status is -1 when a signal ended it, as "sv restart" may: that needs no pause.
+    // meanwhile. The status is -1 when a signal ended it, as "sv stop" may: that needs no pause.
     format!(
         "#!/bin/sh\n# Pauses before a service that has failed is started again.\n{down}[ \"$1\" -le 0 ] || exec sleep 5\n"
     )

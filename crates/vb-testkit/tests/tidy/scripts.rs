@@ -23,7 +23,7 @@ const SCRIPTS: &[(&str, &str, &str)] = &[
     ("crates/vb-package/src/lifecycle/shell/interpreter_rpm.sh", "df0a4f292a6ff93c", "package"),
     ("crates/vb-package/src/lifecycle/shell/look_deb.sh", "c7a91e544855dfa0", "package"),
     ("crates/vb-package/src/lifecycle/shell/look_rpm.sh", "5182243f2f905adf", "package"),
-    ("crates/vb-package/src/lifecycle/shell/runit.sh", "232a61fffcea6a8f", "package"),
+    ("crates/vb-package/src/lifecycle/shell/runit.sh", "f507f4dce7405b50", "package"),
     ("crates/vb-package/src/lifecycle/shell/supervisor.sh", "b82157457b52f3e1", "package"),
     ("crates/vb-package/src/lifecycle/shell/systemd.sh", "a4fb7b8cd3a56a08", "package"),
     ("crates/vb-python/src/ask_build_requires.py", "0bec54144cc6e620", "lock"),

@@ -64,8 +64,12 @@ vb_runit_start() {
     ! vb_runit_supervised "$1" || sv -w 15 start "@SERVICES@/$1" >/dev/null
 }
 
+# "sv restart" asks for a start while the script "finish" has not put down yet what is not to be started again.
 vb_runit_restart() {
-    sv -w 15 restart "@SERVICES@/$1" >/dev/null
+    vb_ended=yes
+    sv -w 15 stop "@SERVICES@/$1" >/dev/null || vb_ended=
+    # Also what has not ended in time is wanted up.
+    sv -w 15 start "@SERVICES@/$1" >/dev/null && [ -n "$vb_ended" ]
 }
 
 vb_runit_reload() {
