@@ -649,6 +649,20 @@ if [ "$manager" != stand-in ]; then
     wait_for other
 fi
 
+if [ "$format" = deb ] && [ "$users" = real ]; then
+    step "a purge leaves what somebody has mounted in a directory of the package"
+    rm -f "$config"*
+    install_package answer-4
+    mkdir /var/lib/answer/mounted
+    mount -t tmpfs tmpfs /var/lib/answer/mounted
+    touch /var/lib/answer/mounted/kept
+    dpkg --purge vrmd-answer
+    [ "$(installed_version)" = none ] || fail "there is: $(installed_version)"
+    [ -e /var/lib/answer/mounted/kept ] || fail "what was mounted is empty"
+    umount /var/lib/answer/mounted
+    rm -r /var/lib/answer
+fi
+
 step "the last package goes, too"
 remove_package vrmd-other
 wait_for is_at_rest other

@@ -11,6 +11,7 @@ mod action;
 mod deep_key;
 mod digest;
 mod directory;
+mod distribution;
 mod encode;
 mod graph;
 mod interpreter;
@@ -31,6 +32,7 @@ pub use action::{
 };
 pub use digest::{ActionDigest, BlobDigest, DirectoryDigest, ParseDigestError, Sha256};
 pub use directory::{Directory, EntryConflict, InvalidName, Name, Node};
+pub use distribution::is_of_distribution;
 pub use graph::{ActionIndex, Graph, Input, Provenance};
 pub use interpreter::{BuildInterpreter, RELOCATION_ROOM, RelocateInterpreter, TestInterpreter};
 pub use lifecycle::{

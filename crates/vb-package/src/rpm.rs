@@ -5,7 +5,6 @@
 
 mod changelog;
 mod cpio;
-mod directories;
 mod header;
 mod read;
 mod relation;

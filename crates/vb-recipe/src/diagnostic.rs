@@ -85,6 +85,8 @@ pub enum Code {
     NoUserTool,
     /// `vb::recipe::bad_config_file`: a configuration file is neither below `/etc` nor in the application's directory.
     BadConfigFile,
+    /// `vb::recipe::bad_directory`: a directory is not the package's to make, nor to remove in a purge.
+    BadDirectory,
     /// `vb::recipe::duplicate_service`: two recipes have services of one name.
     DuplicateService,
 }
@@ -131,6 +133,7 @@ impl Code {
             Self::UnknownUser => "vb::recipe::unknown_user",
             Self::NoUserTool => "vb::recipe::no_user_tool",
             Self::BadConfigFile => "vb::recipe::bad_config_file",
+            Self::BadDirectory => "vb::recipe::bad_directory",
             Self::DuplicateService => "vb::recipe::duplicate_service",
         }
     }

@@ -121,6 +121,7 @@ fail! {
     a_user_that_nobody_makes_is_shown_where_it_is_named: "unknown_user",
     users_that_nothing_can_make_are_refused: "no_user_tool",
     a_configuration_file_in_a_foreign_place_is_shown: "bad_config_file",
+    a_directory_that_is_not_the_packages_is_shown: "bad_directory",
     an_accepted_tag_needs_its_reason: "bad_lint",
     checks_that_ask_nothing_or_too_much_are_shown: "bad_check",
     two_services_of_one_name_are_shown_with_both_places: "service_twice",

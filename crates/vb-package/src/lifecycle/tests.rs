@@ -195,6 +195,38 @@ exit 0
     assert_eq!(script(ScriptName::Prerm), expect);
 }
 
+/// Runs a script with functions of `shell/`, in a directory that takes the place of `/var`; returns what is there then.
+fn left_by(script: &str, calls: &str) -> Vec<String> {
+    let var = tempfile::tempdir().unwrap();
+    let functions =
+        script[..script.rfind("case \"$1\"").unwrap()].replace("/var/", &format!("{}/", var.path().display()));
+    let text = format!("{functions}\ncd {} || exit 1\n{calls}\nfind . | sort", var.path().display());
+    let output = Command::new("sh").args(["-c", &text]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_purge_removes_the_logs_that_svlogd_has_written_and_no_others() {
+    let purge = |spec: &PackageSpec| {
+        let (_, maintainer, _) = enlivened(spec);
+        String::from_utf8(maintainer.scripts[&ScriptName::Postrm].clone()).unwrap()
+    };
+    let mut spec = spec(Format::Deb, &[Manager::Runit]);
+    let script = purge(&spec);
+    let write =
+        "mkdir -p log/whois; cd log/whois; touch current lock state newstate @400000006.s @400000007.u; cd ../..";
+    assert_eq!(left_by(&script, &format!("{write}\nvb_runit_purge_log whois")), [".", "./log"]);
+    let calls = format!("{write}\ntouch log/whois/queries\nvb_runit_purge_log whois");
+    assert_eq!(left_by(&script, &calls), [".", "./log", "./log/whois", "./log/whois/queries"]);
+    assert_eq!(left_by(&script, "vb_runit_purge_log whois"), ["."]);
+    assert!(script.contains("\n        vb_runit_purge_log whois\n        vb_purge /var/lib/whois\n"), "{script}");
+    spec.lifecycle.directories[0] =
+        OwnedDirectory { path: "/var/log/whois".into(), is_purged: false, ..spec.lifecycle.directories[0].clone() };
+    let script = purge(&spec);
+    assert!(!script.contains("vb_runit_purge_log") && !script.contains("/var/log/"), "{script}");
+}
+
 #[test]
 fn the_scriptlets_of_each_manager_are_as_they_were() {
     for manager in ALL {

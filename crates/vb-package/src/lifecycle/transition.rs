@@ -104,8 +104,9 @@ pub(super) fn commands(spec: &PackageSpec, moment: Moment) -> Vec<String> {
         Moment::AfterRemoval => forget(services, "remove"),
         Moment::AfterPurge => {
             let mut lines = forget(services, "purge");
+            lines.extend(purge_logs(lifecycle));
             let purged = lifecycle.directories.iter().filter(|directory| directory.is_purged);
-            lines.extend(purged.map(|directory| format!("rm -rf {}", shell_word(&directory.path))));
+            lines.extend(purged.map(|directory| format!("vb_purge {}", shell_word(&directory.path))));
             lines
         }
     }
@@ -166,6 +167,16 @@ fn settle(service: &Service, upgraded: Upgraded) -> String {
 
 fn forget(services: &[Service], why: &str) -> Vec<String> {
     of_managers(services, |service, manager| format!("vb_{manager}_forget {} {why}", service.name))
+}
+
+/// Logs that the recipe keeps as a directory of its own are not the manager's to remove.
+fn purge_logs(lifecycle: &Lifecycle) -> Vec<String> {
+    let is_kept = |service: &Service| {
+        let log = format!("/var/log/{}", service.name);
+        lifecycle.directories.iter().any(|directory| directory.path == log && !directory.is_purged)
+    };
+    let is_logged = |service: &&Service| service.managers.contains(&Manager::Runit) && !is_kept(service);
+    lifecycle.services.iter().filter(is_logged).map(|service| format!("vb_runit_purge_log {}", service.name)).collect()
 }
 
 fn of_managers(services: &[Service], line: impl Fn(&Service, &str) -> String) -> Vec<String> {

@@ -10,11 +10,10 @@ use std::{
 };
 
 use rpm::{Dependency, DependencyFlags, FileFlags};
-use vb_graph::{PackageArchitecture, PackageSpec};
+use vb_graph::{PackageArchitecture, PackageSpec, is_of_distribution};
 
 use super::{
     cpio::{CpioEntry, CpioFormat, CpioWriter},
-    directories::is_of_distribution,
     header::{FileRecord, Package, Payload},
     relation,
     version::RpmVersion,

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use vb_graph::is_of_distribution;
+
 use crate::{
     diagnostic::{Code, RecipeDiagnostic, did_you_mean, quote_all},
     load::Platforms,
@@ -42,6 +44,7 @@ pub(super) fn check(
         for life in lives(&prefix, &resolved) {
             add(check_users(recipe, &life));
             add(check_config_files(workspace, recipe, &life));
+            add(check_directories(workspace, recipe, &life));
         }
     }
     add(check_tools(workspace, recipe, platforms));
@@ -128,6 +131,32 @@ fn check_config_files(
         .help("keep configuration below `/etc`; what a program writes itself is no configuration file, see `dirs`")
     };
     files.map(report).collect()
+}
+
+/// A purge removes a directory with all that is in it.
+fn check_directories(
+    workspace: &Evaluated<Workspace>,
+    recipe: &Evaluated<Recipe>,
+    life: &Life<'_>,
+) -> Vec<RecipeDiagnostic> {
+    let prefix = &workspace.value.prefix;
+    let has_prefix =
+        |path: &str| prefix.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let report = |(index, directory): (usize, &DirectoryRecipe)| {
+        let path = &directory.path;
+        let whose = if is_of_distribution(path.trim_start_matches('/')) {
+            "is the distribution's"
+        } else if has_prefix(path) {
+            "is the whole workspace's"
+        } else {
+            return None;
+        };
+        let message = format!("the directory `{path}` {whose}, and not the package's");
+        let field = format!("{}dirs[{index}].path", life.prefix);
+        let help = format!("name a directory of its own: `/var/lib/{}`", recipe.value.name);
+        Some(RecipeDiagnostic::at_field(Code::BadDirectory, message, recipe, &field).help(help))
+    };
+    life.dirs.iter().enumerate().filter_map(report).collect()
 }
 
 fn check_tools(

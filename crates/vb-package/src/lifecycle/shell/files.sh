@@ -27,6 +27,11 @@ vb_directory() {
     [ -d "$1" ] || install -d -o "$2" -g "$3" -m "$4" "$1"
 }
 
+# vb_purge PATH: with all that is in it, but with nothing of another file system that somebody has mounted there.
+vb_purge() {
+    rm -rf --one-file-system "$1" || vb_say "$1 is still there, or something in it"
+}
+
 # vb_own PATH OWNER GROUP [MODE]: once, as dpkg keeps owner and mode of a configuration file that it replaces.
 vb_own() {
     if [ -e "$1" ] && [ "$(stat -c %u:%g "$1")" = 0:0 ] && ! dpkg-statoverride --list "$1" >/dev/null 2>&1; then

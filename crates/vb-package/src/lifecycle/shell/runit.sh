@@ -95,8 +95,11 @@ vb_runit_stop() {
 
 vb_runit_forget() {
     rm -rf "/run/@PACKAGE@-$1.supervise" "/run/@PACKAGE@-$1.log.supervise" "/run/@PACKAGE@-$1.down"
-    if [ "$2" = purge ]; then
-        rm -rf "/var/log/$1"
-        rm -f "/etc/service/.$1"
-    fi
+    if [ "$2" = purge ]; then rm -f "/etc/service/.$1"; fi
+}
+
+# What svlogd has written; whatever else is there is somebody's.
+vb_runit_purge_log() {
+    rm -f "/var/log/$1/current" "/var/log/$1/lock" "/var/log/$1/state" "/var/log/$1/newstate" "/var/log/$1/"@*
+    rmdir "/var/log/$1" 2>/dev/null || true
 }

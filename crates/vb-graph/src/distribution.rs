@@ -1,8 +1,9 @@
-//! Which directories a package owns.
+//! Which directories are the distribution's, and so no package's.
 //!
 //! rpm shares a directory between packages without complaint, but one that the distribution owns must not be in a
-//! package: rpm would set its mode and owner, and remove it with the last package. All directories of the Filesystem
-//! Hierarchy Standard and those that the base system has for configuration and units are the distribution's.
+//! package: rpm would set its mode and owner, and remove it with the last package. A package of either format must not
+//! declare one as its own, which a purge would remove. All directories of the Filesystem Hierarchy Standard, those that
+//! the base system has for configuration and units, and those of the package managers are the distribution's.
 
 const DISTRIBUTION: &[&str] = &[
     "bin",
@@ -10,6 +11,8 @@ const DISTRIBUTION: &[&str] = &[
     "dev",
     "etc",
     "etc/alternatives",
+    "etc/apt",
+    "etc/apt/sources.list.d",
     "etc/bash_completion.d",
     "etc/cron.d",
     "etc/cron.daily",
@@ -48,6 +51,7 @@ const DISTRIBUTION: &[&str] = &[
     "etc/udev",
     "etc/udev/rules.d",
     "etc/xdg",
+    "etc/yum.repos.d",
     "home",
     "lib",
     "lib/systemd",
@@ -106,20 +110,32 @@ const DISTRIBUTION: &[&str] = &[
     "usr/share/zoneinfo",
     "usr/src",
     "var",
+    "var/backups",
     "var/cache",
+    "var/cache/apt",
+    "var/cache/dnf",
     "var/lib",
+    "var/lib/apt",
+    "var/lib/dpkg",
+    "var/lib/rpm",
+    "var/lib/systemd",
     "var/local",
     "var/lock",
     "var/log",
+    "var/log/journal",
+    "var/log/supervisor",
     "var/mail",
     "var/opt",
     "var/run",
     "var/spool",
+    "var/spool/cron",
     "var/tmp",
+    "var/www",
+    "var/www/html",
 ];
 
 /// Is a directory, given without a leading slash, the distribution's own?
-pub(crate) fn is_of_distribution(path: &str) -> bool {
+pub fn is_of_distribution(path: &str) -> bool {
     DISTRIBUTION.binary_search(&path).is_ok() || is_of_manual(path)
 }
 
@@ -135,7 +151,7 @@ mod tests {
     #[test]
     fn the_directories_of_the_distribution_are_known() {
         assert!(DISTRIBUTION.is_sorted());
-        for path in ["etc", "opt", "usr/lib/systemd/system", "usr/share/man/man8", "var/log"] {
+        for path in ["etc", "opt", "usr/lib/systemd/system", "usr/share/man/man8", "var/log", "var/www"] {
             assert!(is_of_distribution(path), "{path}");
         }
         for path in ["vrmd", "vrmd/whois", "etc/whois", "opt/company", "usr/share/doc/vrmd-whois", "var/log/whois"] {
