@@ -40,13 +40,14 @@ fn debian_arms(spec: &PackageSpec) -> Vec<(ScriptName, Arms)> {
     let of = |moment| commands(spec, moment);
     let mut configure = of(Moment::Prepare);
     configure.extend(of(Moment::Enable(Enable::All)));
-    configure.extend(owners(spec));
+    configure.extend(owners(spec, own));
     configure.extend(of(Moment::Settle(Upgraded::If("\"${2:+yes}\""))));
     let mut again = of(Moment::Prepare);
     again.extend(of(Moment::Enable(Enable::All)));
     again.extend(of(Moment::Settle(Upgraded::No)));
     let forget = of(Moment::Forget).into_iter().map(|line| format!("vb_remembered || {line}"));
     let upgrade = forget.chain(of(Moment::Look)).collect();
+    let before_upgrade = [of(Moment::BeforeUpgrade), owners(spec, keep_owner)].concat();
     vec![
         (ScriptName::Preinst, vec![("install", of(Moment::Forget)), ("upgrade", upgrade)]),
         (
@@ -58,22 +59,24 @@ fn debian_arms(spec: &PackageSpec) -> Vec<(ScriptName, Arms)> {
                 ("abort-remove", again),
             ],
         ),
-        (
-            ScriptName::Prerm,
-            vec![("upgrade|failed-upgrade", of(Moment::BeforeUpgrade)), ("remove", of(Moment::BeforeRemoval))],
-        ),
+        (ScriptName::Prerm, vec![("upgrade|failed-upgrade", before_upgrade), ("remove", of(Moment::BeforeRemoval))]),
         (ScriptName::Postrm, vec![("remove", of(Moment::AfterRemoval)), ("purge", of(Moment::AfterPurge))]),
     ]
 }
 
 /// Files are unpacked as root's; rpm's own header says whose they are.
-fn owners(spec: &PackageSpec) -> Vec<String> {
+fn owners(spec: &PackageSpec, line: impl Fn(&ConfigFile) -> String) -> Vec<String> {
     let owned = spec.lifecycle.config_files.iter().filter(|file| file.owner != "root" || file.group != "root");
-    let own = |file: &ConfigFile| {
-        let mode = file.mode.map_or(String::new(), |mode| format!(" {mode:04o}"));
-        format!("vb_own {} {} {}{mode}", super::shell_word(&file.path), file.owner, file.group)
-    };
-    owned.map(own).collect()
+    owned.map(line).collect()
+}
+
+fn own(file: &ConfigFile) -> String {
+    let mode = file.mode.map_or(String::new(), |mode| format!(" {mode:04o}"));
+    format!("vb_own \"${{2:+yes}}\" {} {} {}{mode}", super::shell_word(&file.path), file.owner, file.group)
+}
+
+fn keep_owner(file: &ConfigFile) -> String {
+    format!("vb_keep_owner {}", super::shell_word(&file.path))
 }
 
 /// Adds the scriptlets, into those written by hand where there are some.

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use expect_test::expect_file;
-use vb_graph::{Compression, Lifecycle, OnUpgrade, OwnedDirectory, Restart, User};
+use vb_graph::{Compression, ConfigFile, Lifecycle, OnUpgrade, OwnedDirectory, Restart, User};
 
 use super::*;
 use crate::maintainer::ScriptName;
@@ -225,6 +225,34 @@ fn a_purge_removes_the_logs_that_svlogd_has_written_and_no_others() {
         OwnedDirectory { path: "/var/log/whois".into(), is_purged: false, ..spec.lifecycle.directories[0].clone() };
     let script = purge(&spec);
     assert!(!script.contains("vb_runit_purge_log") && !script.contains("/var/log/"), "{script}");
+}
+
+#[test]
+fn a_configuration_file_gets_its_owner_once_and_a_link_never() {
+    let mut spec = spec(Format::Deb, &[Manager::Runit]);
+    spec.lifecycle.config_files = vec![ConfigFile {
+        path: "/vrmd/whois/bin/whois".into(),
+        source: "whois".into(),
+        owner: "root".into(),
+        group: "whois".into(),
+        mode: Some(0o750),
+    }];
+    let (_, maintainer, _) = enlivened(&spec);
+    let script = |name| String::from_utf8(maintainer.scripts[&name].clone()).unwrap();
+    let postinst = script(ScriptName::Postinst);
+    assert!(postinst.contains("\n        vb_own \"${2:+yes}\" /vrmd/whois/bin/whois root whois 0750\n"), "{postinst}");
+    assert!(script(ScriptName::Prerm).contains("\n        vb_keep_owner /vrmd/whois/bin/whois\n"));
+    let own = |calls: &str| {
+        let all =
+            "vb_state=.\nstat() { echo 0:0; }\nchown() { touch of-$1; }\nchmod() { touch with-$1; }\ntouch file\n";
+        left_by(&postinst, &format!("{all}{calls}"))[1..].join(" ")
+    };
+    assert_eq!(own("vb_own '' file root whois 0640"), "./file ./of-root:whois ./with-0640");
+    assert_eq!(own("echo file > owned\nvb_own '' file root whois"), "./file ./of-root:whois ./owned");
+    assert_eq!(own("echo another > owned\nvb_own yes file root whois"), "./file ./of-root:whois ./owned");
+    assert_eq!(own("echo file > owned\nvb_own yes file root whois"), "./file ./owned");
+    assert_eq!(own("ln -s file link\nvb_own yes link root whois"), "./file ./link");
+    assert_eq!(own("vb_own yes absent root whois"), "./file");
 }
 
 #[test]

@@ -32,10 +32,18 @@ vb_purge() {
     rm -rf --one-file-system "$1" || vb_say "$1 is still there, or something in it"
 }
 
-# vb_own PATH OWNER GROUP [MODE]: once, as dpkg keeps owner and mode of a configuration file that it replaces.
+# vb_keep_owner PATH: before an upgrade from a version that has said whose the file is.
+vb_keep_owner() {
+    mkdir -p "$vb_state"
+    echo "$1" >> "$vb_state/owned"
+}
+
+# vb_own UPGRADED PATH OWNER GROUP [MODE]: once, as dpkg keeps owner and mode of a configuration file that it replaces. A
+# link is the administrator's, and where it leads to, others may look, too.
 vb_own() {
-    if [ -e "$1" ] && [ "$(stat -c %u:%g "$1")" = 0:0 ] && ! dpkg-statoverride --list "$1" >/dev/null 2>&1; then
-        chown "$2:$3" "$1"
-        if [ -n "${4:-}" ]; then chmod "$4" "$1"; fi
-    fi
+    if [ -L "$2" ] || [ ! -e "$2" ] || [ "$(stat -c %u:%g "$2")" != 0:0 ]; then return 0; fi
+    if [ "$1" = yes ] && grep -qsxF -e "$2" "$vb_state/owned"; then return 0; fi
+    if dpkg-statoverride --list "$2" >/dev/null 2>&1; then return 0; fi
+    chown "$3:$4" "$2"
+    if [ -n "${5:-}" ]; then chmod "$5" "$2"; fi
 }
