@@ -167,7 +167,7 @@ exit 0
         vb_user whois /vrmd/whois /bin/false 'WHOIS server'
         vb_member whois adm
         vb_directory /var/lib/whois whois whois 0750
-        "vb_$(vb_choose systemd runit)_enable" whois
+        "vb_$(vb_choose whois systemd runit)_enable" whois
         vb_systemd_reread
         vb_settle whois restart "${2:+yes}" systemd runit
         rm -rf "$vb_state"
@@ -253,6 +253,27 @@ fn a_configuration_file_gets_its_owner_once_and_a_link_never() {
     assert_eq!(own("echo file > owned\nvb_own yes file root whois"), "./file ./owned");
     assert_eq!(own("ln -s file link\nvb_own yes link root whois"), "./file ./link");
     assert_eq!(own("vb_own yes absent root whois"), "./file");
+}
+
+#[test]
+fn a_service_stays_with_the_manager_that_it_has() {
+    let (_, maintainer, _) = enlivened(&spec(Format::Deb, &[Manager::Runit, Manager::Systemd]));
+    let postinst = String::from_utf8(maintainer.scripts[&ScriptName::Postinst].clone()).unwrap();
+    let chosen = |machine: &str| {
+        let mut text = "vb_state=.\n".to_owned();
+        for name in ["runit_active", "runit_installed", "runit_enabled", "systemd_active", "systemd_installed"] {
+            text += &format!("vb_{name}() {{ [ -e {name} ]; }}\n");
+        }
+        text += "vb_systemd_enabled() { [ -e systemd_enabled ]; }\n";
+        let calls = format!("{text}touch {machine} there\nvb_choose whois runit systemd > chosen; rm {machine} there");
+        left_by(&postinst, &format!("{calls}\nmv chosen $(cat chosen)"))[1..].join(" ")
+    };
+    assert_eq!(chosen("runit_active systemd_active whois.systemd runit_enabled"), "./systemd");
+    assert_eq!(chosen("runit_active systemd_active systemd_enabled"), "./systemd");
+    assert_eq!(chosen("runit_active systemd_active"), "./runit");
+    assert_eq!(chosen("systemd_active runit_installed"), "./systemd");
+    assert_eq!(chosen("systemd_installed"), "./systemd");
+    assert_eq!(chosen(""), "./runit");
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn enable_service(service: &Service, enable: Enable) -> String {
     let name = &service.name;
     let call = match service.managers.as_slice() {
         [manager] => format!("vb_{manager}_enable {name}"),
-        _ => format!("\"vb_$(vb_choose {})_enable\" {name}", managers(service)),
+        _ => format!("\"vb_$(vb_choose {name} {})_enable\" {name}", managers(service)),
     };
     match enable {
         Enable::All => call,

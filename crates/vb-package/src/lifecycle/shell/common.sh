@@ -35,8 +35,17 @@ vb_yield() {
     fi
 }
 
-# vb_choose MANAGER...: prints the first that runs here, or else is installed, or else the first.
+# vb_choose SERVICE MANAGER...: prints the one that the service ran under, or is enabled under: nothing changes by another
+# that is there meanwhile. Of a new service it is the first that runs here, or else is installed, or else the first.
 vb_choose() {
+    vb_chosen_for=$1
+    shift
+    for vb_candidate in "$@"; do
+        if [ -e "$vb_state/$vb_chosen_for.$vb_candidate" ]; then echo "$vb_candidate"; return; fi
+    done
+    for vb_candidate in "$@"; do
+        if "vb_${vb_candidate}_enabled" "$vb_chosen_for"; then echo "$vb_candidate"; return; fi
+    done
     for vb_candidate in "$@"; do
         if "vb_${vb_candidate}_active"; then echo "$vb_candidate"; return; fi
     done
@@ -107,7 +116,7 @@ vb_settle() {
         return
     fi
     if [ -e "$vb_state/$vb_service.stopped" ]; then return 0; fi
-    vb_manager=$(vb_choose "$@")
+    vb_manager=$(vb_choose "$vb_service" "$@")
     "vb_${vb_manager}_active" || return 0
     if ! "vb_${vb_manager}_runs" "$vb_service"; then
         if "vb_${vb_manager}_enabled" "$vb_service"; then vb_act start "$vb_service" "$vb_manager"; fi
