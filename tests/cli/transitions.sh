@@ -645,6 +645,25 @@ if [ "$manager" != stand-in ]; then
         check_off 4
         rm -rf /srv/answer
         purge_package
+
+        step "a directory where the link has to be is put aside, and does not keep the package"
+        rm -f "$config"*
+        mkdir /tmp/by-hand
+        printf '#!/bin/sh\nexec sleep 98765\n' > /tmp/by-hand/run
+        chmod 755 /tmp/by-hand/run
+        mv /tmp/by-hand /etc/service/answer
+        wait_for runs "sleep 98765"
+        install_package answer-4
+        check_version 4
+        wait_for answers 4 fourth
+        [ "$(readlink /etc/service/answer)" = /srv/answer/etc/services/answer ] || fail "$(ls -l /etc/service)"
+        [ -f /etc/sv/answer.old/run ] || fail "it is gone: $(ls /etc/sv)"
+        ! runs "sleep 98765" || fail "it still runs"
+        mkdir /tmp/by-hand
+        rm /etc/service/answer
+        mv /tmp/by-hand /etc/service/answer
+        purge_package
+        rm -r /etc/service/answer /etc/sv/answer.old
     fi
     wait_for other
 fi

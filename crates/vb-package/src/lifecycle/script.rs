@@ -39,6 +39,7 @@ pub(super) fn add_debian(spec: &PackageSpec, maintainer: &mut MaintainerFiles) -
 fn debian_arms(spec: &PackageSpec) -> Vec<(ScriptName, Arms)> {
     let of = |moment| commands(spec, moment);
     let mut configure = of(Moment::Prepare);
+    configure.extend(of(Moment::Yield));
     configure.extend(of(Moment::Enable(Enable::All)));
     configure.extend(owners(spec, own));
     configure.extend(of(Moment::Settle(Upgraded::If("\"${2:+yes}\""))));
@@ -97,13 +98,14 @@ fn rpm_arms(spec: &PackageSpec) -> Vec<(ScriptletName, Arms)> {
     let of = |moment| commands(spec, moment);
     let users = transition::users(&spec.lifecycle);
     let mut first = of(Moment::Prepare);
+    first.extend(of(Moment::Yield));
     first.extend(of(Moment::Enable(Enable::All)));
     first.extend(of(Moment::Settle(Upgraded::No)));
     let first_of_all = [of(Moment::Forget), users.clone()].concat();
     let before_upgrade = [users, of(Moment::BeforeUpgrade), of(Moment::Look)].concat();
     // Only an upgrade has something to remember, and `%posttrans` gets no argument that tells.
     let mut settle = vec!["if [ -d \"$vb_state\" ]; then".to_owned()];
-    let lines = [of(Moment::Enable(Enable::New)), of(Moment::Settle(Upgraded::Yes))].concat();
+    let lines = [of(Moment::Yield), of(Moment::Enable(Enable::New)), of(Moment::Settle(Upgraded::Yes))].concat();
     settle.extend(lines.into_iter().map(|line| format!("    {line}")));
     settle.push("fi".to_owned());
     let mark = "mkdir -p \"$vb_state\"".to_owned();

@@ -167,6 +167,8 @@ exit 0
         vb_user whois /vrmd/whois /bin/false 'WHOIS server'
         vb_member whois adm
         vb_directory /var/lib/whois whois whois 0750
+        vb_systemd_yield whois
+        vb_runit_yield whois
         "vb_$(vb_choose whois systemd runit)_enable" whois
         vb_systemd_reread
         vb_settle whois restart "${2:+yes}" systemd runit
@@ -274,6 +276,16 @@ fn a_service_stays_with_the_manager_that_it_has() {
     assert_eq!(chosen("systemd_active runit_installed"), "./systemd");
     assert_eq!(chosen("systemd_installed"), "./systemd");
     assert_eq!(chosen(""), "./runit");
+}
+
+#[test]
+fn what_hides_a_service_makes_room_also_if_that_is_not_enabled() {
+    let mut spec = spec(Format::Deb, &[Manager::Systemd]);
+    spec.lifecycle.services[0].is_enabled = false;
+    let (_, maintainer, _) = enlivened(&spec);
+    let postinst = str::from_utf8(&maintainer.scripts[&ScriptName::Postinst]).unwrap();
+    assert!(postinst.contains("\n        vb_systemd_yield whois\n"), "{postinst}");
+    assert!(!postinst.contains("vb_systemd_enable"), "{postinst}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! that somebody has stopped stays stopped; what a script of the old version stopped meanwhile is started again; users
 //! are never removed.
 
-use vb_graph::{Lifecycle, Manager, OnUpgrade, PackageSpec, Service};
+use vb_graph::{Format, Lifecycle, Manager, OnUpgrade, PackageSpec, Service};
 
 use super::{definition, shell_word};
 
@@ -19,6 +19,8 @@ pub(super) enum Moment {
     Look,
     /// After the files are unpacked: users and directories.
     Prepare,
+    /// After that: what an older version, or somebody, has put where a service will be enabled makes room.
+    Yield,
     /// After that, and in an upgrade once no file of the old version can stand where a service is enabled.
     Enable(Enable),
     /// After everything of the old version is gone, and after a first installation.
@@ -81,6 +83,7 @@ pub(super) fn commands(spec: &PackageSpec, moment: Moment) -> Vec<String> {
             }));
             lines
         }
+        Moment::Yield => yields(spec),
         Moment::Enable(enable) => {
             let enabled = services.iter().filter(|service| service.is_enabled);
             enabled.map(|service| enable_service(service, enable)).collect()
@@ -131,6 +134,20 @@ fn remember(lifecycle: &Lifecycle, service: &Service) -> String {
 fn look(service: &Service) -> String {
     let name = &service.name;
     format!("[ -e \"$vb_state/{name}.known\" ] || vb_look {name} {}", managers(service))
+}
+
+/// Whether or not a service is enabled, what is in its way would hide what the package has. rpm removes configuration
+/// files of an older version by itself; a directory of runit's is left, because of what runsv has put into it.
+fn yields(spec: &PackageSpec) -> Vec<String> {
+    let is_asked = |manager: &&Manager| spec.format != Format::Rpm || **manager == Manager::Runit;
+    let line = |service: &Service, manager: &Manager| match spec.format {
+        Format::Rpm => format!("[ -e \"$vb_state/{0}.known\" ] || vb_{manager}_yield {0}", service.name),
+        Format::Deb | Format::Tar => format!("vb_{manager}_yield {}", service.name),
+    };
+    let of_service = |service: &Service| -> Vec<String> {
+        service.managers.iter().filter(is_asked).map(|manager| line(service, manager)).collect()
+    };
+    spec.lifecycle.services.iter().flat_map(of_service).collect()
 }
 
 fn enable_service(service: &Service, enable: Enable) -> String {

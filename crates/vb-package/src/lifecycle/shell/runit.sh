@@ -43,11 +43,31 @@ vb_runit_was() {
     fi
 }
 
+# An older version's directory, or somebody's, where the link has to be. runsvdir ends what ran in it, and would start it
+# again in any place in /etc/service.
+vb_runit_yield() {
+    if [ ! -d "/etc/service/$1" ] || [ -L "/etc/service/$1" ]; then return 0; fi
+    # Somebody's "down" is in it, too, but what runs is meant to.
+    case "$(sv status "/etc/service/$1" 2>/dev/null)" in
+        run:*) rm -f "$vb_state/$1.off" ;;
+    esac
+    vb_aside=/etc/sv/$1.old
+    while [ -e "$vb_aside" ]; do vb_aside=$vb_aside.old; done
+    mkdir -p /etc/sv
+    mv "/etc/service/$1" "$vb_aside" || return 0
+    vb_say "/etc/service/$1 was a directory, and is $vb_aside now: the package itself says what the service is"
+    sv -w 10 force-shutdown "$vb_aside" >/dev/null 2>&1 || true
+}
+
 # "update-service --remove" leaves the second link: the administrator's choice to keep the service off.
 vb_runit_enable() {
     if [ ! -d /etc/service ] || [ -L "/etc/service/.$1" ]; then return 0; fi
     if [ -e "$vb_state/$1.off" ]; then
         if [ -L "/etc/service/$1" ]; then rm -f "/etc/service/$1"; fi
+        return 0
+    fi
+    if [ -d "/etc/service/$1" ] && [ ! -L "/etc/service/$1" ]; then
+        vb_say "/etc/service/$1 is a directory: the service $1 is not enabled"
         return 0
     fi
     # What an earlier installation has left there.
@@ -77,8 +97,8 @@ vb_runit_reload() {
 }
 
 vb_runit_stop() {
-    # The link goes first, or runsvdir would start runsv again.
-    rm -f "/etc/service/$1"
+    # The link goes first, or runsvdir would start runsv again. A directory is not the package's.
+    if [ -L "/etc/service/$1" ]; then rm -f "/etc/service/$1"; fi
     if ! vb_runit_supervised "$1"; then return 0; fi
     # Kills what does not stop within the time, and counts that as a failure.
     sv -w 10 force-shutdown "@SERVICES@/$1" >/dev/null || true

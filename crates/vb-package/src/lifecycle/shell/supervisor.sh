@@ -44,10 +44,14 @@ vb_supervisor_was() {
     esac
 }
 
+vb_supervisor_yield() {
+    vb_link=$(vb_supervisor_link "$1")
+    if [ -n "$vb_link" ]; then vb_yield "$vb_link"; fi
+}
+
 vb_supervisor_enable() {
     vb_link=$(vb_supervisor_link "$1")
     if [ -z "$vb_link" ]; then return 0; fi
-    vb_yield "$vb_link"
     if [ -e "$vb_state/$1.off" ] || [ -e "$vb_state/$1.stopped" ]; then
         # It would be started as supervisord knows it. "supervisorctl update" reads, and starts, what the package has.
         supervisorctl remove "$1" >/dev/null 2>&1 || true

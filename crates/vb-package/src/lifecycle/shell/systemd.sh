@@ -32,9 +32,12 @@ vb_systemd_was() {
     esac
 }
 
+vb_systemd_yield() {
+    vb_yield "/etc/systemd/system/$1.service"
+}
+
 # Debian's helper remembers what the administrator has disabled, and works without systemd.
 vb_systemd_enable() {
-    vb_yield "/etc/systemd/system/$1.service"
     if command -v deb-systemd-helper >/dev/null 2>&1; then
         deb-systemd-helper unmask "$1.service" >/dev/null || true
         if [ ! -e "$vb_state/$1.off" ] && deb-systemd-helper --quiet was-enabled "$1.service"; then
