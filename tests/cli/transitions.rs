@@ -36,6 +36,19 @@ while (1) {
 }
 "#;
 
+/// The same, but its status is that of a failure when it is stopped.
+const UNWILLING: &str = r#"#!/usr/bin/perl
+use strict;
+use IO::Socket::INET;
+my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $ARGV[0], Listen => 5, ReuseAddr => 1) or die $!;
+$SIG{TERM} = sub { sleep 1; exit 3 };
+while (1) {
+    my $client = $listener->accept() or next;
+    print $client "VERSION $$ unwilling\n";
+    close($client);
+}
+"#;
+
 /// What starts the service, and looks after it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Stage {
@@ -93,6 +106,7 @@ struct Sample {
     scripts: Vec<(&'static str, &'static str)>,
     form: Form,
     restart: Restart,
+    server: &'static str,
 }
 
 fn lifecycle(sample: &Sample, stage: Stage, on_upgrade: OnUpgrade) -> Lifecycle {
@@ -147,7 +161,7 @@ fn lifecycle(sample: &Sample, stage: Stage, on_upgrade: OnUpgrade) -> Lifecycle 
 }
 
 fn write(sample: &Sample, format: Format, stage: Stage, directory: &Path) {
-    let Sample { name, version, config, scripts, form, .. } = sample;
+    let Sample { name, version, config, scripts, form, server, .. } = sample;
     let spec = PackageSpec {
         format,
         name: format!("vrmd-{name}"),
@@ -183,7 +197,7 @@ fn write(sample: &Sample, format: Format, stage: Stage, directory: &Path) {
         Entry { path, mode, content }
     };
     let mut entries = vec![
-        entry(format!("srv/{name}/bin/serve"), 0o755, &SERVER.replace("VERSION", version)),
+        entry(format!("srv/{name}/bin/serve"), 0o755, &server.replace("VERSION", version)),
         entry(format!("srv/{name}/{name}/service.conf"), 0o644, config),
     ];
     if *form == Form::ByHand {
@@ -217,9 +231,9 @@ fn write(sample: &Sample, format: Format, stage: Stage, directory: &Path) {
 /// What the script of the test installs, in the order of versions; each broken one fails in another script.
 fn samples(format: Format, stage: Stage) -> Vec<Sample> {
     let declared = Form::Declared(OnUpgrade::Restart);
-    let restart = Restart::Always;
+    let (restart, server) = (Restart::Always, SERVER);
     let sample =
-        |version, config, scripts| Sample { name: "answer", version, config, scripts, form: declared, restart };
+        |version, config, scripts| Sample { name: "answer", version, config, scripts, form: declared, restart, server };
     let other = |version, scripts| Sample {
         name: "other",
         version,
@@ -227,6 +241,7 @@ fn samples(format: Format, stage: Stage) -> Vec<Sample> {
         scripts,
         form: Form::Declared(OnUpgrade::Leave),
         restart,
+        server,
     };
     let broken: [(&str, &str, &str); 4] = match format {
         Format::Rpm => [
@@ -260,8 +275,16 @@ fn samples(format: Format, stage: Stage) -> Vec<Sample> {
             scripts: by_hand_scripts(format, stage),
             form: Form::ByHand,
             restart,
+            server,
         },
         Sample { restart: Restart::Never, ..sample("2.7", "second\n", vec![]) },
+        // Under runit, what is not started again after a failure is like what somebody has stopped.
+        Sample {
+            restart: if stage.manager == Manager::Runit { Restart::Always } else { Restart::Never },
+            server: "#!/usr/bin/perl\ndie 'it fails';\n",
+            ..sample("2.8", "second\n", vec![])
+        },
+        Sample { server: UNWILLING, ..sample("2.9", "second\n", vec![]) },
     ];
     samples.extend(broken.into_iter().map(|(version, script, text)| sample(version, "second\n", vec![(script, text)])));
     samples

@@ -49,6 +49,14 @@ is_at_rest() {
     esac > /dev/null 2>&1
 }
 
+has_failed() {
+    case "$manager" in
+        runit) sv status /srv/answer/etc/services/answer | grep '^finish: ' ;;
+        supervisor) supervisorctl status answer | grep FATAL ;;
+        systemd) systemctl is-failed answer.service ;;
+    esac > /dev/null 2>&1
+}
+
 # runs COMMAND: is there a process of it?
 runs() {
     for process in /proc/[0-9]*; do
@@ -414,6 +422,29 @@ check_version 2.7
 wait_for answers 2.7 edited
 install_package answer-4
 wait_for answers 4 edited
+
+if [ "$manager" != stand-in ]; then
+    step "a service that has failed is started by the version that mends it"
+    install_package answer-2.8
+    check_version 2.8
+    wait_for has_failed
+    install_package answer-4
+    check_version 4
+    wait_for answers 4 edited
+    check_unit 4 enabled
+
+    step "one that has failed because somebody stopped it is not"
+    install_package answer-2.9
+    wait_for answers 2.9 unwilling
+    stop_by_hand
+    wait_for is_at_rest answer
+    install_package answer-4
+    check_version 4
+    check_closed
+    start_by_hand
+    wait_for answers 4 edited
+    check_unit 4 enabled
+fi
 
 step "a second package of the workspace"
 install_package other-1

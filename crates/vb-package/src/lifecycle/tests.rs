@@ -285,7 +285,46 @@ fn what_hides_a_service_makes_room_also_if_that_is_not_enabled() {
     let (_, maintainer, _) = enlivened(&spec);
     let postinst = str::from_utf8(&maintainer.scripts[&ScriptName::Postinst]).unwrap();
     assert!(postinst.contains("\n        vb_systemd_yield whois\n"), "{postinst}");
-    assert!(!postinst.contains("vb_systemd_enable"), "{postinst}");
+    assert!(!postinst.contains("\n        vb_systemd_enable whois\n"), "{postinst}");
+}
+
+#[test]
+fn what_failed_is_meant_to_run_and_what_somebody_stopped_is_not() {
+    let is_meant = |manager: Manager, pretended: &str| {
+        let (_, maintainer, _) = enlivened(&spec(Format::Deb, &[manager]));
+        let prerm = String::from_utf8(maintainer.scripts[&ScriptName::Prerm].clone()).unwrap();
+        let calls = format!("vb_{manager}_active() {{ :; }}\n{pretended}\n! vb_{manager}_meant whois || touch meant");
+        left_by(&prerm, &calls).contains(&"./meant".to_owned())
+    };
+    for (status, expect) in [
+        ("run: /srv/whois: (pid 7) 9s; run: log: (pid 6) 9s", true),
+        ("finish: /srv/whois: (pid 7) 1s; run: log: (pid 6) 9s", true),
+        ("finish: /srv/whois: (pid 7) 1s, want down; run: log: (pid 6) 9s", false),
+        ("down: /srv/whois: 1s, normally up, want up; run: log: (pid 6) 9s", true),
+        ("down: /srv/whois: 1s, normally up; run: log: (pid 6) 9s", false),
+    ] {
+        assert_eq!(is_meant(Manager::Runit, &format!("sv() {{ echo '{status}'; }}")), expect, "{status}");
+    }
+    for (status, expect) in
+        [("RUNNING", true), ("BACKOFF", true), ("FATAL", true), ("STOPPED", false), ("EXITED", false)]
+    {
+        let pretended = format!("supervisorctl() {{ echo 'whois    {status}   Exited too quickly'; }}");
+        assert_eq!(is_meant(Manager::Supervisor, &pretended), expect, "{status}");
+    }
+    for (state, ended, left, expect) in [
+        ("active", 0, 0, true),
+        ("activating", 7, 7, true),
+        ("failed", 7, 7, true),
+        ("failed", 7, 8, true),
+        ("failed", 8, 7, false),
+        ("inactive", 8, 8, false),
+    ] {
+        let pretended = format!(
+            "systemctl() {{\ncase \"$*\" in\nis-active*) echo {state} ;;\n*ExecMain*) echo ExecMain={ended} ;;\n\
+             *) echo Active={left} ;;\nesac\n}}"
+        );
+        assert_eq!(is_meant(Manager::Systemd, &pretended), expect, "{state} {ended} {left}");
+    }
 }
 
 #[test]

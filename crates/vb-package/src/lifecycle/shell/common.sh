@@ -55,7 +55,8 @@ vb_choose() {
     echo "$1"
 }
 
-# vb_remember SERVICE FILE MANAGER...: before an upgrade; the file is there if the old version has the service.
+# vb_remember SERVICE FILE MANAGER...: before an upgrade; the file is there if the old version has the service. What has
+# failed is remembered like what runs: the new version may mend it.
 vb_remember() {
     vb_service=$1
     [ -e "$2" ] || return 0
@@ -63,7 +64,7 @@ vb_remember() {
     mkdir -p "$vb_state"
     : > "$vb_state/$vb_service.known"
     for vb_manager in "$@"; do
-        if "vb_${vb_manager}_runs" "$vb_service"; then : > "$vb_state/$vb_service.$vb_manager"; fi
+        if "vb_${vb_manager}_meant" "$vb_service"; then : > "$vb_state/$vb_service.$vb_manager"; fi
     done
     vb_off=
     for vb_manager in "$@"; do

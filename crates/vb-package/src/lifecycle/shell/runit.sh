@@ -14,6 +14,16 @@ vb_runit_runs() {
     sv status "@SERVICES@/$1" 2>/dev/null | grep -q '^run:'
 }
 
+# Does it run, or would it if it did not fail?
+vb_runit_meant() {
+    case "$(sv status "@SERVICES@/$1" 2>/dev/null | cut -d ';' -f 1)" in
+        run:*) return 0 ;;
+        *"want down"*) return 1 ;;
+        finish:* | *"want up"*) return 0 ;;
+    esac
+    return 1
+}
+
 vb_runit_enabled() {
     [ -L "/etc/service/$1" ]
 }

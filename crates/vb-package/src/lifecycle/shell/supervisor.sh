@@ -19,6 +19,11 @@ vb_supervisor_runs() {
     vb_supervisor_active && supervisorctl status "$1" 2>/dev/null | grep -Eq ' (RUNNING|STARTING)'
 }
 
+# Does it run, or would it if it did not fail? EXITED may be what it should be.
+vb_supervisor_meant() {
+    vb_supervisor_active && supervisorctl status "$1" 2>/dev/null | grep -Eq ' (RUNNING|STARTING|BACKOFF|FATAL)'
+}
+
 vb_supervisor_enabled() {
     vb_link=$(vb_supervisor_link "$1")
     [ -n "$vb_link" ] && [ -L "$vb_link" ]
@@ -63,7 +68,10 @@ vb_supervisor_enable() {
 # A new program is started by being read.
 vb_supervisor_start() {
     supervisorctl update "$1" >/dev/null
-    vb_supervisor_runs "$1" || supervisorctl start "$1" >/dev/null
+    if vb_supervisor_runs "$1"; then return 0; fi
+    # One that is about to be tried again counts as started already.
+    supervisorctl stop "$1" >/dev/null 2>&1 || true
+    supervisorctl start "$1" >/dev/null
 }
 
 vb_supervisor_restart() {

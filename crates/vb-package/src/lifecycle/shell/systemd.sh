@@ -10,6 +10,26 @@ vb_systemd_runs() {
     vb_systemd_active && systemctl --quiet is-active "$1.service"
 }
 
+# vb_systemd_since PROPERTY SERVICE: prints a time in microseconds since the machine was booted.
+vb_systemd_since() {
+    systemctl show --property "${1}TimestampMonotonic" "$2.service" 2>/dev/null | sed 's/^[^=]*=//'
+}
+
+# Does it run, or would it if it did not fail? What somebody stops may fail by that: it stops being active before it ends.
+vb_systemd_meant() {
+    vb_systemd_active || return 1
+    case "$(systemctl is-active "$1.service" 2>/dev/null)" in
+        active | reloading | activating) return 0 ;;
+        failed)
+            vb_ended=$(vb_systemd_since ExecMainExit "$1")
+            vb_left=$(vb_systemd_since ActiveExit "$1")
+            [ "${vb_ended:-0}" -le "${vb_left:-0}" ]
+            return
+            ;;
+    esac
+    return 1
+}
+
 vb_systemd_enabled() {
     systemctl --quiet is-enabled "$1.service" 2>/dev/null
 }
@@ -58,7 +78,9 @@ vb_systemd_call() {
     fi
 }
 
+# What has failed too often would not be tried again.
 vb_systemd_start() {
+    systemctl reset-failed "$1.service" >/dev/null 2>&1 || true
     vb_systemd_call start "$1"
 }
 
