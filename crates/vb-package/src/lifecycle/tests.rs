@@ -6,7 +6,7 @@ use expect_test::expect_file;
 use vb_graph::{Compression, ConfigFile, Lifecycle, OnUpgrade, OwnedDirectory, Restart, User};
 
 use super::*;
-use crate::maintainer::ScriptName;
+use crate::{maintainer::ScriptName, rpm::ScriptletName};
 
 fn service(managers: &[Manager]) -> Service {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
@@ -164,7 +164,7 @@ exit 0
     assert_eq!(script(ScriptName::Preinst), expect);
     let expect = r#"case "$1" in
     configure)
-        vb_user whois /vrmd/whois /bin/false 'WHOIS server'
+        vb_user whois /vrmd/whois /bin/false 'WHOIS server' || exit 1
         vb_member whois adm
         vb_directory /var/lib/whois whois whois 0750
         vb_systemd_yield whois
@@ -325,6 +325,28 @@ fn what_failed_is_meant_to_run_and_what_somebody_stopped_is_not() {
         );
         assert_eq!(is_meant(Manager::Systemd, &pretended), expect, "{state} {ended} {left}");
     }
+}
+
+#[test]
+fn a_unit_waits_for_the_network_whatever_else_it_waits_for() {
+    let mut spec = spec(Format::Deb, &[Manager::Systemd]);
+    spec.lifecycle.services[0].after = vec!["postgresql.service".into(), "network.target".into()];
+    let unit = text_at("usr/lib/systemd/system/whois.service", &spec);
+    assert!(unit.contains("\nAfter=network.target postgresql.service\n"), "{unit}");
+}
+
+#[test]
+fn a_user_gets_the_group_of_its_name_that_is_there() {
+    let (_, maintainer, _) = enlivened(&spec(Format::Rpm, &[Manager::Systemd]));
+    let script = &maintainer.scriptlets[&ScriptletName::Pre].text;
+    assert!(script.contains("\n        vb_user whois /vrmd/whois /bin/false 'WHOIS server' || exit 1\n"), "{script}");
+    let asked = |there: &str| {
+        let calls = "getent() { [ \"$1\" = group ] && [ -e group ]; }\ncommand() { [ \"$2\" = useradd ]; }\n\
+                     useradd() { echo \"$*\" | grep -o -e '--gid whois' -e --user-group | xargs touch --; }\n";
+        left_by(script, &format!("{there}\n{calls}vb_user whois / /bin/false WHOIS"))[1..].join(" ")
+    };
+    assert_eq!(asked(""), "./--user-group");
+    assert_eq!(asked("touch group"), "./--gid ./group ./whois");
 }
 
 #[test]

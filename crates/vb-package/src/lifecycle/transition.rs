@@ -115,12 +115,13 @@ pub(super) fn commands(spec: &PackageSpec, moment: Moment) -> Vec<String> {
     }
 }
 
-/// Returns the lines that make the users: the files of an `.rpm` belong to them, so they have to be there first.
+/// Returns the lines that make the users: the files of an `.rpm` belong to them, so they have to be there first, and
+/// scriptlets go on after an error.
 pub(super) fn users(lifecycle: &Lifecycle) -> Vec<String> {
     let mut lines = Vec::new();
     for user in &lifecycle.users {
         let [home, shell, comment] = [&user.home, &user.shell, &user.comment].map(|word| shell_word(word));
-        lines.push(format!("vb_user {} {home} {shell} {comment}", user.name));
+        lines.push(format!("vb_user {} {home} {shell} {comment} || exit 1", user.name));
         lines.extend(user.groups.iter().map(|group| format!("vb_member {} {group}", user.name)));
     }
     lines

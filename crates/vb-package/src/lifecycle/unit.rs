@@ -10,8 +10,8 @@ pub(super) fn render(service: &Service) -> String {
     let mut line = |text_of: &dyn std::fmt::Display| writeln!(text, "{text_of}").expect("a string can be written to");
     line(&"[Unit]");
     line(&format!("Description={}", service.description.replace('%', "%%")));
-    let after = if service.after.is_empty() { "network.target".to_owned() } else { service.after.join(" ") };
-    line(&format!("After={after}"));
+    let others = service.after.iter().map(String::as_str).filter(|unit| *unit != "network.target");
+    line(&format!("After={}", std::iter::once("network.target").chain(others).collect::<Vec<_>>().join(" ")));
     line(&"\n[Service]");
     line(&format!("ExecStart={}", command(&service.exec)));
     if !service.reload.is_empty() {

@@ -1,10 +1,14 @@
-# vb_user NAME HOME SHELL COMMENT: a system user with a group of the same name.
+# vb_user NAME HOME SHELL COMMENT: a system user with a group of the same name, which may be there already.
 vb_user() {
     if getent passwd "$1" >/dev/null; then return 0; fi
+    vb_group=
+    if getent group "$1" >/dev/null; then vb_group=$1; fi
     if command -v adduser >/dev/null 2>&1 && [ -e /etc/debian_version ]; then
-        adduser --system --group --quiet --no-create-home --home "$2" --shell "$3" --gecos "$4" "$1"
+        if [ -n "$vb_group" ]; then vb_group="--ingroup $1"; else vb_group=--group; fi
+        adduser --system $vb_group --quiet --no-create-home --home "$2" --shell "$3" --gecos "$4" "$1"
     elif command -v useradd >/dev/null 2>&1; then
-        useradd --system --user-group --no-create-home --home-dir "$2" --shell "$3" --comment "$4" "$1"
+        if [ -n "$vb_group" ]; then vb_group="--gid $1"; else vb_group=--user-group; fi
+        useradd --system $vb_group --no-create-home --home-dir "$2" --shell "$3" --comment "$4" "$1"
     elif command -v systemd-sysusers >/dev/null 2>&1; then
         printf 'u %s - "%s" %s %s\n' "$1" "$4" "$2" "$3" | systemd-sysusers -
     else
