@@ -140,13 +140,18 @@ fn lifecycle(sample: &Sample, stage: Stage, on_upgrade: OnUpgrade) -> Lifecycle 
             shell: "/bin/false".to_owned(),
             comment: "a test".to_owned(),
         }],
-        directories: vec![OwnedDirectory {
-            path: format!("/var/lib/{name}"),
-            owner: name.to_owned(),
-            group: None,
+        directories: [
+            (format!("/var/lib/{name}"), name, None),
+            (format!("/etc/{name}"), "root", Some(name.to_owned())),
+        ]
+        .map(|(path, owner, group)| OwnedDirectory {
+            path,
+            owner: owner.to_owned(),
+            group,
             mode: 0o750,
             is_purged: true,
-        }],
+        })
+        .into(),
         config_files: vec![ConfigFile {
             path: config,
             source: "service.conf".to_owned(),

@@ -85,6 +85,7 @@ check_process() {
     tr '\0' '\n' < "$process/environ" | grep -qx 'GREETING=a b' || fail "its environment is another"
     [ "$(readlink "$process/cwd")" = /srv/answer ] || fail "it is in $(readlink "$process/cwd")"
     [ "$(stat -c '%U:%G %a' /var/lib/answer)" = 'answer:answer 750' ] || fail "$(stat /var/lib/answer)"
+    [ "$(stat -c '%U:%G %a' /etc/answer)" = 'root:answer 750' ] || fail "$(stat /etc/answer)"
     [ "$(stat -c '%U:%G %a' "$config")" = 'root:answer 640' ] || fail "$(stat "$config")"
 }
 
@@ -693,8 +694,10 @@ if [ "$manager" != stand-in ]; then
         mkdir /tmp/by-hand
         rm /etc/service/answer
         mv /tmp/by-hand /etc/service/answer
-        purge_package
+        remove_package vrmd-answer
         rm -r /etc/service/answer /etc/sv/answer.old
+        wait_for is_unsupervised
+        if [ "$format" = deb ]; then purge_package; fi
     fi
     wait_for other
 fi

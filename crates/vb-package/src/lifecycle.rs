@@ -17,7 +17,7 @@ mod unit;
 
 use std::{collections::BTreeMap, io};
 
-use vb_graph::{BlobDigest, Format, Lifecycle, Manager, PackageSpec, Service};
+use vb_graph::{BlobDigest, Format, Lifecycle, Manager, OwnedDirectory, PackageSpec, Service};
 
 pub use self::error::LifecycleError;
 use crate::{
@@ -72,9 +72,10 @@ fn bring_to_life(
             }
         }
     }
+    let packed = add_directories(lifecycle, &mut entries);
     maintainer.conffiles.extend(lifecycle.config_files.iter().map(|file| file.path.clone()));
     match spec.format {
-        Format::Deb => script::add_debian(spec, maintainer)?,
+        Format::Deb => script::add_debian(spec, &packed, maintainer)?,
         Format::Rpm => script::add_rpm(spec, maintainer)?,
         Format::Tar => {}
     }
@@ -152,6 +153,24 @@ fn add_config_files(
         entries.insert(path, entry);
     }
     Ok(())
+}
+
+/// Returns the directories in which the package has files: whoever unpacks these makes them before any script could, so
+/// they are entries of the package.
+fn add_directories<'a>(lifecycle: &'a Lifecycle, entries: &mut BTreeMap<String, Entry>) -> Vec<&'a OwnedDirectory> {
+    let mut packed = Vec::new();
+    for directory in &lifecycle.directories {
+        let path = directory.path.trim_start_matches('/').to_owned();
+        let below = format!("{path}/");
+        let has_files = entries.range(below.clone()..).next().is_some_and(|(first, _)| first.starts_with(&below));
+        let is_directory = entries.get(&path).is_none_or(|entry| entry.content == Content::Directory);
+        if has_files && is_directory {
+            let entry = Entry { path: path.clone(), mode: directory.mode, content: Content::Directory };
+            entries.insert(path, entry);
+            packed.push(directory);
+        }
+    }
+    packed
 }
 
 /// A command below the package's own directory has to be in the package; any other is the machine's.

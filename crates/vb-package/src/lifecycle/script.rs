@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use vb_graph::{ConfigFile, Format, Manager, PackageSpec, ScriptPolicy};
+use vb_graph::{ConfigFile, Format, Manager, OwnedDirectory, PackageSpec, ScriptPolicy};
 
 use super::{
     LifecycleError, functions, merge,
@@ -21,9 +21,14 @@ use crate::{
 /// What one script does for each value of its argument.
 type Arms = Vec<(&'static str, Vec<String>)>;
 
-/// Adds the maintainer scripts, into those written by hand where there are some.
-pub(super) fn add_debian(spec: &PackageSpec, maintainer: &mut MaintainerFiles) -> Result<(), LifecycleError> {
-    for (name, arms) in debian_arms(spec) {
+/// Adds the maintainer scripts, into those written by hand where there are some. `packed` are the directories that dpkg
+/// unpacks.
+pub(super) fn add_debian(
+    spec: &PackageSpec,
+    packed: &[&OwnedDirectory],
+    maintainer: &mut MaintainerFiles,
+) -> Result<(), LifecycleError> {
+    for (name, arms) in debian_arms(spec, packed) {
         let Some(block) = block(spec, "$1", &arms) else { continue };
         let script = match maintainer.scripts.get(&name) {
             None => format!("#!/bin/sh\nset -e\n\n{block}\nexit 0\n").into_bytes(),
@@ -36,19 +41,20 @@ pub(super) fn add_debian(spec: &PackageSpec, maintainer: &mut MaintainerFiles) -
     Ok(())
 }
 
-fn debian_arms(spec: &PackageSpec) -> Vec<(ScriptName, Arms)> {
+fn debian_arms(spec: &PackageSpec, packed: &[&OwnedDirectory]) -> Vec<(ScriptName, Arms)> {
     let of = |moment| commands(spec, moment);
     let mut configure = of(Moment::Prepare);
     configure.extend(of(Moment::Yield));
     configure.extend(of(Moment::Enable(Enable::All)));
-    configure.extend(owners(spec, own));
+    let owned = owned(spec, packed);
+    configure.extend(owned.iter().map(Owned::own));
     configure.extend(of(Moment::Settle(Upgraded::If("\"${2:+yes}\""))));
     let mut again = of(Moment::Prepare);
     again.extend(of(Moment::Enable(Enable::All)));
     again.extend(of(Moment::Settle(Upgraded::No)));
     let forget = of(Moment::Forget).into_iter().map(|line| format!("vb_remembered || {line}"));
     let upgrade = forget.chain(of(Moment::Look)).collect();
-    let before_upgrade = [of(Moment::BeforeUpgrade), owners(spec, keep_owner)].concat();
+    let before_upgrade = [of(Moment::BeforeUpgrade), owned.iter().map(Owned::keep_owner).collect()].concat();
     vec![
         (ScriptName::Preinst, vec![("install", of(Moment::Forget)), ("upgrade", upgrade)]),
         (
@@ -65,19 +71,37 @@ fn debian_arms(spec: &PackageSpec) -> Vec<(ScriptName, Arms)> {
     ]
 }
 
-/// Files are unpacked as root's; rpm's own header says whose they are.
-fn owners(spec: &PackageSpec, line: impl Fn(&ConfigFile) -> String) -> Vec<String> {
-    let owned = spec.lifecycle.config_files.iter().filter(|file| file.owner != "root" || file.group != "root");
-    owned.map(line).collect()
+/// Files and directories are unpacked as root's; rpm's own header says whose they are.
+fn owned<'a>(spec: &'a PackageSpec, packed: &[&'a OwnedDirectory]) -> Vec<Owned<'a>> {
+    let files = spec.lifecycle.config_files.iter().filter(|file| file.owner != "root" || file.group != "root");
+    let of_file = |file: &'a ConfigFile| {
+        let ConfigFile { path, owner, group, mode, .. } = file;
+        Owned { path, owner, group, mode: *mode }
+    };
+    let of_directory = |directory: &&'a OwnedDirectory| {
+        let OwnedDirectory { path, owner, group, mode, .. } = *directory;
+        Owned { path, owner, group: group.as_ref().unwrap_or(owner), mode: Some(*mode) }
+    };
+    files.map(of_file).chain(packed.iter().map(of_directory)).collect()
 }
 
-fn own(file: &ConfigFile) -> String {
-    let mode = file.mode.map_or(String::new(), |mode| format!(" {mode:04o}"));
-    format!("vb_own \"${{2:+yes}}\" {} {} {}{mode}", super::shell_word(&file.path), file.owner, file.group)
+/// What belongs to somebody else than root, or has another mode than what dpkg makes.
+struct Owned<'a> {
+    path: &'a str,
+    owner: &'a str,
+    group: &'a str,
+    mode: Option<u32>,
 }
 
-fn keep_owner(file: &ConfigFile) -> String {
-    format!("vb_keep_owner {}", super::shell_word(&file.path))
+impl Owned<'_> {
+    fn own(&self) -> String {
+        let mode = self.mode.map_or(String::new(), |mode| format!(" {mode:04o}"));
+        format!("vb_own \"${{2:+yes}}\" {} {} {}{mode}", super::shell_word(self.path), self.owner, self.group)
+    }
+
+    fn keep_owner(&self) -> String {
+        format!("vb_keep_owner {}", super::shell_word(self.path))
+    }
 }
 
 /// Adds the scriptlets, into those written by hand where there are some.

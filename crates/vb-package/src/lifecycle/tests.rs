@@ -350,6 +350,25 @@ fn a_user_gets_the_group_of_its_name_that_is_there() {
 }
 
 #[test]
+fn a_directory_in_which_the_package_has_files_is_as_declared() {
+    let mut spec = spec(Format::Deb, &[Manager::Runit]);
+    let directory = |path: &str| OwnedDirectory {
+        path: path.into(),
+        owner: "root".into(),
+        group: Some("whois".into()),
+        mode: 0o750,
+        is_purged: true,
+    };
+    spec.lifecycle.directories = vec![directory("/vrmd/whois/bin"), directory("/vrmd/whois/b")];
+    let (tree, maintainer, _) = enlivened(&spec);
+    assert_eq!(tree.get("vrmd/whois/bin").unwrap().mode, 0o750);
+    assert!(tree.get("vrmd/whois/b").is_none());
+    let postinst = str::from_utf8(&maintainer.scripts[&ScriptName::Postinst]).unwrap();
+    assert!(postinst.contains("\n        vb_own \"${2:+yes}\" /vrmd/whois/bin root whois 0750\n"), "{postinst}");
+    assert!(!postinst.contains("vb_own \"${2:+yes}\" /vrmd/whois/b root"), "{postinst}");
+}
+
+#[test]
 fn the_scriptlets_of_each_manager_are_as_they_were() {
     for manager in ALL {
         let (_, maintainer, _) = enlivened(&spec(Format::Rpm, &[manager]));

@@ -147,8 +147,7 @@ impl PayloadWriter<'_> {
             Content::Symlink { target } => (SYMLINK, target.as_str()),
         };
         let path = format!("/{}", entry.path);
-        let owned = self.spec.lifecycle.config_files.iter().find(|file| file.path == path);
-        let (owner, group) = owned.map_or(("root", "root"), |file| (file.owner.as_str(), file.group.as_str()));
+        let (owner, group) = owner_of(self.spec, &path);
         let permissions = if kind == SYMLINK { 0o777 } else { entry.mode & 0o7777 };
         let record = FileRecord {
             path,
@@ -177,6 +176,17 @@ impl PayloadWriter<'_> {
         let FileRecord { mode, mtime, size, .. } = *record;
         Ok(self.cpio.start_entry(&CpioEntry { index, path: &entry.path, mode, mtime, size })?)
     }
+}
+
+/// Returns owner and group of what is at an absolute path.
+fn owner_of<'a>(spec: &'a PackageSpec, path: &str) -> (&'a str, &'a str) {
+    let lifecycle = &spec.lifecycle;
+    let file = lifecycle.config_files.iter().find(|file| file.path == path);
+    let directory = lifecycle.directories.iter().find(|directory| directory.path == path);
+    let of_directory =
+        directory.map(|directory| (&directory.owner, directory.group.as_ref().unwrap_or(&directory.owner)));
+    let found = file.map(|file| (&file.owner, &file.group)).or(of_directory);
+    found.map_or(("root", "root"), |(owner, group)| (owner.as_str(), group.as_str()))
 }
 
 fn flags_of(path: &str, kind: u16, conffiles: &BTreeSet<&str>) -> FileFlags {
