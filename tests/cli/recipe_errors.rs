@@ -162,7 +162,7 @@ fn two_bad_recipes_are_told_together() {
             :              `-- in `python`
          16 | 
             `----
-          help: write it in quotes: give major and minor version as in `"3.11"`, or `"3"` for the platform's own
+          help: write it in double quotes: give major and minor version as in `"3.11"`, or `"3"` for the platform's own
 
         Error: vb::recipe::wrong_value
 
@@ -193,6 +193,33 @@ fn a_recipe_that_is_not_there_is_named() {
           x cannot read `recipes/whoami.ncl`: it does not exist
           help: give the path of a recipe, such as `recipes/whois.ncl`
     "#]],
+    );
+}
+
+#[test]
+fn what_is_no_recipe_is_told_before_it_is_read_as_one() {
+    check(
+        &TestEnv::new(),
+        &["build", "recipes/whois.ncl", "recipes/workspace.ncl", "recipes/platforms/trixie.ncl", "whois"],
+        &expect![[r#"
+            exit code 3
+              x 3 errors in the recipes
+
+            Error: vb::recipe::unreadable
+
+              x cannot read `whois`: it does not exist
+              help: did you mean `recipes/whois.ncl`?
+
+            Error: vb::recipe::no_recipe
+
+              x `recipes/platforms/trixie.ncl` is a platform, and no recipe
+              help: leave it out; `--all` selects every recipe
+
+            Error: vb::recipe::no_recipe
+
+              x `recipes/workspace.ncl` is the workspace's file, and no recipe
+              help: leave it out; `--all` selects every recipe
+        "#]],
     );
 }
 
@@ -238,7 +265,7 @@ fn a_directory_without_a_workspace_is_told() {
         vb::recipe::no_workspace
 
           x `[DIRECTORY]/home` is in no workspace: no directory above it holds `recipes/workspace.ncl`
-          help: go to the workspace, or name a recipe that is in one
+          help: go to the workspace, or name a recipe that is in one; docs/recipe.md has a section "Your own workspace"
     "#]]
     .assert_eq(&format!("exit code {}\n{}", run.code, redact(&env, &run.stderr)));
 }

@@ -41,7 +41,21 @@ fn to_range(span: RawSpan) -> Range<usize> {
     span.start.to_usize()..span.end.to_usize()
 }
 
-const UNBOUND_HELP: &str = "define it: a file that uses `vb` begins with `let vb = import \"vb.ncl\" in`";
+/// Returns what to write in the place of what other languages have there.
+fn help_with(message: &str) -> Option<&'static str> {
+    let unbound = message.strip_prefix("unbound identifier `").and_then(|rest| rest.strip_suffix('`'));
+    Some(match unbound {
+        Some("vb") => "define it: a file that uses `vb` begins with `let vb = import \"vb.ncl\" in`",
+        Some("True") => "write `true`",
+        Some("False") => "write `false`",
+        Some("None" | "null" | "nil") => "leave the field out",
+        Some(name) if name.ends_with('\'') => "write text in double quotes",
+        Some(_) => "write text in double quotes; a name is defined by `let`",
+        None if message.starts_with("invalid contract expression") => "write `name = …`: a colon has a type behind it",
+        None if message.starts_with("not a function") => "write text in double quotes",
+        None => return None,
+    })
+}
 
 /// Converts one error of Nickel.
 pub(crate) fn to_diagnostics(error: Error, texts: &Texts<'_>) -> Vec<RecipeDiagnostic> {
@@ -106,7 +120,7 @@ fn to_diagnostic(
 ) -> RecipeDiagnostic {
     let file = diagnostic.labels.iter().find_map(|label| texts.user_file(label.file_id)).unwrap_or(texts.main);
     let message = to_message(&diagnostic.message);
-    let help = help.or_else(|| message.starts_with("unbound identifier").then_some(UNBOUND_HELP));
+    let help = help_with(&message).or(help);
     let mut converted = RecipeDiagnostic::new(code, message).in_file(file);
     let (mut labels, elsewhere): (Vec<_>, Vec<_>) = diagnostic
         .labels

@@ -11,6 +11,8 @@ use crate::position::{Evaluated, SourceFile};
 pub enum Code {
     /// `vb::recipe::unreadable`: the file cannot be read as text.
     Unreadable,
+    /// `vb::recipe::no_recipe`: the file is the workspace's or a platform, and named as a recipe.
+    NoRecipe,
     /// `vb::recipe::syntax`: the file is not Nickel.
     Syntax,
     /// `vb::recipe::too_deep`: brackets or expressions are nested too deeply.
@@ -96,6 +98,7 @@ impl Code {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unreadable => "vb::recipe::unreadable",
+            Self::NoRecipe => "vb::recipe::no_recipe",
             Self::Syntax => "vb::recipe::syntax",
             Self::TooDeep => "vb::recipe::too_deep",
             Self::Import => "vb::recipe::import",
@@ -304,7 +307,7 @@ fn count(number: usize) -> String {
 }
 
 /// Names the one of some known names that was probably meant.
-pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))

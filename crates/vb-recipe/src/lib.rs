@@ -38,7 +38,7 @@ mod workspace;
 
 pub use changelog::CHANGELOG;
 pub use check::{check, check_platform};
-pub use diagnostic::{Code, RecipeDiagnostic, RecipeErrors};
+pub use diagnostic::{Code, RecipeDiagnostic, RecipeErrors, did_you_mean};
 pub use git::git_command;
 pub use lint::{AcceptedTag, LintRecipe};
 pub use load::{Checkouts, Loaded, Platforms};

@@ -81,7 +81,34 @@ impl Loader {
 
     /// Loads one recipe.
     pub(crate) fn recipe(&self, path: &Path) -> Result<Evaluated<Recipe>, RecipeErrors> {
+        self.check_is_recipe(path)?;
         self.load_one(FileKind::Recipe, path.to_owned())
+    }
+
+    /// Refuses what is another file of the workspace, or the name of a recipe in the place of its file.
+    fn check_is_recipe(&self, path: &Path) -> Result<(), RecipeErrors> {
+        let is = |path: &Path, own: &str| fs_err::canonicalize(self.root.join(own)).is_ok_and(|own| own == *path);
+        let Ok(real) = fs_err::canonicalize(path) else { return self.check_is_no_name(path) };
+        let what = if is(&real, WORKSPACE_FILE) {
+            "the workspace's file"
+        } else if real.parent().is_some_and(|directory| is(directory, PLATFORMS_DIR)) {
+            "a platform"
+        } else {
+            return Ok(());
+        };
+        let shown = real.strip_prefix(&self.root).unwrap_or(&real).display();
+        let diagnostic = RecipeDiagnostic::new(Code::NoRecipe, format!("`{shown}` is {what}, and no recipe"));
+        Err(diagnostic.help("leave it out; `--all` selects every recipe").into())
+    }
+
+    fn check_is_no_name(&self, path: &Path) -> Result<(), RecipeErrors> {
+        let Some(name) = path.file_stem().and_then(|stem| stem.to_str()) else { return Ok(()) };
+        let meant = format!("recipes/{name}.ncl");
+        if !self.root.join(&meant).is_file() {
+            return Ok(());
+        }
+        let message = format!("cannot read `{}`: it does not exist", path.file_name().unwrap_or_default().display());
+        Err(RecipeDiagnostic::new(Code::Unreadable, message).help(format!("did you mean `{meant}`?")).into())
     }
 
     /// Loads the workspace file.

@@ -101,16 +101,17 @@ pub enum LowerError {
         package: String,
     },
     /// A distribution is to be left out that is not locked.
-    #[error("`{platform}` has no Python distribution `{distribution}` that could be left out")]
-    #[diagnostic(
-        code(vb::recipe::unknown_pruned),
-        help("take it out of `prune`, or write a pattern of files: `**/{distribution}/**`")
-    )]
+    #[error("`{platform}` has no Python distribution `{distribution}` that could be left out, as {place} has it")]
+    #[diagnostic(code(vb::recipe::unknown_pruned), help("{help}"))]
     NoPruned {
         /// The platform's name.
         platform: String,
         /// What `prune` names.
         distribution: String,
+        /// Where it does.
+        place: String,
+        /// The name that was probably meant, or what to write.
+        help: String,
     },
     /// The lock has no source of an interpreter.
     #[error("the lock has no source of the interpreter `{recipe}` for `{platform}`")]
@@ -352,7 +353,7 @@ impl<'a> Lowering<'a> {
         let lock = self.application.lock;
         let mut inputs = self.bundled(interpreter_root)?;
         let platform = &self.application.platform.name;
-        let prune = prune::Prune::of(&self.application.recipe.value.prune, lock, platform)?;
+        let prune = prune::Prune::of(self.application.recipe, lock, platform)?;
         for locked in lock.distributions.iter().filter(|locked| !prune.has(&locked.distribution.name)) {
             let unpacked = self.unpack(locked, interpreter_root)?;
             let name = format!("distribution {} {}", locked.distribution.name, locked.distribution.version);

@@ -1,7 +1,7 @@
 //! What of the locked distributions is left out of the environment: whole ones, and files.
 
 use super::LowerError;
-use crate::lock::PlatformLock;
+use crate::{diagnostic::did_you_mean, lock::PlatformLock, position::Evaluated, recipe::Recipe};
 
 /// Distributions that an environment need not have been given, so that leaving them out is no mistake.
 const INSTALLERS: [&str; 3] = ["pip", "setuptools", "wheel"];
@@ -18,9 +18,9 @@ pub(super) struct Prune {
 
 impl Prune {
     /// Reads the list of a recipe. A name that is neither locked nor an installer is an error.
-    pub(super) fn of(wanted: &[String], lock: &PlatformLock, platform: &str) -> Result<Self, LowerError> {
+    pub(super) fn of(recipe: &Evaluated<Recipe>, lock: &PlatformLock, platform: &str) -> Result<Self, LowerError> {
         let mut prune = Self::default();
-        for text in wanted {
+        for (index, text) in recipe.value.prune.iter().enumerate() {
             if text == "tests" {
                 prune.globs.extend(TESTS.map(str::to_owned));
             } else if text.contains(['/', '*']) {
@@ -29,7 +29,12 @@ impl Prune {
                 let name = normalized(text);
                 let is_locked = lock.distributions.iter().any(|locked| locked.distribution.name == name);
                 if !is_locked && !INSTALLERS.contains(&name.as_str()) {
-                    return Err(LowerError::NoPruned { platform: platform.to_owned(), distribution: text.clone() });
+                    return Err(LowerError::NoPruned {
+                        platform: platform.to_owned(),
+                        distribution: text.clone(),
+                        place: recipe.place(&format!("prune[{index}]")),
+                        help: help(text, &name, lock),
+                    });
                 }
                 prune.distributions.push(name);
             }
@@ -40,6 +45,13 @@ impl Prune {
     /// Is a distribution left out?
     pub(super) fn has(&self, distribution: &str) -> bool {
         self.distributions.iter().any(|name| name == distribution)
+    }
+}
+
+fn help(text: &str, name: &str, lock: &PlatformLock) -> String {
+    match did_you_mean(name, lock.distributions.iter().map(|locked| locked.distribution.name.as_str())) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("take it out of `prune`, or write a pattern of files: `**/{text}/**`"),
     }
 }
 
