@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use crate::support::{Mirror, TestEnv, redact, write_wheel};
+use crate::support::{Mirror, TestEnv, redact, write_hello, write_wheel};
 
 const LOCK: &str = "recipes/whois.lock";
 
@@ -211,4 +211,20 @@ fn an_archive_that_is_older_than_the_lock_is_refused_unless_that_is_meant() {
     }
     env.vb(&["lock", "recipes/whois.ncl", "--allow-older"]).ok();
     assert_ne!(env.read(LOCK), changed);
+}
+
+#[test]
+fn a_policy_for_what_is_not_locked_is_a_warning_with_its_line() {
+    let (env, _mirror) = mirrored();
+    write_hello(&env, "structlog==26.1.0\n");
+    let policy = "  no_binary = [\"nothing_like_it\"],\n  only_binary = [\":all:\", \"StructLgo\"],\n} | vb.Recipe";
+    env.edit("recipes/hello.ncl", "} | vb.Recipe", policy);
+    let run = env.vb(&["lock", "recipes/hello.ncl"]).ok();
+    for warning in [
+        "warning: recipes/hello.ncl:9: `no_binary` names `nothing_like_it`, which is not locked for `bookworm`\n",
+        "warning: recipes/hello.ncl:10: `only_binary` names `StructLgo`, which is not locked for `bookworm`; did you mean \
+         `structlog`?\n",
+    ] {
+        assert!(run.stderr.contains(warning), "{warning}{}", run.stderr);
+    }
 }

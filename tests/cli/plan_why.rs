@@ -131,6 +131,12 @@ fn why_names_the_input_and_the_file_that_changed_before_and_after_the_build() {
 }
 
 #[test]
+fn why_of_an_action_that_is_not_there_is_an_error() {
+    let run = TestEnv::new().vb(&["why", "recipes/whois.ncl", "--action", "nope"]).expect(2);
+    assert!(run.stderr.contains("vb::usage::unknown_action") && run.stdout.is_empty(), "{}", run.stderr);
+}
+
+#[test]
 fn why_shows_a_variable_of_the_compiler_before_and_after() {
     let env = edited_and_built();
     env.edit("recipes/workspace.ncl", "-pipe -Os -g0", "-pipe -O0 -g0");

@@ -84,6 +84,14 @@ fn the_workspaces_keys_sign_its_own_repository_however_it_is_named_and_no_other_
 }
 
 #[test]
+fn a_push_of_what_was_added_by_hand_says_that_there_is_nothing_to_do() {
+    let env = with_repository("");
+    env.vb(&["build", RECIPE]).ok();
+    env.vb(&["repo", "add", "repo", env.package().to_str().unwrap(), "--platform", "bookworm"]).ok();
+    assert_eq!(push(&env).stdout, "bookworm-development  nothing to do\n");
+}
+
+#[test]
 fn what_cannot_be_pushed_is_told_and_nothing_is_published() {
     let unset = TestEnv::new();
     assert!(unset.vb(&["push", RECIPE]).expect(2).stderr.contains("vb::repo::which"));

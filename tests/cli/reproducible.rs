@@ -107,6 +107,7 @@ fn a_check_executes_everything_again_and_finds_the_same_bytes() {
         assert!(executed.contains(&format!("whois bookworm {action}")), "`{action}` is not in {executed:?}");
     }
     assert_eq!(run.stdout, format!("{PACKAGE}\n"));
+    assert!(run.stderr.contains(" actions executed again, with the same bytes\n1 package, "), "{}", run.stderr);
 }
 
 #[test]

@@ -187,3 +187,11 @@ fn a_full_disk_is_named_and_with_more_space_the_build_goes_on() {
     assert_eq!(env.read("second.code"), "0\n", "{second}");
     assert_eq!(sha256(&env.workspace().join(PACKAGE)), expected_package(&mirror));
 }
+
+#[test]
+fn completions_into_a_closed_pipe_are_no_error() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = TestEnv::new().command(&["completions", "bash"]).stdout(writer).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+}

@@ -79,7 +79,8 @@ fn one_build_makes_all_formats_of_one_tree_and_gives_the_same_bytes_again() {
         "vrmd-whois_1.0.0_amd64.tar.zst",
     ];
     assert_eq!(names, expect);
-    env.vb(&["build", "recipes/whois.ncl", "--format", "rpm,tar", "--check"]).ok();
+    let run = env.vb(&["build", "recipes/whois.ncl", "--format", "rpm,tar", "--check"]).ok();
+    assert!(run.stderr.contains("\n2 packages, "), "{}", run.stderr);
 
     let rpm = metadata(&packages);
     let text = fs::read_to_string(packages.join("vrmd-whois_1.0.0_amd64.json")).unwrap();

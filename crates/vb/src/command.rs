@@ -61,8 +61,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
         Command::Key { command } => key::run(command),
         Command::Doctor => doctor::run(),
         Command::Completions { shell } => {
-            let mut command = Arguments::command();
-            clap_complete::generate(*shell, &mut command, "vb", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "vb", &mut script);
+            crate::display::lines(&[String::from_utf8_lossy(&script).trim_end().to_owned()]);
             Ok(Exit::Success)
         }
     }

@@ -11,6 +11,7 @@ mod difference;
 mod npm;
 mod packages;
 mod pip;
+mod policy;
 mod python;
 mod relay;
 mod repositories;
@@ -161,6 +162,7 @@ impl<'a> Locker<'a> {
             lock.application = resolver.resolve_application()?;
         }
         lock.tools = vec![python::tool(&lock.request.python)];
+        policy::warn_of_unknown(recipe, platform, &lock);
         Ok(lock)
     }
 

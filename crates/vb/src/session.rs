@@ -528,7 +528,7 @@ fn no_workspace(path: &Path) -> Fatal {
         Exit::Recipe,
         "vb::recipe::no_workspace",
         format!("`{}` is in no workspace: no directory above it holds `recipes/workspace.ncl`", path.display()),
-        "go to the workspace, or name a recipe that is in one",
+        "go to the workspace, or name a recipe that is in one; docs/recipe.md has a section \"Your own workspace\"",
     )
 }
 
@@ -557,6 +557,16 @@ pub(crate) fn unknown_platform<'a>(name: &str, known: impl Iterator<Item = &'a s
     )
 }
 
+/// Says that no action is called what the command line says.
+pub(crate) fn unknown_action(wanted: &str) -> Fatal {
+    Fatal::message(
+        Exit::Usage,
+        "vb::usage::unknown_action",
+        format!("there is no action `{wanted}`"),
+        "`vb plan` lists the labels",
+    )
+}
+
 /// Finds an action by its label, or by the end of it.
 pub(crate) fn find_action(graph: &Graph, wanted: &str) -> Result<ActionIndex, Fatal> {
     let ending = format!(" {wanted}");
@@ -566,12 +576,7 @@ pub(crate) fn find_action(graph: &Graph, wanted: &str) -> Result<ActionIndex, Fa
     let found: Vec<(&str, ActionIndex)> = graph.labels().filter(|(label, _)| label.ends_with(&ending)).collect();
     match found.split_first() {
         Some(((_, first), others)) if others.iter().all(|(_, other)| other == first) => Ok(*first),
-        None => Err(Fatal::message(
-            Exit::Usage,
-            "vb::usage::unknown_action",
-            format!("there is no action `{wanted}`"),
-            "`vb plan` lists the labels",
-        )),
+        None => Err(unknown_action(wanted)),
         Some(_) => {
             let labels: Vec<&str> = found.iter().map(|(label, _)| *label).collect();
             Err(Fatal::message(

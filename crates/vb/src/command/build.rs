@@ -44,11 +44,13 @@ pub(crate) fn run(common: &Common, arguments: &Build) -> Result<Exit, Fatal> {
     let output = arguments.output.clone().unwrap_or_else(|| bench.session.root.join("dist"));
     let place = |report: &BuildReport| place_packages(bench.builder.store(), &output, &bench.targets, report);
     let (mut report, placed) = build_until_placed(build, place);
+    let mut checked = None;
     if placed.is_ok() && arguments.check && report.is_success() {
         let check = bench.builder.check(&bench.graph, &goals, cancel, &|event| display.event(event));
         report.failures = check.failures;
         report.is_cancelled = check.is_cancelled;
         report.executed += check.executed;
+        checked = Some(check.executed).filter(|_| report.is_success());
     }
     display.finish();
     wanted.check_after(&report)?;
@@ -62,7 +64,12 @@ pub(crate) fn run(common: &Common, arguments: &Build) -> Result<Exit, Fatal> {
     let mut packages = placed?;
     packages.extend(place_answers(&bench, &output)?);
     packages.iter().for_each(|package| display.made("package", package));
-    display.summary(packages.len(), &report, begun.elapsed());
+    if let Some(executed) = checked {
+        display.checked(executed);
+    }
+    // A package may be several files.
+    let made = report.outputs.iter().take(bench.targets.len()).flatten().count() + bench.answers.len();
+    display.summary(made, &report, begun.elapsed());
     Ok(exit_of(&report))
 }
 

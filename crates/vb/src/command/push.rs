@@ -64,8 +64,10 @@ pub(crate) fn run(common: &Common, arguments: &Push) -> Result<Exit, Fatal> {
         display::lines(&items.iter().map(Item::event).collect::<Vec<_>>());
         return Ok(Exit::Success);
     }
-    let changed = changes.iter().filter(|(_, changed)| *changed != Changed::Nothing);
-    changed.for_each(|(channel, changed)| tell(channel, changed));
+    // Of a channel that gets nothing, the packages that are there say so themselves.
+    let is_told = |channel: &ChannelId| parts.get(channel).is_some_and(|part| !part.is_empty());
+    let told = changes.iter().filter(|(channel, changed)| *changed != Changed::Nothing || is_told(channel));
+    told.for_each(|(channel, changed)| tell(channel, changed));
     let present = items.iter().filter(|item| matches!(item.way, Way::Present));
     display::lines(&present.map(Item::present_line).collect::<Vec<_>>());
     Ok(Exit::Success)

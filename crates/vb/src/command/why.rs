@@ -10,6 +10,7 @@ use crate::{
     display,
     exit::Exit,
     fatal::Fatal,
+    session::unknown_action,
     workbench::Workbench,
 };
 
@@ -25,11 +26,14 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Fatal>
         let label = &bench.graph.provenance(why.action).label;
         arguments.action.as_ref().is_none_or(|text| label.contains(text.as_str()))
     };
-    let asked = all.iter().filter(is_asked);
+    let asked: Vec<&Why> = all.iter().filter(is_asked).collect();
+    if let (Some(wanted), []) = (&arguments.action, asked.as_slice()) {
+        return Err(unknown_action(wanted));
+    }
     if common.json {
-        display::json(&asked.map(|why| Explained::new(&bench.graph, why)).collect::<Vec<_>>());
+        display::json(&asked.into_iter().map(|why| Explained::new(&bench.graph, why)).collect::<Vec<_>>());
     } else {
-        display::lines(&asked.flat_map(|why| render(&bench.graph, why)).collect::<Vec<_>>());
+        display::lines(&asked.into_iter().flat_map(|why| render(&bench.graph, why)).collect::<Vec<_>>());
     }
     Ok(Exit::Success)
 }

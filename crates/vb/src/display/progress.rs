@@ -90,6 +90,13 @@ impl Display {
         self.sum_up(("packages", packages, "package"), report, wall);
     }
 
+    /// Says that actions were executed twice and wrote the same bytes; the events of `--json` say that by their absence.
+    pub(crate) fn checked(&self, executed: usize) {
+        if !matches!(self.mode, Mode::Json) {
+            super::note(&format!("{} executed again, with the same bytes", super::counted(executed, "action")));
+        }
+    }
+
     /// Prints the sums of a run of tests.
     pub(crate) fn test_summary(&self, passed: usize, report: &BuildReport, wall: Duration) {
         self.sum_up(("passed", passed, "passed test"), report, wall);
