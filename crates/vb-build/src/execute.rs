@@ -89,7 +89,7 @@ impl Builder {
             | Kind::Wheel(_)
             | Kind::Stage(_)
             | Kind::ImportCheck(_) => {
-                let prepared = self.prepare(kind, inputs)?.expect("the kind has a command");
+                let prepared = self.prepare(kind, inputs, cancel)?.expect("the kind has a command");
                 let log = self.run(&prepared, cancel)?;
                 let output = self.finish(kind, inputs, &prepared)?;
                 Ok(Executed { output, log: Some(log) })
@@ -98,9 +98,14 @@ impl Builder {
     }
 
     /// Prepares the sandbox of an action, `None` for a kind that runs no command.
-    pub(crate) fn prepare(&self, kind: &Kind, inputs: &Inputs) -> Result<Option<Prepared>, ExecuteError> {
+    pub(crate) fn prepare(
+        &self,
+        kind: &Kind,
+        inputs: &Inputs,
+        cancel: &AtomicBool,
+    ) -> Result<Option<Prepared>, ExecuteError> {
         match kind {
-            Kind::Root(root) => self.prepare_root(root, inputs).map(Some),
+            Kind::Root(root) => self.prepare_root(root, inputs, cancel).map(Some),
             Kind::Interpreter(build) => self.prepare_interpreter(build, inputs).map(Some),
             Kind::InterpreterTest(test) => self.prepare_interpreter_test(test, inputs).map(Some),
             Kind::Relocate(relocate) => self.prepare_relocation(relocate, inputs).map(Some),

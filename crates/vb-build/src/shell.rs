@@ -54,7 +54,7 @@ impl Builder {
         };
         let inputs = Inputs::new(self, graph.action(action), &digests).map_err(boxed)?;
         let prepared =
-            self.prepare(&graph.action(action).kind, &inputs).map_err(boxed)?.ok_or(ShellError::NoCommand)?;
+            self.prepare(&graph.action(action).kind, &inputs, cancel).map_err(boxed)?.ok_or(ShellError::NoCommand)?;
         let mut spec = prepared.spec.clone();
         spec.argv = argv;
         spec.timeout = None;

@@ -15,7 +15,7 @@ pub(crate) mod paths;
 pub(crate) mod prepare;
 mod soname;
 mod tree;
-mod unpack;
+pub(crate) mod unpack;
 
 pub use configure::{configure_script, unpacked_script};
 pub use error::UnpackError;

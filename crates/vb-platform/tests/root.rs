@@ -5,6 +5,7 @@
 use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
 };
 
 use tempfile::TempDir;
@@ -49,8 +50,12 @@ impl Fixture {
     }
 
     fn unpack(&self) -> Result<(), UnpackError> {
+        self.unpack_unless(&AtomicBool::new(false))
+    }
+
+    fn unpack_unless(&self, cancel: &AtomicBool) -> Result<(), UnpackError> {
         let options = RootOptions { has_merged_usr: self.has_merged_usr, architecture: "amd64".to_owned() };
-        unpack(&self.debs, &self.root(), &options)
+        unpack(&self.debs, &self.root(), &options, cancel)
     }
 
     fn read(&self, path: &str) -> String {
@@ -232,6 +237,13 @@ fn devices_and_wrong_files_are_refused() {
     fs_err::write(&fixture.debs[0].1, &bytes[..bytes.len() - 40]).unwrap();
     let error = fixture.unpack().unwrap_err();
     assert!(matches!(error, UnpackError::Data { .. } | UnpackError::Deb { .. }), "{error}");
+}
+
+#[test]
+fn what_nobody_wants_any_more_is_not_unpacked() {
+    let fixture = Fixture::new(&[named("a", |package| package.file("./etc/a", "text", 0o644))]);
+    assert!(matches!(fixture.unpack_unless(&AtomicBool::new(true)).unwrap_err(), UnpackError::Cancelled));
+    assert!(!fixture.root().join("etc/a").exists());
 }
 
 #[test]

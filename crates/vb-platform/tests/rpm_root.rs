@@ -5,6 +5,7 @@
 use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::PathBuf,
+    sync::atomic::AtomicBool,
 };
 
 use tempfile::TempDir;
@@ -41,7 +42,12 @@ impl Fixture {
     }
 
     fn unpack(&self) -> Result<(), UnpackError> {
-        unpack(&self.rpms, &self.root(), &RootOptions { has_merged_usr: true, architecture: "x86_64".to_owned() })
+        self.unpack_unless(&AtomicBool::new(false))
+    }
+
+    fn unpack_unless(&self, cancel: &AtomicBool) -> Result<(), UnpackError> {
+        let options = RootOptions { has_merged_usr: true, architecture: "x86_64".to_owned() };
+        unpack(&self.rpms, &self.root(), &options, cancel)
     }
 
     fn read(&self, path: &str) -> String {
@@ -91,6 +97,13 @@ fn two_packages_may_have_the_same_file_and_not_two_different_ones() {
     let other = package("b").file("/usr/share/doc", "other", 0o644);
     let fixture = Fixture::new(&[("a", same("a")), ("b", other)]);
     assert!(matches!(fixture.unpack(), Err(UnpackError::Conflict { first, .. }) if first == "a"));
+}
+
+#[test]
+fn what_nobody_wants_any_more_is_not_unpacked() {
+    let fixture = Fixture::new(&[("a", package("a").file("/usr/share/doc", "text", 0o644))]);
+    assert!(matches!(fixture.unpack_unless(&AtomicBool::new(true)), Err(UnpackError::Cancelled)));
+    assert!(!fixture.root().join("usr/share/doc").exists());
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! A root file system from distribution packages, or one that is given whole: unpacked by vb, configured inside the
 //! sandbox.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+};
 
 use fs_err as fs;
 use vb_graph::{InputDigest, LockedPackage, Node, Root, RootContent};
@@ -19,7 +22,12 @@ use crate::{
 const PACKAGES: &str = "/tmp/vb-packages";
 
 impl Builder {
-    pub(super) fn prepare_root(&self, root: &Root, inputs: &Inputs) -> Result<Prepared, ExecuteError> {
+    pub(super) fn prepare_root(
+        &self,
+        root: &Root,
+        inputs: &Inputs,
+        cancel: &AtomicBool,
+    ) -> Result<Prepared, ExecuteError> {
         let scratch = self.scratch()?;
         let target = scratch.path().join("root");
         fs::create_dir(&target).map_err(ExecuteError::scratch)?;
@@ -28,7 +36,8 @@ impl Builder {
         let script = match root.content {
             RootContent::Debs | RootContent::UnpackedDebs => {
                 let packages = self.packages(inputs)?;
-                self.on_data_pool(|| vb_platform::unpack(&packages, &target, &options))?;
+                self.on_data_pool(|| vb_platform::unpack(&packages, &target, &options, cancel))
+                    .map_err(unpack_error)?;
                 match root.content {
                     RootContent::UnpackedDebs => vb_platform::unpacked_script(),
                     _ => vb_platform::configure_script(),
@@ -36,7 +45,7 @@ impl Builder {
             }
             RootContent::Rpms => {
                 let packages = self.packages(inputs)?;
-                self.on_data_pool(|| rpm::unpack(&packages, &target, &options))?;
+                self.on_data_pool(|| rpm::unpack(&packages, &target, &options, cancel)).map_err(unpack_error)?;
                 let shown = scratch.path().join("packages");
                 self.show(inputs, &shown)?;
                 binds.push(read_only(&shown, PACKAGES));
@@ -88,6 +97,13 @@ impl Builder {
         let target = prepared.path("root");
         vb_platform::finish(&target)?;
         self.on_data_pool(|| self.store.adopt_tree(&target)).map_err(ExecuteError::Output)
+    }
+}
+
+fn unpack_error(error: UnpackError) -> ExecuteError {
+    match error {
+        UnpackError::Cancelled => ExecuteError::Cancelled,
+        error => error.into(),
     }
 }
 

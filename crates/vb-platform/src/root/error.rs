@@ -11,6 +11,9 @@ use crate::{
 /// Packages could not be made a root.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
+    /// The caller does not want it any more.
+    #[error("interrupted")]
+    Cancelled,
     /// The target exists and holds something.
     #[error("`{}` is not empty", target.display())]
     NotEmpty {

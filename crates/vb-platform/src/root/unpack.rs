@@ -5,6 +5,7 @@
 use std::{
     io::Read,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use md5::{Digest, Md5};
@@ -35,8 +36,13 @@ pub struct RootOptions {
 /// they are: that they are the locked ones is the caller's to check. Runs on the current rayon pool.
 ///
 /// # Errors
-/// See [`UnpackError`]. The target is left as it is then.
-pub fn unpack(debs: &[(LockedPackage, PathBuf)], target: &Path, options: &RootOptions) -> Result<(), UnpackError> {
+/// See [`UnpackError`]; once `cancel` is set, no further package is begun. The target is left as it is then.
+pub fn unpack(
+    debs: &[(LockedPackage, PathBuf)],
+    target: &Path,
+    options: &RootOptions,
+    cancel: &AtomicBool,
+) -> Result<(), UnpackError> {
     let mut debs: Vec<&(LockedPackage, PathBuf)> = debs.iter().collect();
     debs.sort();
     let assembly = Assembly::new(target, debs.iter().map(|(locked, _)| locked.name.clone()).collect())?;
@@ -49,7 +55,10 @@ pub fn unpack(debs: &[(LockedPackage, PathBuf)], target: &Path, options: &RootOp
     let mut lists: Vec<(usize, String)> = largest_first
         .into_iter()
         .par_bridge()
-        .map(|package| Ok((package.owner, unpacker.unpack_package(package)?)))
+        .map(|package| {
+            check_wanted(cancel)?;
+            Ok((package.owner, unpacker.unpack_package(package)?))
+        })
         .collect::<Result<_, UnpackError>>()?;
     lists.sort();
     assembly.compare_twice()?;
@@ -59,6 +68,11 @@ pub fn unpack(debs: &[(LockedPackage, PathBuf)], target: &Path, options: &RootOp
     own.push(prepare::policy());
     own.iter().try_for_each(|file| assembly.place(file))?;
     assembly.finish()
+}
+
+/// Ends an unpacking that nobody wants any more.
+pub(crate) fn check_wanted(cancel: &AtomicBool) -> Result<(), UnpackError> {
+    if cancel.load(Ordering::Relaxed) { Err(UnpackError::Cancelled) } else { Ok(()) }
 }
 
 /// A package to unpack, with its place in the sorted list.

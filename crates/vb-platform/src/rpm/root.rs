@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
 };
 
 use rayon::prelude::*;
@@ -22,6 +23,7 @@ use crate::root::{
     RootOptions, UnpackError,
     assembly::{Assembly, OwnFile, write_error},
     prepare::{self, Masters},
+    unpack::check_wanted,
 };
 
 /// Where the files of each package are listed, for whoever asks which package has a library.
@@ -36,8 +38,13 @@ const RPM: &str = "usr/bin/rpm";
 /// locked ones is the caller's to check. Runs on the current rayon pool.
 ///
 /// # Errors
-/// See [`UnpackError`]. The target is left as it is then.
-pub fn unpack(rpms: &[(LockedPackage, PathBuf)], target: &Path, options: &RootOptions) -> Result<(), UnpackError> {
+/// See [`UnpackError`]; once `cancel` is set, no further package is begun. The target is left as it is then.
+pub fn unpack(
+    rpms: &[(LockedPackage, PathBuf)],
+    target: &Path,
+    options: &RootOptions,
+    cancel: &AtomicBool,
+) -> Result<(), UnpackError> {
     let mut rpms: Vec<&(LockedPackage, PathBuf)> = rpms.iter().collect();
     rpms.sort();
     let assembly = Assembly::new(target, rpms.iter().map(|(locked, _)| locked.name.clone()).collect())?;
@@ -50,7 +57,10 @@ pub fn unpack(rpms: &[(LockedPackage, PathBuf)], target: &Path, options: &RootOp
     let unpacker = Unpacker { assembly: &assembly, links: &links };
     let mut largest_first: Vec<&Package> = packages.iter().collect();
     largest_first.sort_by_key(|package| std::cmp::Reverse(package.size));
-    largest_first.into_iter().par_bridge().try_for_each(|package| unpacker.unpack_package(package))?;
+    largest_first.into_iter().par_bridge().try_for_each(|package| {
+        check_wanted(cancel)?;
+        unpacker.unpack_package(package)
+    })?;
     assembly.compare_twice()?;
     check_scriptlets(&assembly, &packages)?;
     let mut own = prepare::files(Masters::Setup, |path| assembly.read(path)).map_err(write_error)?;
