@@ -283,9 +283,9 @@ fn samples(format: Format, stage: Stage) -> Vec<Sample> {
             server,
         },
         Sample { restart: Restart::Never, ..sample("2.7", "second\n", vec![]) },
-        // Under runit, what is not started again after a failure is like what somebody has stopped.
+        // systemd alone knows a failure of what it does not start again.
         Sample {
-            restart: if stage.manager == Manager::Runit { Restart::Always } else { Restart::Never },
+            restart: if stage.manager == Manager::Systemd { Restart::Never } else { Restart::Always },
             server: "#!/usr/bin/perl\ndie 'it fails';\n",
             ..sample("2.8", "second\n", vec![])
         },
