@@ -182,7 +182,8 @@ fn add_platform_and_recipe(env: &TestEnv) {
 
 #[test]
 fn a_push_of_several_recipes_for_several_platforms_changes_each_channel_once_or_none() {
-    let env = with_repository("");
+    // A bill of materials beside each package is no package.
+    let env = with_repository("sbom = true,");
     add_platform_and_recipe(&env);
     let all = ["push", RECIPE, "recipes/other.ncl"];
     let module = env.read(MODULE);

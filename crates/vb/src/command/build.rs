@@ -114,7 +114,8 @@ pub(crate) fn build_and_place(
         let message = "a package could not be built, so nothing was published".to_owned();
         return Err(Fatal::message(exit, "vb::push::build", message, "mend it, and run the command again"));
     }
-    Ok(placed?)
+    // A bill of materials lies beside its package.
+    Ok(placed?.into_iter().filter(|path| vb_repo::format_of(path).is_some()).collect())
 }
 
 /// Builds, and once more if a package turns out to be damaged: it has been removed from the store then, and is made again.
