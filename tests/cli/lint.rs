@@ -41,7 +41,7 @@ fn what_nobody_accepts_fails_and_what_is_accepted_later_runs_no_checker_again() 
     env.edit(WORKSPACE, "tag = \"non-standard-toplevel-dir\"", "tag = \"no-such-tag\"");
     let run = env.vb(&DEB).expect(1);
     expect![[r#"
-        greeter bookworm lint vrmd-greeter: 1 error, 0 warnings, 85 accepted
+        greeter bookworm lint vrmd-greeter: 1 error, 0 warnings, 91 accepted
           error    non-standard-toplevel-dir: The Filesystem Hierarchy Standard forbids the installation of new files or directories in the root directory
                    [vrmd/]
     "#]]

@@ -137,11 +137,12 @@ impl Kind {
                 // 4: the interpreter is looked at first. 5: units are read again, what was written by hand yields.
                 // 6: an interpreter in the package is listed. 7: scripts have the functions that they call.
                 // 8: segments of the application are its own, and short. 9: what was stopped is looked at.
-                // 10: a purge removes what is the package's, and managers stay what they were.
-                Format::Deb => 10,
+                // 10: a purge removes what is the package's, and managers stay what they were. 11: users are found without
+                // getent.
+                Format::Deb => 11,
                 // 2: versions are written so that rpm orders them as dpkg does. 3, 4, 5 and 6: as 2, 3, 4 and 5 of a
-                // `.deb`. 7: `rpm/triggers` is followed. 8 to 12: as 6 to 10 of a `.deb`.
-                Format::Rpm => 12,
+                // `.deb`. 7: `rpm/triggers` is followed. 8 to 13: as 6 to 11 of a `.deb`.
+                Format::Rpm => 13,
                 // 2, 3 and 4: as 3, 6 and 8 of a `.deb`.
                 Format::Tar => 4,
             },

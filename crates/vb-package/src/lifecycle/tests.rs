@@ -341,7 +341,7 @@ fn a_user_gets_the_group_of_its_name_that_is_there() {
     let script = &maintainer.scriptlets[&ScriptletName::Pre].text;
     assert!(script.contains("\n        vb_user whois /vrmd/whois /bin/false 'WHOIS server' || exit 1\n"), "{script}");
     let asked = |there: &str| {
-        let calls = "getent() { [ \"$1\" = group ] && [ -e group ]; }\ncommand() { [ \"$2\" = useradd ]; }\n\
+        let calls = "id() { false; }\ngetent() { [ \"$1\" = group ] && [ -e group ]; }\ncommand() { [ \"$2\" = useradd ]; }\n\
                      useradd() { echo \"$*\" | grep -o -e '--gid whois' -e --user-group | xargs touch --; }\n";
         left_by(script, &format!("{there}\n{calls}vb_user whois / /bin/false WHOIS"))[1..].join(" ")
     };

@@ -17,7 +17,7 @@ const SCRIPTS: &[(&str, &str, &str)] = &[
     ("crates/vb-build/src/execute/trial/trial.py", "504abf760fa64357", "test"),
     ("crates/vb-graph/src/scripts/build_interpreter.sh", "15836753816a3c7f", "key"),
     ("crates/vb-package/src/lifecycle/shell/common.sh", "616e729886e40e51", "package"),
-    ("crates/vb-package/src/lifecycle/shell/files.sh", "c8a3e83ef32676b3", "package"),
+    ("crates/vb-package/src/lifecycle/shell/files.sh", "b0e0c1e14312cfe4", "package"),
     ("crates/vb-package/src/lifecycle/shell/interpreter.sh", "c30f8b8716d9cf32", "package"),
     ("crates/vb-package/src/lifecycle/shell/interpreter_deb.sh", "40e74c835f6b606c", "package"),
     ("crates/vb-package/src/lifecycle/shell/interpreter_rpm.sh", "df0a4f292a6ff93c", "package"),

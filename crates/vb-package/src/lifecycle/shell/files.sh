@@ -1,8 +1,8 @@
 # vb_user NAME HOME SHELL COMMENT: a system user with a group of the same name, which may be there already.
 vb_user() {
-    if getent passwd "$1" >/dev/null; then return 0; fi
+    if id -u "$1" >/dev/null 2>&1; then return 0; fi
     vb_group=
-    if getent group "$1" >/dev/null; then vb_group=$1; fi
+    if getent group "$1" >/dev/null 2>&1; then vb_group=$1; fi
     if command -v adduser >/dev/null 2>&1 && [ -e /etc/debian_version ]; then
         if [ -n "$vb_group" ]; then vb_group="--ingroup $1"; else vb_group=--group; fi
         adduser --system $vb_group --quiet --no-create-home --home "$2" --shell "$3" --gecos "$4" "$1"
