@@ -125,8 +125,14 @@ PasswordAuthentication no
 MaxStartups 100
 MaxSessions 100
 X
-# It goes to the background when it listens.
+# It goes to the background before it listens.
 /usr/sbin/sshd -f /tmp/sshd_config -E /shared/sshd.log
+attempts=300
+until (: > "/dev/tcp/127.0.0.1/$1") 2>/dev/null; do
+    attempts=$((attempts - 1))
+    [ "$attempts" -gt 0 ] || { cat /shared/sshd.log; exit 1; }
+    sleep 0.1
+done
 echo ready > "/dev/tcp/127.0.0.1/$2"
 exec sleep infinity
 "#;
