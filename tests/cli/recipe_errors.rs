@@ -81,11 +81,11 @@ fn a_platform_and_a_source_that_are_not_there_are_told_in_one_run() {
             Error: vb::recipe::unknown_platform
 
               x there is no platform `bokworm`
-                ,-[recipes/whois.ncl:69:16]
-             68 | 
-             69 |   platforms = ["bokworm"],
+                ,-[recipes/whois.ncl:68:16]
+             67 | 
+             68 |   platforms = ["bokworm"],
                 :                ^^^^^^^^^
-             70 | } | vb.Recipe
+             69 | } | vb.Recipe
                 `----
               help: did you mean `bookworm`?
         "#]],
@@ -105,9 +105,9 @@ fn a_missing_field_is_told_where_the_recipe_is() {
             Error: vb::recipe::missing_field
 
               x a recipe has to have a field `source`
-                ,-[recipes/whois.ncl:70:1]
-             69 |   platforms = ["bookworm"],
-             70 | } | vb.Recipe
+                ,-[recipes/whois.ncl:69:1]
+             68 |   platforms = ["bookworm"],
+             69 | } | vb.Recipe
                 : |
                 : `-- `source` is missing in this record
                 `----
