@@ -159,6 +159,8 @@ pub enum ExecuteError {
         path: String,
         /// What was found in it.
         what: String,
+        /// Is it a file of the application's source?
+        is_in_source: bool,
     },
     /// Modules that the application imports cannot be imported where it will run.
     #[error("{} of the application's imports cannot succeed with the run dependencies alone", failures.len())]

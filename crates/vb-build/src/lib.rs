@@ -43,7 +43,7 @@ pub use missing::{MissingFile, Need};
 pub use plan::{Forecast, Planned};
 pub use resolve::CommandRun;
 pub use shell::ShellError;
-pub use why::{Change, Why, WhyState};
+pub use why::{Change, Why};
 
 /// The directory inside a sandbox that holds everything of vb's own. Its name in a package is a leak.
 pub const PRIVATE_DIRECTORY: &str = "/vb-build";

@@ -18,6 +18,17 @@ pub enum Forecast {
     },
 }
 
+impl Forecast {
+    /// Returns the word for it, and the label of what would be made first.
+    pub fn words(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Hit => ("hit", None),
+            Self::Execute => ("run", None),
+            Self::After { input } => ("after", Some(input)),
+        }
+    }
+}
+
 /// One action of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {

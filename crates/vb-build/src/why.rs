@@ -6,7 +6,7 @@ use crate::{
     builder::Builder,
     check::compare,
     error::{Difference, ExecuteError},
-    plan::needed,
+    plan::{Forecast, needed},
 };
 
 /// One named part that differs.
@@ -22,27 +22,14 @@ pub struct Change {
     pub entries: Vec<Difference>,
 }
 
-/// How an action stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WhyState {
-    /// It is in the cache; the changes are those that made it run the last time.
-    Hit,
-    /// It would run; the changes are those since its last result.
-    Run,
-    /// It is known only after this input is made.
-    After {
-        /// The label of the input.
-        input: String,
-    },
-}
-
 /// Why one action was run, or would be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Why {
     /// The action.
     pub action: ActionIndex,
-    /// How it stands.
-    pub state: WhyState,
+    /// What would happen to it. Of a hit, the changes are those that made it run the last time; of what would be executed,
+    /// those since its last result.
+    pub forecast: Forecast,
     /// Is there an earlier result to compare with?
     pub has_earlier: bool,
     /// What differs.
@@ -67,24 +54,24 @@ impl Builder {
         let action = graph.action(index);
         let digest = |index: ActionIndex| digests[index.as_usize()].clone();
         if let Some(input) = action.inputs.iter().find(|input| digest(input.action).is_none()) {
-            let state = WhyState::After { input: graph.provenance(input.action).label.clone() };
+            let forecast = Forecast::After { input: graph.provenance(input.action).label.clone() };
             let has_earlier = self.store.latest_action(&graph.provenance(index).label).is_some();
-            return Ok(Why { action: index, state, has_earlier, changes: vec![] });
+            return Ok(Why { action: index, forecast, has_earlier, changes: vec![] });
         }
         let inputs: Vec<_> = action.inputs.iter().filter_map(|input| digest(input.action)).collect();
         let resolved = action.resolve(&self.put_selected(action, &inputs)?);
         let key = resolved.digest();
         let hit = self.store.action_result(&key).filter(|result| self.store.has_node(&result.output));
-        let (state, earlier) = match hit {
-            Some(result) => (WhyState::Hit, result.previous),
-            None => (WhyState::Run, self.store.latest_action(&graph.provenance(index).label)),
+        let (forecast, earlier) = match hit {
+            Some(result) => (Forecast::Hit, result.previous),
+            None => (Forecast::Execute, self.store.latest_action(&graph.provenance(index).label)),
         };
         let earlier = earlier.and_then(|earlier| self.store.action_result(&earlier));
         let changes = match &earlier {
             Some(earlier) => self.changes(&earlier.action, &resolved),
             None => vec![],
         };
-        Ok(Why { action: index, state, has_earlier: earlier.is_some(), changes })
+        Ok(Why { action: index, forecast, has_earlier: earlier.is_some(), changes })
     }
 
     fn changes(&self, before: &ResolvedAction, after: &ResolvedAction) -> Vec<Change> {

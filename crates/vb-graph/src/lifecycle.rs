@@ -168,6 +168,13 @@ pub struct OwnedDirectory {
     pub is_purged: bool,
 }
 
+impl OwnedDirectory {
+    /// Returns the name of its group.
+    pub fn group_name(&self) -> &str {
+        self.group.as_deref().unwrap_or(&self.owner)
+    }
+}
+
 /// A file that an upgrade does not overwrite when somebody has edited it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ConfigFile {

@@ -57,7 +57,8 @@ impl Builder {
         prepared: &Prepared,
     ) -> Result<Node, ExecuteError> {
         let tree = self.take_in(&prepared.path("tree"))?;
-        self.check_for_leaks(&tree, &build.prefix, &leak_patterns(&self.store, self.home.as_deref()))?;
+        let patterns = leak_patterns(&self.store, self.home.as_deref());
+        self.check_for_leaks(&tree, &build.prefix, &patterns, None)?;
         let Node::Directory { digest, .. } = tree else { unreachable!("a tree is a directory") };
         let root = wrap(&self.store, &build.prefix, &self.store.directory(&digest)?)?;
         let mut output = Directory::default();

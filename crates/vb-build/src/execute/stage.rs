@@ -55,7 +55,7 @@ impl Builder {
     ) -> Result<Node, ExecuteError> {
         let application = self.take_in(&prepared.path("application"))?;
         let patterns = leak_patterns(&self.store, self.home.as_deref());
-        self.check_for_leaks(&application, &stage.application, &patterns)?;
+        self.check_for_leaks(&application, &stage.application, &patterns, Some(&stage.application))?;
 
         let mut top = self.store.directory(&inputs.directory("environment"))?;
         let name = Path::new(&stage.application).file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -74,7 +74,7 @@ impl Builder {
             let name = "the path that the interpreter was built for";
             build_only.push(LeakPattern { name, bytes: from.as_bytes().to_vec() });
         }
-        self.check_for_leaks(&root, "", &build_only)?;
+        self.check_for_leaks(&root, "", &build_only, Some(&stage.application))?;
 
         let mut output = Directory::default();
         output.replace(Name::new("root").expect("a name"), root);

@@ -105,7 +105,7 @@ impl Builder {
             }
             Ok(())
         })?;
-        leak.map_or(Ok(()), |(path, what)| Err(ExecuteError::Leak { path, what }))
+        leak.map_or(Ok(()), |(path, what)| Err(ExecuteError::Leak { path, what, is_in_source: false }))
     }
 }
 

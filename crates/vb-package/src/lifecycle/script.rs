@@ -79,8 +79,8 @@ fn owned<'a>(spec: &'a PackageSpec, packed: &[&'a OwnedDirectory]) -> Vec<Owned<
         Owned { path, owner, group, mode: *mode }
     };
     let of_directory = |directory: &&'a OwnedDirectory| {
-        let OwnedDirectory { path, owner, group, mode, .. } = *directory;
-        Owned { path, owner, group: group.as_ref().unwrap_or(owner), mode: Some(*mode) }
+        let OwnedDirectory { path, owner, mode, .. } = *directory;
+        Owned { path, owner, group: directory.group_name(), mode: Some(*mode) }
     };
     files.map(of_file).chain(packed.iter().map(of_directory)).collect()
 }

@@ -90,6 +90,12 @@ fn enlivened(spec: &PackageSpec) -> (FileTree, MaintainerFiles, BTreeMap<BlobDig
     (tree, maintainer, kept)
 }
 
+/// Returns the text of a maintainer script.
+fn script_of(spec: &PackageSpec, name: ScriptName) -> String {
+    let (_, mut maintainer, _) = enlivened(spec);
+    String::from_utf8(maintainer.scripts.remove(&name).unwrap()).unwrap()
+}
+
 fn text_at(path: &str, spec: &PackageSpec) -> String {
     let (tree, _, kept) = enlivened(spec);
     match &tree.get(path).unwrap_or_else(|| panic!("no {path}")).content {
@@ -147,8 +153,8 @@ exec setpriv --reuid=whois --regid="$(id -g whois)" --init-groups --inh-caps=-al
 #[test]
 fn what_is_done_in_each_script_depends_on_its_argument() {
     let case = |text: &str| text[text.rfind("case \"$1\"").unwrap()..].to_owned();
-    let (_, maintainer, _) = enlivened(&spec(Format::Deb, &[Manager::Systemd, Manager::Runit]));
-    let script = |name| case(str::from_utf8(&maintainer.scripts[&name]).unwrap());
+    let spec = spec(Format::Deb, &[Manager::Systemd, Manager::Runit]);
+    let script = |name| case(&script_of(&spec, name));
     let expect = r#"case "$1" in
     install)
         rm -rf "$vb_state"
@@ -210,12 +216,8 @@ fn left_by(script: &str, calls: &str) -> Vec<String> {
 
 #[test]
 fn a_purge_removes_the_logs_that_svlogd_has_written_and_no_others() {
-    let purge = |spec: &PackageSpec| {
-        let (_, maintainer, _) = enlivened(spec);
-        String::from_utf8(maintainer.scripts[&ScriptName::Postrm].clone()).unwrap()
-    };
     let mut spec = spec(Format::Deb, &[Manager::Runit]);
-    let script = purge(&spec);
+    let script = script_of(&spec, ScriptName::Postrm);
     let write =
         "mkdir -p log/whois; cd log/whois; touch current lock state newstate @400000006.s @400000007.u; cd ../..";
     assert_eq!(left_by(&script, &format!("{write}\nvb_runit_purge_log whois")), [".", "./log"]);
@@ -225,7 +227,7 @@ fn a_purge_removes_the_logs_that_svlogd_has_written_and_no_others() {
     assert!(script.contains("\n        vb_runit_purge_log whois\n        vb_purge /var/lib/whois\n"), "{script}");
     spec.lifecycle.directories[0] =
         OwnedDirectory { path: "/var/log/whois".into(), is_purged: false, ..spec.lifecycle.directories[0].clone() };
-    let script = purge(&spec);
+    let script = script_of(&spec, ScriptName::Postrm);
     assert!(!script.contains("vb_runit_purge_log") && !script.contains("/var/log/"), "{script}");
 }
 
@@ -239,11 +241,9 @@ fn a_configuration_file_gets_its_owner_once_and_a_link_never() {
         group: "whois".into(),
         mode: Some(0o750),
     }];
-    let (_, maintainer, _) = enlivened(&spec);
-    let script = |name| String::from_utf8(maintainer.scripts[&name].clone()).unwrap();
-    let postinst = script(ScriptName::Postinst);
+    let postinst = script_of(&spec, ScriptName::Postinst);
     assert!(postinst.contains("\n        vb_own \"${2:+yes}\" /vrmd/whois/bin/whois root whois 0750\n"), "{postinst}");
-    assert!(script(ScriptName::Prerm).contains("\n        vb_keep_owner /vrmd/whois/bin/whois\n"));
+    assert!(script_of(&spec, ScriptName::Prerm).contains("\n        vb_keep_owner /vrmd/whois/bin/whois\n"));
     let own = |calls: &str| {
         let all =
             "vb_state=.\nstat() { echo 0:0; }\nchown() { touch of-$1; }\nchmod() { touch with-$1; }\ntouch file\n";
@@ -259,8 +259,7 @@ fn a_configuration_file_gets_its_owner_once_and_a_link_never() {
 
 #[test]
 fn a_service_stays_with_the_manager_that_it_has() {
-    let (_, maintainer, _) = enlivened(&spec(Format::Deb, &[Manager::Runit, Manager::Systemd]));
-    let postinst = String::from_utf8(maintainer.scripts[&ScriptName::Postinst].clone()).unwrap();
+    let postinst = script_of(&spec(Format::Deb, &[Manager::Runit, Manager::Systemd]), ScriptName::Postinst);
     let chosen = |machine: &str| {
         let mut text = "vb_state=.\n".to_owned();
         for name in ["runit_active", "runit_installed", "runit_enabled", "systemd_active", "systemd_installed"] {
@@ -282,8 +281,7 @@ fn a_service_stays_with_the_manager_that_it_has() {
 fn what_hides_a_service_makes_room_also_if_that_is_not_enabled() {
     let mut spec = spec(Format::Deb, &[Manager::Systemd]);
     spec.lifecycle.services[0].is_enabled = false;
-    let (_, maintainer, _) = enlivened(&spec);
-    let postinst = str::from_utf8(&maintainer.scripts[&ScriptName::Postinst]).unwrap();
+    let postinst = script_of(&spec, ScriptName::Postinst);
     assert!(postinst.contains("\n        vb_systemd_yield whois\n"), "{postinst}");
     assert!(!postinst.contains("\n        vb_systemd_enable whois\n"), "{postinst}");
 }
@@ -291,8 +289,7 @@ fn what_hides_a_service_makes_room_also_if_that_is_not_enabled() {
 #[test]
 fn what_failed_is_meant_to_run_and_what_somebody_stopped_is_not() {
     let is_meant = |manager: Manager, pretended: &str| {
-        let (_, maintainer, _) = enlivened(&spec(Format::Deb, &[manager]));
-        let prerm = String::from_utf8(maintainer.scripts[&ScriptName::Prerm].clone()).unwrap();
+        let prerm = script_of(&spec(Format::Deb, &[manager]), ScriptName::Prerm);
         let calls = format!("vb_{manager}_active() {{ :; }}\n{pretended}\n! vb_{manager}_meant whois || touch meant");
         left_by(&prerm, &calls).contains(&"./meant".to_owned())
     };
@@ -360,10 +357,10 @@ fn a_directory_in_which_the_package_has_files_is_as_declared() {
         is_purged: true,
     };
     spec.lifecycle.directories = vec![directory("/vrmd/whois/bin"), directory("/vrmd/whois/b")];
-    let (tree, maintainer, _) = enlivened(&spec);
+    let (tree, ..) = enlivened(&spec);
     assert_eq!(tree.get("vrmd/whois/bin").unwrap().mode, 0o750);
     assert!(tree.get("vrmd/whois/b").is_none());
-    let postinst = str::from_utf8(&maintainer.scripts[&ScriptName::Postinst]).unwrap();
+    let postinst = script_of(&spec, ScriptName::Postinst);
     assert!(postinst.contains("\n        vb_own \"${2:+yes}\" /vrmd/whois/bin root whois 0750\n"), "{postinst}");
     assert!(!postinst.contains("vb_own \"${2:+yes}\" /vrmd/whois/b root"), "{postinst}");
 }

@@ -73,7 +73,7 @@ pub(super) fn commands(spec: &PackageSpec, moment: Moment) -> Vec<String> {
         Moment::Prepare => {
             let mut lines = users(lifecycle);
             lines.extend(lifecycle.directories.iter().map(|directory| {
-                let group = directory.group.as_ref().unwrap_or(&directory.owner);
+                let group = directory.group_name();
                 format!(
                     "vb_directory {} {} {group} {:04o}",
                     shell_word(&directory.path),

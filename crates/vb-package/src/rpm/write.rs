@@ -182,11 +182,12 @@ impl PayloadWriter<'_> {
 fn owner_of<'a>(spec: &'a PackageSpec, path: &str) -> (&'a str, &'a str) {
     let lifecycle = &spec.lifecycle;
     let file = lifecycle.config_files.iter().find(|file| file.path == path);
-    let directory = lifecycle.directories.iter().find(|directory| directory.path == path);
-    let of_directory =
-        directory.map(|directory| (&directory.owner, directory.group.as_ref().unwrap_or(&directory.owner)));
-    let found = file.map(|file| (&file.owner, &file.group)).or(of_directory);
-    found.map_or(("root", "root"), |(owner, group)| (owner.as_str(), group.as_str()))
+    let of_directory = || {
+        let directory = lifecycle.directories.iter().find(|directory| directory.path == path)?;
+        Some((directory.owner.as_str(), directory.group_name()))
+    };
+    let of_file = file.map(|file| (file.owner.as_str(), file.group.as_str()));
+    of_file.or_else(of_directory).unwrap_or(("root", "root"))
 }
 
 fn flags_of(path: &str, kind: u16, conffiles: &BTreeSet<&str>) -> FileFlags {

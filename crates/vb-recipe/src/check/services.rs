@@ -1,6 +1,9 @@
 //! Checks of services and of what belongs to them: users that somebody makes, paths that a package may own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use vb_graph::is_of_distribution;
 
@@ -140,13 +143,11 @@ fn check_directories(
     life: &Life<'_>,
 ) -> Vec<RecipeDiagnostic> {
     let prefix = &workspace.value.prefix;
-    let has_prefix =
-        |path: &str| prefix.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let report = |(index, directory): (usize, &DirectoryRecipe)| {
         let path = &directory.path;
         let whose = if is_of_distribution(path.trim_start_matches('/')) {
             "is the distribution's"
-        } else if has_prefix(path) {
+        } else if Path::new(prefix).starts_with(path) {
             "is the whole workspace's"
         } else {
             return None;

@@ -55,11 +55,7 @@ impl<'a> Outlook<'a> {
     fn new(graph: &'a Graph, plan: &'a [Planned]) -> Self {
         let is_fetch = |planned: &&Planned| matches!(graph.action(planned.action).kind, Kind::Fetch(_));
         let outlined = |planned: &'a Planned| {
-            let (forecast, after) = match &planned.forecast {
-                Forecast::Hit => ("hit", None),
-                Forecast::Execute => ("run", None),
-                Forecast::After { input } => ("after", Some(input.as_str())),
-            };
+            let (forecast, after) = planned.forecast.words();
             let label = &graph.provenance(planned.action).label;
             Outlined { label, kind: graph.action(planned.action).kind.name(), forecast, after }
         };

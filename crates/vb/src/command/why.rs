@@ -1,7 +1,7 @@
 //! `vb why`: which named part of an action's key made it run.
 
 use serde::Serialize;
-use vb_build::{Change, Contrast, Why, WhyState};
+use vb_build::{Change, Contrast, Forecast, Why};
 use vb_graph::Graph;
 
 use super::lint;
@@ -40,15 +40,15 @@ pub(crate) fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Fatal>
 
 fn render(graph: &Graph, why: &Why) -> Vec<String> {
     let label = &graph.provenance(why.action).label;
-    let headline = match (&why.state, why.has_earlier) {
-        (WhyState::Hit, true) => format!("hit   {label}: it ran last because these parts of its key had changed"),
-        (WhyState::Hit, false) => format!("hit   {label}: it ran once, and nothing has changed since"),
-        (WhyState::Run, true) => format!("run   {label}: these parts of its key have changed"),
-        (WhyState::Run, false) => format!("run   {label}: it has not run before"),
-        (WhyState::After { input }, true) => {
+    let headline = match (&why.forecast, why.has_earlier) {
+        (Forecast::Hit, true) => format!("hit   {label}: it ran last because these parts of its key had changed"),
+        (Forecast::Hit, false) => format!("hit   {label}: it ran once, and nothing has changed since"),
+        (Forecast::Execute, true) => format!("run   {label}: these parts of its key have changed"),
+        (Forecast::Execute, false) => format!("run   {label}: it has not run before"),
+        (Forecast::After { input }, true) => {
             format!("run?  {label}: only when `{input}` turns out otherwise than before")
         }
-        (WhyState::After { input }, false) => format!("run?  {label}: it has not run before; it needs `{input}` first"),
+        (Forecast::After { input }, false) => format!("run?  {label}: it has not run before; it needs `{input}` first"),
     };
     let mut lines = vec![headline];
     lines.extend(why.changes.iter().flat_map(render_change));
@@ -98,11 +98,7 @@ struct ChangedEntry<'a> {
 
 impl<'a> Explained<'a> {
     fn new(graph: &'a Graph, why: &'a Why) -> Self {
-        let (state, after) = match &why.state {
-            WhyState::Hit => ("hit", None),
-            WhyState::Run => ("run", None),
-            WhyState::After { input } => ("after", Some(input.as_str())),
-        };
+        let (state, after) = why.forecast.words();
         let part = |change: &'a Change| ChangedPart {
             part: &change.part,
             before: change.before.as_deref(),
@@ -117,7 +113,7 @@ impl<'a> Explained<'a> {
             label: &graph.provenance(why.action).label,
             state,
             after,
-            has_run_before: why.has_earlier || why.state == WhyState::Hit,
+            has_run_before: why.has_earlier || why.forecast == Forecast::Hit,
             changes: why.changes.iter().map(part).collect(),
         }
     }

@@ -222,12 +222,6 @@ fn fetch_details(expected: &Sha256, attempts: &[FetchAttempt]) -> Vec<String> {
     lines
 }
 
-/// Is a file of a package the application's own? It is below a directory that is called as the one above it: `/vrmd/whois/whois`.
-fn is_in_source(path: &str) -> bool {
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    path.starts_with('/') && !parts.contains(&"site-packages") && parts.windows(2).any(|pair| pair[0] == pair[1])
-}
-
 fn help(error: &ExecuteError) -> Option<String> {
     use ExecuteError as E;
     Some(match error {
@@ -242,7 +236,7 @@ fn help(error: &ExecuteError) -> Option<String> {
         E::Imports { failures, owners } => imports::help(failures, owners),
         E::Conflict { first, second, .. } => format!("leave `{first}` or `{second}` out of the requirements"),
         E::NoCommand { .. } => "mend `interpreters` of the platform's file".to_owned(),
-        E::Leak { path, .. } if is_in_source(path) => {
+        E::Leak { is_in_source: true, .. } => {
             "take the path out, or leave the file out with `excludes` or `.gitignore`".to_owned()
         }
         E::Leak { .. } => "take the path out; where a build wrote down where it ran, give that build a setting such as -ffile-prefix-map".to_owned(),

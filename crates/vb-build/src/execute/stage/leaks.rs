@@ -3,6 +3,8 @@
 //! A directory in which nothing was found is remembered, by the digest of the directory and of the patterns: after a
 //! change of the application, its environment is not read again.
 
+use std::path::Path;
+
 use rayon::prelude::*;
 use vb_graph::{BlobDigest, DirectoryDigest, Node};
 use vb_package::{LeakPattern, LeakScanner};
@@ -31,7 +33,7 @@ struct Leaked {
 }
 
 impl Builder {
-    /// Searches the files and links of a tree for patterns.
+    /// Searches the files and links of a tree for patterns. `application` is where the source stands, if that is in it.
     ///
     /// # Errors
     /// [`ExecuteError::Leak`], with a path that begins with `prefix`.
@@ -40,6 +42,7 @@ impl Builder {
         node: &Node,
         prefix: &str,
         patterns: &[LeakPattern],
+        application: Option<&str>,
     ) -> Result<(), ExecuteError> {
         let Node::Directory { digest, .. } = node else { return Ok(()) };
         let search = Search {
@@ -51,7 +54,10 @@ impl Builder {
         // The file that was written by hand is told, not the bytecode that was made of it.
         let first = found.leaks.into_iter().min_by_key(|leak| (leak.path.contains("__pycache__/"), leak.path.clone()));
         match first {
-            Some(Leaked { path, what }) => Err(ExecuteError::Leak { path, what: what.to_owned() }),
+            Some(Leaked { path, what }) => {
+                let is_in_source = application.is_some_and(|directory| Path::new(&path).starts_with(directory));
+                Err(ExecuteError::Leak { path, what: what.to_owned(), is_in_source })
+            }
             None => Ok(()),
         }
     }
